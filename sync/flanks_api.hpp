@@ -1,0 +1,55 @@
+// The Flanks API as the engine needs it. Throws `failure` when the provider or the network fails;
+// what it returns is always a whole, well-formed, 2xx answer. Every call is a coroutine on the one
+// event loop.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "sync/transaction.hpp"
+#include "sync/types.hpp"
+
+namespace flanks {
+
+// Takes the records of a response as they come in. While take() is awaited, nothing more is read
+// from the socket.
+class batch_sink {
+ public:
+  virtual ~batch_sink() = default;
+  // Ownership passes. May throw; the request is then closed and the exception travels to the caller
+  // of transactions().
+  virtual boost::asio::awaitable<void> take(transaction_batch batch) = 0;
+};
+
+// What a whole response was.
+struct response_summary {
+  std::int64_t elements = 0;  // array elements, stored or rejected
+  std::int64_t bytes = 0;     // of the body, after transfer decoding
+  std::chrono::milliseconds time_to_first_byte{0};
+  std::chrono::milliseconds duration{0};
+};
+
+class flanks_api {
+ public:
+  virtual ~flanks_api() = default;
+
+  // POST /v0/bank/credentials/status (API contract, section 2).
+  virtual boost::asio::awaitable<credential_status> status(const secret& credentials_token) = 0;
+
+  // The transactions of one product whose operationDate lies in `days` (API contract, section 3).
+  // Hands them on in batches; when this returns, every array element was handed on and the array
+  // was closed. When it throws, what was handed on must be forgotten.
+  virtual boost::asio::awaitable<response_summary> transactions(const secret& credentials_token,
+                                                                product what, window days,
+                                                                batch_sink& sink) = 0;
+
+  // Gets an access token now if there is none that is fresh (used by `doctor` and at start).
+  virtual boost::asio::awaitable<void> authenticate() = 0;
+
+  // Closes idle connections with a TLS shutdown of at most two seconds. No call may be in flight.
+  virtual boost::asio::awaitable<void> close() = 0;
+};
+
+}  // namespace flanks

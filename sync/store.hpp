@@ -1,0 +1,177 @@
+// The database as the engine needs it. Throws `failure` (stage database, write, commit or lease).
+// Every call hops to a database lane and back; a call that has begun is awaited to its end.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sync/failure.hpp"
+#include "sync/transaction.hpp"
+#include "sync/types.hpp"
+
+namespace flanks {
+
+template <class T>
+using awaitable = boost::asio::awaitable<T>;
+
+// The random id of one claim, compared under a row lock before every commit (promise P6). A uuid as
+// text.
+struct lease_id {
+  std::string value;
+  bool operator==(const lease_id&) const = default;
+};
+
+// What is known of one product of a credential when it is claimed.
+struct product_coverage {
+  std::optional<day> from;  // the contiguous range verified so far, both bounds included
+  std::optional<day> to;
+  std::optional<instant> provider_seen;  // watermark: last_update of the status that the last
+                                         // success was fetched under
+  std::optional<instant> last_success;
+};
+
+// A credential under our lease.
+struct claimed_credential {
+  credential_id id;
+  lease_id lease;
+  secret credentials_token;
+  std::string bank;  // empty until the first status
+  credential_state state = credential_state::fresh;
+  std::array<product_coverage, all_products.size()> coverage;
+  std::optional<instant> last_sweep;  // when all history was last read whole
+  int failures_in_a_row = 0;
+
+  [[nodiscard]] const product_coverage& of(product p) const {
+    return coverage[static_cast<std::size_t>(p)];
+  }
+};
+
+// One line of the run record (flanks.sync_runs): one (run, credential, product, window).
+struct run_record {
+  std::string run_id;  // uuid: one cycle of the daemon, one backfill, one sync
+  trigger why = trigger::schedule;
+  credential_id credential;
+  std::optional<product> what;  // absent: the run ended before any product (status call failed)
+  std::optional<window> days;
+  outcome how = outcome::ok;
+  row_counts counts;
+  std::string error_class, error_stage, error_message, error_hint, provider_code, trace_id;
+  int http_status = 0;
+  std::int64_t response_bytes = 0;
+  int requests = 0;
+  instant started_at;
+  std::chrono::milliseconds provider_time{0};
+  std::chrono::milliseconds database_time{0};
+  std::optional<instant> provider_update;  // becomes the watermark when `how` is ok or partial
+};
+
+// One window of one (credential, product) in ONE database transaction: rows, revisions, quarantine,
+// coverage, run record, watermark and (for a backfill) the plan's item, all or nothing. Destroying
+// it uncommitted rolls back.
+class window_ledger {
+ public:
+  virtual ~window_ledger() = default;
+  // Compares with what is stored and writes what differs. Call in the order of arrival.
+  virtual awaitable<void> apply(transaction_batch batch) = 0;
+  // Re-checks the lease under its row lock, writes the record with the final counts, commits.
+  // `record.counts` is filled in by the ledger and returned. Throws failure{lease} when the lease
+  // was lost.
+  virtual awaitable<row_counts> commit(run_record record, bool sweep) = 0;
+  // Rolls back and gives the lane back. Safe after a failed apply or commit.
+  virtual awaitable<void> abandon() = 0;
+};
+
+// Which credentials a command speaks of. Empty lists: all.
+struct selection {
+  std::vector<user_id> users;
+  std::vector<credential_id> credentials;
+  std::vector<product> products;
+};
+
+// One piece of a stored backfill plan: one product of one credential over one window.
+struct plan_item {
+  std::int64_t item_id = 0;
+  product what = product::account;
+  window days;
+};
+
+struct backfill_plan {
+  std::int64_t backfill_id = 0;
+  bool resumed = false;
+  window days;
+  std::int64_t items = 0;       // in the whole plan
+  std::int64_t items_done = 0;  // finished in an earlier run
+  std::int64_t credentials = 0;
+};
+
+// What a finished attempt means for the next one.
+struct next_attempt {
+  credential_state state;
+  std::chrono::seconds delay;  // from the database's now()
+  bool failed = false;         // counts into failures_in_a_row; false resets it
+  std::string error;           // whole sentence for flanks.sync_status.last_error; empty clears it
+  std::string hint;
+};
+
+class store {
+ public:
+  virtual ~store() = default;
+
+  // Claims up to `limit` credentials that are due now (by the database's clock), skipping those
+  // leased by others.
+  virtual awaitable<std::vector<claimed_credential>> claim_due(int limit) = 0;
+  // Claims one credential now, due or not; nothing when another worker holds its lease, or it does
+  // not exist.
+  virtual awaitable<std::optional<claimed_credential>> claim(credential_id id) = 0;
+  // Extends a lease; false when it was lost.
+  virtual awaitable<bool> renew(credential_id id, lease_id lease) = 0;
+  // Gives the lease back and says when the credential is due again. Does nothing when the lease was
+  // lost.
+  virtual awaitable<void> release(credential_id id, lease_id lease, next_attempt next) = 0;
+  // Gives the lease back and leaves the credential due as it was (shutdown).
+  virtual awaitable<void> release_untouched(credential_id id, lease_id lease) = 0;
+  // When the next credential becomes due: seconds from now, 0 when one is due; nothing when none is
+  // registered.
+  virtual awaitable<std::optional<std::chrono::seconds>> next_due() = 0;
+
+  // Writes what the status call said into flanks.credentials (only when something changed) under
+  // the lease.
+  virtual awaitable<void> record_status(credential_id id, lease_id lease,
+                                        credential_status status) = 0;
+  // A run that stored nothing: failed, not available, or unchanged upstream.
+  virtual awaitable<void> record_run(run_record record) = 0;
+
+  // Opens the ledger of one window. `item` is marked done by its commit.
+  virtual awaitable<std::unique_ptr<window_ledger>> open_window(
+      credential_id id, lease_id lease, product what, window days,
+      std::optional<std::int64_t> item) = 0;
+
+  // Finds the unfinished plan with the same arguments, or makes a new one. `restart` drops an
+  // unfinished one first.
+  virtual awaitable<backfill_plan> plan_backfill(selection who, window days, bool explicit_days,
+                                                 bool restart) = 0;
+  // What plan_backfill would make; writes nothing.
+  virtual awaitable<backfill_plan> preview_backfill(selection who, window days, bool explicit_days,
+                                                    bool restart) = 0;
+  // Credentials of the plan with open items that come after `after` (by id), in order, at most
+  // `limit`.
+  virtual awaitable<std::vector<credential_id>> backfill_credentials(std::int64_t backfill_id,
+                                                                     credential_id after,
+                                                                     int limit) = 0;
+  virtual awaitable<std::vector<plan_item>> open_items(std::int64_t backfill_id,
+                                                       credential_id id) = 0;
+  // A failed item stays open, with its error, for the next start of the same backfill.
+  virtual awaitable<void> fail_item(std::int64_t item_id, std::string error) = 0;
+  // Closes the plan when no item is open any more; returns how many are.
+  virtual awaitable<std::int64_t> finish_backfill(std::int64_t backfill_id) = 0;
+
+  // The ids that a selection names, in order. Throws failure{configuration} for one that does not
+  // exist.
+  virtual awaitable<std::vector<credential_id>> resolve(selection who) = 0;
+};
+
+}  // namespace flanks

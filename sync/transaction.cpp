@@ -1,0 +1,52 @@
+#include "sync/transaction.hpp"
+
+#define XXH_STATIC_LINKING_ONLY  // the state on the stack
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace flanks {
+
+content_hash hash_of(const transaction& t) {
+  // One pass over a length-prefixed image: a length of 2^64-1 stands for null, so no two contents
+  // share an image.
+  XXH3_state_t state;
+  XXH3_128bits_reset(&state);
+  for (std::size_t i = 1; i < column_count; ++i) {
+    const std::string_view value = t.values[i];
+    const std::uint64_t length = value.data() == nullptr ? ~std::uint64_t{0} : value.size();
+    XXH3_128bits_update(&state, &length, sizeof length);
+    if (!value.empty()) XXH3_128bits_update(&state, value.data(), value.size());
+  }
+  const XXH128_hash_t hash = XXH3_128bits_digest(&state);
+  return {hash.high64, hash.low64};
+}
+
+std::string_view text_arena::copy(std::string_view text) {
+  char* const at = reserve(text.size());
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());
+  return {at, text.size()};
+}
+
+char* text_arena::reserve(std::size_t size) {
+  if (next_ == nullptr || left_ < size) {
+    const std::size_t room = std::max(size, chunk_size);
+    chunks_.push_back(std::make_unique_for_overwrite<char[]>(room));
+    next_ = chunks_.back().get();
+    left_ = room;
+  }
+  char* const at = next_;
+  next_ += size;
+  left_ -= size;
+  bytes_ += size;
+  return at;
+}
+
+std::int64_t transaction_batch::elements() const {
+  const auto refused = std::count_if(rejected.begin(), rejected.end(),
+                                     [](const rejected_record& r) { return !r.stored_anyway; });
+  return static_cast<std::int64_t>(transactions.size()) + refused;
+}
+
+}  // namespace flanks

@@ -1,0 +1,105 @@
+// One operation as the provider sent it, mapped to the columns of flanks.transactions: text all the
+// way, no binary float anywhere. A batch owns the text of its transactions. This file knows neither
+// JSON nor SQL.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sync/types.hpp"
+
+namespace flanks {
+
+// The columns of flanks.transactions that come from the provider, in table order.
+enum class column : std::uint8_t {
+  id,  // _id
+  account_id,
+  card_id,
+  investment_id,
+  liability_id,
+  portfolio_id,
+  operation_date,
+  value_date,  // "YYYY-MM-DD", days that exist
+  amount,      // decimal digits as sent, valid for Postgres numeric
+  currency,
+  balance,  // like amount
+  description,
+  product_description,
+  category,
+  shop,
+  entity,
+  card_number,
+  transfer,  // a JSON object, compact, as sent
+  extra,     // a JSON object of every field that has no column; null when there is none
+};
+inline constexpr std::size_t column_count = 19;
+// The SQL name: "_id", "account_id", ...
+[[nodiscard]] std::string_view name_of(column c);
+
+// 128 bits of XXH3 over the provider's columns (id excluded: it is the key). Equal content, equal
+// hash.
+struct content_hash {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  bool operator==(const content_hash&) const = default;
+};
+
+// SQL null is a view whose data() is nullptr; the empty string is not null.
+struct transaction {
+  std::array<std::string_view, column_count> values{};
+  content_hash hash;
+
+  [[nodiscard]] std::string_view operator[](column c) const {
+    return values[static_cast<std::size_t>(c)];
+  }
+  [[nodiscard]] bool is_null(column c) const { return (*this)[c].data() == nullptr; }
+  [[nodiscard]] std::string_view id() const { return (*this)[column::id]; }
+};
+// Hashes every column but `id`, nulls told apart from empty strings.
+[[nodiscard]] content_hash hash_of(const transaction& t);
+
+// Why a record could not be stored as it came (flanks.quarantine).
+struct rejected_record {
+  std::string reason;      // short and stable: "missing_id", "bad_amount", "impossible_date",
+                           // "nul_character", ...
+  std::string detail;      // for people: which field, what is wrong; never longer than 500 bytes
+  std::string id;          // its _id when it has a usable one, else empty
+  std::string raw;         // the bytes of the record, at most `raw_limit`; the rest is cut
+  bool truncated = false;  // raw was cut
+  bool stored_anyway = false;  // a warning: the row is stored with U+FFFD in place of U+0000
+  static constexpr std::size_t raw_limit = 64 * 1024;
+};
+
+// Append-only text with stable addresses: what it hands out lives as long as it does.
+class text_arena {
+ public:
+  // Copies `text`; the view is never null, also for the empty string.
+  std::string_view copy(std::string_view text);
+  // Room for `size` bytes to be written by the caller.
+  char* reserve(std::size_t size);
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  static constexpr std::size_t chunk_size = 64 * 1024;
+  std::vector<std::unique_ptr<char[]>> chunks_;
+  char* next_ = nullptr;
+  std::size_t left_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+// Some records of one response, in the order in which they came. Move only.
+struct transaction_batch {
+  text_arena text;
+  std::vector<transaction> transactions;
+  std::vector<rejected_record> rejected;
+
+  [[nodiscard]] bool empty() const { return transactions.empty() && rejected.empty(); }
+  // Array elements that this batch stands for (a warning belongs to a stored transaction).
+  [[nodiscard]] std::int64_t elements() const;
+};
+
+}  // namespace flanks
