@@ -44,6 +44,7 @@ struct claimed_credential {
   std::array<product_coverage, all_products.size()> coverage;
   std::optional<instant> last_sweep;  // when all history was last read whole
   int failures_in_a_row = 0;
+  std::optional<instant> not_found_since;  // the provider has answered 404 since then
 
   [[nodiscard]] const product_coverage& of(product p) const {
     return coverage[static_cast<std::size_t>(p)];
@@ -113,6 +114,7 @@ struct next_attempt {
   credential_state state;
   std::chrono::seconds delay;  // from the database's now()
   bool failed = false;         // counts into failures_in_a_row; false resets it
+  bool not_found = false;      // answered 404: keeps the earliest not_found_since; false clears it
   std::string error;           // whole sentence for flanks.sync_status.last_error; empty clears it
   std::string hint;
 };
@@ -166,6 +168,8 @@ class store {
                                                        credential_id id) = 0;
   // A failed item stays open, with its error, for the next start of the same backfill.
   virtual awaitable<void> fail_item(std::int64_t item_id, std::string error) = 0;
+  // An item that the provider has no data for is closed with the reason; coverage does not grow.
+  virtual awaitable<void> skip_item(std::int64_t item_id, std::string reason) = 0;
   // Closes the plan when no item is open any more; returns how many are.
   virtual awaitable<std::int64_t> finish_backfill(std::int64_t backfill_id) = 0;
 
