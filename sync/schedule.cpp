@@ -1,0 +1,106 @@
+#include "sync/schedule.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sync/window.hpp"
+
+namespace flanks {
+
+namespace {
+
+fetch_decision no(outcome why, std::string error_class, std::string explanation) {
+  fetch_decision decision;
+  decision.why_not = why;
+  decision.error_class = std::move(error_class);
+  decision.explanation = std::move(explanation);
+  return decision;
+}
+
+// splitmix64: neighbours in, strangers out, so that consecutive ids land in slots far apart.
+std::uint64_t scatter(std::uint64_t x) {
+  x += 0x9e3779b97f4a7c15U;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
+  return x ^ (x >> 31);
+}
+
+std::optional<window> covered_days(const product_coverage& covered) {
+  if (!covered.from || !covered.to) return std::nullopt;
+  return window{*covered.from, *covered.to};
+}
+
+}  // namespace
+
+fetch_decision availability(const credential_status& status, product what) {
+  const product_status& said = status.of(what);
+  if (status.pending) {
+    return no(outcome::not_available, "provider_pending",
+              "the provider has not finished the first extraction of this credential");
+  }
+  if (said.errored.value_or(false)) {
+    return no(outcome::failed, "provider_errored",
+              fmt::format("the provider says that its last extraction of {} transactions failed; "
+                          "its data is not to be trusted",
+                          to_string(what)));
+  }
+  if (!said.created.value_or(true)) {
+    return no(outcome::not_available, "provider_not_created",
+              fmt::format("the provider has not extracted {} transactions of this credential",
+                          to_string(what)));
+  }
+  fetch_decision yes;
+  yes.fetch = true;
+  return yes;
+}
+
+fetch_decision decide_fetch(const credential_status& status, const product_coverage& covered,
+                            product what, const sync_policy& policy, day today, bool sweep,
+                            bool force) {
+  fetch_decision decision = availability(status, what);
+  if (!decision.fetch) return decision;
+  decision.days =
+      next_window(covered_days(covered), today, policy.history_months, policy.overlap, sweep);
+  const bool seen =
+      status.last_update && covered.provider_seen && *status.last_update <= *covered.provider_seen;
+  const bool whole = covered.from && *covered.from <= history(today, policy.history_months).from;
+  if (seen && whole && !sweep && !force) return no(outcome::unchanged_upstream, "", "");
+  return decision;
+}
+
+bool sweep_due(std::optional<instant> last_sweep, instant now, const sync_policy& policy) {
+  return !last_sweep || now - *last_sweep >= policy.sweep_interval;
+}
+
+std::chrono::seconds delay_to_slot(credential_id id, std::chrono::seconds interval, instant now,
+                                   double jitter) {
+  const std::int64_t length = std::max<std::int64_t>(interval.count(), 1);
+  const auto slot = static_cast<std::int64_t>(scatter(static_cast<std::uint64_t>(id.value)) %
+                                              static_cast<std::uint64_t>(length));
+  const std::int64_t phase = now.time_since_epoch().count() % length;
+  std::int64_t delay = (slot - phase + length) % length;
+  // A slot that comes round at once would mean two fetches in a row: the one after it is meant.
+  if (delay <= length / 4) delay += length;
+  return std::chrono::seconds{delay +
+                              static_cast<std::int64_t>(jitter * static_cast<double>(length) / 50)};
+}
+
+std::chrono::seconds delay_after_failure(int failures, std::chrono::seconds interval,
+                                         double jitter) {
+  const int doublings = std::clamp(failures - 1, 0, 20);
+  const std::chrono::seconds full =
+      std::min<std::chrono::seconds>(std::chrono::minutes{5} * (1 << doublings), interval);
+  return full / 2 + std::chrono::seconds{
+                        static_cast<std::int64_t>(jitter * static_cast<double>(full.count()) / 2)};
+}
+
+credential_state state_of(const credential_status& status) {
+  if (status.blocked) return credential_state::blocked;
+  if (status.sca_required || status.reset_required || status.transaction_token_required) {
+    return credential_state::action_required;
+  }
+  return status.pending ? credential_state::pending : credential_state::ok;
+}
+
+}  // namespace flanks

@@ -1,0 +1,59 @@
+// Who is due when, and which products of a credential are fetched. Pure decisions: values in,
+// values out.
+#pragma once
+
+#include <string>
+
+#include "sync/store.hpp"
+#include "sync/types.hpp"
+
+namespace flanks {
+
+// The part of the settings that decides (config: sync.*).
+struct sync_policy {
+  std::vector<product> products{all_products.begin(), all_products.end()};
+  int history_months = 24;
+  std::chrono::seconds interval{std::chrono::hours{24}};
+  std::chrono::days overlap{30};
+  std::chrono::seconds sweep_interval{std::chrono::days{30}};
+  int tries = 3;  // per window, the first one included
+};
+
+// Whether to fetch one product now, and if not, why not.
+struct fetch_decision {
+  bool fetch = false;
+  window days{};                         // when fetch
+  outcome why_not = outcome::ok;         // unchanged_upstream, not_available or failed otherwise
+  std::string error_class, explanation;  // of why_not; empty for unchanged_upstream
+};
+
+// A scheduled fetch (API contract, section 2: pending, created, errored, last_update_timestamp).
+// `force` fetches even when the provider has nothing newer than the last success.
+[[nodiscard]] fetch_decision decide_fetch(const credential_status& status,
+                                          const product_coverage& covered, product what,
+                                          const sync_policy& policy, day today, bool sweep,
+                                          bool force);
+// Whether the provider can answer for this product at all; `fetch` is true when it can. `days` is
+// left alone.
+[[nodiscard]] fetch_decision availability(const credential_status& status, product what);
+
+// Whether all history is due to be read again.
+[[nodiscard]] bool sweep_due(std::optional<instant> last_sweep, instant now,
+                             const sync_policy& policy);
+
+// How long until the credential's next turn after a success. Every credential has its own stable
+// slot in the interval (a hash of its id), so that a million of them spread evenly and stay spread;
+// `jitter` in [0, 1) moves it by at most 2 % of the interval. The result lies in (interval / 4,
+// interval * 5 / 4 + 2 %].
+[[nodiscard]] std::chrono::seconds delay_to_slot(credential_id id, std::chrono::seconds interval,
+                                                 instant now, double jitter);
+
+// How long until the next turn after `failures` (>= 1) failed ones in a row: 5 minutes doubled each
+// time, never more than the interval, with full jitter in its upper half.
+[[nodiscard]] std::chrono::seconds delay_after_failure(int failures, std::chrono::seconds interval,
+                                                       double jitter);
+
+// The state that the status call alone implies: pending, blocked, action_required or ok.
+[[nodiscard]] credential_state state_of(const credential_status& status);
+
+}  // namespace flanks

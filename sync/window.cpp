@@ -1,0 +1,33 @@
+#include "sync/window.hpp"
+
+#include <algorithm>
+
+namespace flanks {
+
+day months_before(day d, int months) {
+  using namespace std::chrono;
+  const year_month_day date{d};
+  const year_month_day same_day = date - std::chrono::months{months};
+  if (same_day.ok()) return day{same_day};
+  return day{year_month_day_last{same_day.year(), month_day_last{same_day.month()}}};
+}
+
+window history(day today, int months) {
+  return {months_before(today, months), today};
+}
+
+window next_window(std::optional<window> covered, day today, int history_months,
+                   std::chrono::days overlap, bool sweep) {
+  const window all = history(today, history_months);
+  if (sweep || !covered || covered->from > all.from) return all;
+  const day resume = std::min(covered->to, today) - overlap;
+  return {std::max(resume, all.from), today};
+}
+
+std::optional<std::pair<window, window>> halves(window w) {
+  if (w.days() < 2) return std::nullopt;
+  const day middle = w.from + std::chrono::days{w.days() / 2 - 1};
+  return std::pair{window{w.from, middle}, window{middle + std::chrono::days{1}, w.to}};
+}
+
+}  // namespace flanks

@@ -1,0 +1,29 @@
+// Which days to ask for. Pure arithmetic on calendar days: no clock, no time zone.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "sync/types.hpp"
+
+namespace flanks {
+
+// The same day of the month `months` (>= 0) earlier; the month's last day where that day does not
+// exist (2024-03-31 minus 1 month is 2024-02-29).
+[[nodiscard]] day months_before(day d, int months);
+
+// All history: `months` calendar months up to and including `today`.
+[[nodiscard]] window history(day today, int months);
+
+// The window of the next fetch (promise P4). Begins `overlap` days before the end of what is
+// covered, however long ago that was, and ends today. All history when nothing is covered, when
+// what is covered does not reach back to its beginning, or when `sweep` says so. Coverage that ends
+// in the future (a clock that was set back) counts up to today.
+[[nodiscard]] window next_window(std::optional<window> covered, day today, int history_months,
+                                 std::chrono::days overlap, bool sweep);
+
+// The two halves of a window that was too large to serve; nothing when it is a single day. The
+// halves meet without a gap: the second begins on the day after the first ends.
+[[nodiscard]] std::optional<std::pair<window, window>> halves(window w);
+
+}  // namespace flanks
