@@ -1,0 +1,226 @@
+#include "config/keys.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+
+#include "config/expand.hpp"
+
+namespace flanks::config {
+
+namespace {
+
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
+constexpr milliseconds one_day = 24h;
+
+constexpr std::array<std::string_view, 2> grants{"client_credentials", "password"};
+constexpr std::array<std::string_view, 5> levels{"trace", "debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 4> formats{"auto", "text", "json", "journal"};
+constexpr std::array<std::string_view, 4> products{"account", "card", "investment", "liability"};
+
+complaint not_one_of(std::span<const std::string_view> names) {
+  std::string all;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i != 0) all += i + 1 == names.size() ? " or " : ", ";
+    all += names[i];
+  }
+  return {fmt::format("must be {}", all), ""};
+}
+
+// Collects the keys; one short method a kind of value, so that the list below reads as a table.
+class table {
+ public:
+  std::vector<key> keys;
+
+  using rule = verdict_on_value (*)(std::string_view, std::string&);
+
+  key& text(std::string path, key::need is, std::string& into, rule read = nullptr) {
+    return add(
+        std::move(path), is,
+        [&into, read](std::string_view value) -> verdict_on_value {
+          if (value.empty()) return complaint{"is empty", ""};
+          if (value.find('\0') != std::string_view::npos)
+            return complaint{"holds a NUL character", ""};
+          if (read != nullptr) return read(value, into);
+          into = value;
+          return std::nullopt;
+        },
+        [&into] { return into.empty() ? std::string{} : yaml_quoted(into); });
+  }
+
+  void number(std::string path, int& into, int least, int most) {
+    add(
+        std::move(path), key::need::optional,
+        [&into, least, most](std::string_view value) {
+          return read_integer(value, least, most, into);
+        },
+        [&into] { return std::to_string(into); });
+  }
+
+  void decimal(std::string path, double& into, double least, double most) {
+    add(
+        std::move(path), key::need::optional,
+        [&into, least, most](std::string_view value) {
+          return read_decimal(value, least, most, into);
+        },
+        [&into] { return decimal_text(into); });
+  }
+
+  void size(std::string path, std::uint64_t& into, std::uint64_t least, std::uint64_t most) {
+    add(
+        std::move(path), key::need::optional,
+        [&into, least, most](std::string_view value) {
+          return read_size(value, least, most, into);
+        },
+        [&into] { return size_text(into); });
+  }
+
+  void flag(std::string path, bool& into) {
+    add(
+        std::move(path), key::need::optional,
+        [&into](std::string_view value) { return read_flag(value, into); },
+        [&into] { return std::string{into ? "true" : "false"}; });
+  }
+
+  template <class Duration>
+  void duration(std::string path, Duration& into, milliseconds least, milliseconds most) {
+    add(
+        std::move(path), key::need::optional,
+        [&into, least, most](std::string_view value) {
+          milliseconds read = into;
+          auto wrong = read_duration(value, Duration{1}, least, most, read);
+          if (!wrong) into = std::chrono::duration_cast<Duration>(read);
+          return wrong;
+        },
+        [&into] { return duration_text(into); });
+  }
+
+  template <class Enum>
+  void choice(std::string path, Enum& into, std::span<const std::string_view> names) {
+    add(
+        std::move(path), key::need::optional,
+        [&into, names](std::string_view value) -> verdict_on_value {
+          const auto found = std::find(names.begin(), names.end(), value);
+          if (found == names.end()) return not_one_of(names);
+          into = static_cast<Enum>(found - names.begin());
+          return std::nullopt;
+        },
+        [&into, names] { return std::string{names[static_cast<std::size_t>(into)]}; });
+  }
+
+  void product_list(std::string path, std::vector<product>& into) {
+    key& added = add(
+        std::move(path), key::need::optional,
+        [&into](std::string_view value) -> verdict_on_value {
+          const auto read = product_from(value);
+          if (!read) return not_one_of(products);
+          if (std::find(into.begin(), into.end(), *read) != into.end())
+            return complaint{fmt::format("names {} twice", value), ""};
+          into.push_back(*read);
+          return std::nullopt;
+        },
+        [&into] {
+          std::string all;
+          for (const product p : into) {
+            all += all.empty() ? "" : ", ";
+            all += to_string(p);
+          }
+          return "[" + all + "]";
+        });
+    added.takes = key::shape::list;
+    added.clear = [&into] { into.clear(); };
+  }
+
+ private:
+  key& add(std::string path, key::need is, std::function<verdict_on_value(std::string_view)> read,
+           std::function<std::string()> show) {
+    return keys.emplace_back(key{std::move(path), is, key::shape::scalar, std::move(read),
+                                 std::move(show), [] {}, false});
+  }
+};
+
+void add_provider(table& t, provider_settings& s) {
+  t.text("flanks.base_url", key::need::optional, s.base_url, read_base_url).confidential = true;
+  t.text("flanks.client_id", key::need::required, s.client_id).confidential = true;
+  t.text("flanks.client_secret_file", key::need::required, s.client_secret_file);
+  t.choice("flanks.grant_type", s.grant_type, grants);
+  t.text("flanks.username", key::need::optional, s.username).confidential = true;
+  t.text("flanks.password_file", key::need::optional, s.password_file);
+  t.text("flanks.ca_file", key::need::optional, s.ca_file);
+  t.number("flanks.max_connections", s.max_connections, 1, 1024);
+  t.decimal("flanks.requests_per_second", s.requests_per_second, 0, 10'000);
+  t.size("flanks.max_response_bytes", s.max_response_bytes, 1ULL << 10, 1ULL << 40);
+  t.duration("flanks.timeouts.resolve", s.timeouts.resolve, 100ms, 5min);
+  t.duration("flanks.timeouts.connect", s.timeouts.connect, 100ms, 5min);
+  t.duration("flanks.timeouts.tls", s.timeouts.tls, 100ms, 5min);
+  t.duration("flanks.timeouts.first_byte", s.timeouts.first_byte, 100ms, 1h);
+  t.duration("flanks.timeouts.idle", s.timeouts.idle, 100ms, 1h);
+  t.duration("flanks.timeouts.total", s.timeouts.total, 100ms, 24h);
+}
+
+void add_database(table& t, database_settings& s) {
+  t.text("database.dsn", key::need::required, s.dsn, read_dsn).confidential = true;
+  t.text("database.password_file", key::need::optional, s.password_file);
+  t.number("database.connections", s.connections, 1, 64);
+  t.duration("database.statement_timeout", s.statement_timeout, 100ms, 24h);
+  t.duration("database.lock_timeout", s.lock_timeout, 100ms, 1h);
+  // libpq knows no shorter connect_timeout than two seconds.
+  t.duration("database.connect_timeout", s.connect_timeout, 2s, 5min);
+  t.flag("database.migrate", s.migrate);
+}
+
+void add_sync(table& t, sync_settings& s) {
+  t.product_list("sync.products", s.products);
+  t.number("sync.history_months", s.history_months, 1, 120);
+  t.duration("sync.interval", s.interval, 1s, 30 * one_day);
+  t.duration("sync.overlap", s.overlap, 0s, 730 * one_day);
+  t.duration("sync.sweep_interval", s.sweep_interval, 1min, 366 * one_day);
+  t.number("sync.concurrency", s.concurrency, 1, 1024);
+  t.number("sync.tries", s.tries, 1, 10);
+  t.duration("sync.lease", s.lease, 1s, 24h);
+  t.duration("sync.poll", s.poll, 100ms, 1h);
+}
+
+}  // namespace
+
+std::vector<key> keys_of(settings& s) {
+  table t;
+  add_provider(t, s.flanks);
+  add_database(t, s.database);
+  add_sync(t, s.sync);
+  t.choice("log.level", s.log.level, levels);
+  t.choice("log.format", s.log.format, formats);
+  return std::move(t.keys);
+}
+
+std::string yaml_quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : unexpanded(text)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string_view to_string(grant g) {
+  return grants.at(static_cast<std::size_t>(g));
+}
+std::string_view to_string(log_level l) {
+  return levels.at(static_cast<std::size_t>(l));
+}
+std::string_view to_string(log_format f) {
+  return formats.at(static_cast<std::size_t>(f));
+}
+
+}  // namespace flanks::config

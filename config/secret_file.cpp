@@ -1,0 +1,186 @@
+#include "config/secret_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "sync/failure.hpp"
+
+namespace flanks::config {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t size_limit = 64 * 1024;
+
+[[noreturn]] void refuse(const std::string& what, std::string hint) {
+  failure f{stage::configuration, verdict::stop, "secret_file", what};
+  f.hint = std::move(hint);
+  throw f;
+}
+
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
+
+// An open file descriptor that closes itself.
+class descriptor {
+ public:
+  explicit descriptor(int fd) : fd_(fd) {}
+  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  descriptor(const descriptor&) = delete;
+  descriptor& operator=(const descriptor&) = delete;
+  descriptor& operator=(descriptor&&) = delete;
+  ~descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+struct found_file {
+  descriptor fd;
+  fs::path path;
+  bool is_credential;  // it lies in the credentials directory
+};
+
+// Opens one candidate; nullopt when there is no such file. Does not hang on a FIFO.
+std::optional<descriptor> try_open(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd >= 0) return descriptor{fd};
+  if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+  const int error = errno;
+  refuse(
+      fmt::format("cannot open {}: {}", path.string(), reason(error)),
+      error == EACCES
+          ? fmt::format("let the user that runs flanks-sync read it: chown it, and chmod 0400 {}",
+                        path.string())
+          : "");
+}
+
+// True for a path under `folder`, seen by name only.
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  if (folder.empty()) return false;
+  const fs::path inner = path.lexically_normal().lexically_relative(folder.lexically_normal());
+  return !inner.empty() && *inner.begin() != ".." && *inner.begin() != ".";
+}
+
+found_file find_file(const std::string& name, const secret_places& where) {
+  const fs::path given{name};
+  if (given.is_relative() && !where.credentials.empty()) {
+    const fs::path path = where.credentials / given;
+    if (auto fd = try_open(path)) return {std::move(*fd), path, lies_in(path, where.credentials)};
+  }
+  const fs::path path = given.is_relative() ? where.config / given : given;
+  if (auto fd = try_open(path)) return {std::move(*fd), path, lies_in(path, where.credentials)};
+  const bool both = given.is_relative() && !where.credentials.empty();
+  refuse(
+      both ? fmt::format("cannot open {}: it is neither in the credentials directory {} nor in {}",
+                         name, where.credentials.string(), where.config.string())
+           : fmt::format("cannot open {}: {}", path.string(), reason(ENOENT)),
+      fmt::format("put the secret alone into it and chmod 0400 {}", path.string()));
+}
+
+// Only the descriptor is asked, so that nothing can change between the question and the reading.
+void check_status(const found_file& file) {
+  struct stat status {};
+  if (::fstat(file.fd.get(), &status) != 0)
+    refuse(fmt::format("cannot look at {}: {}", file.path.string(), reason(errno)), "");
+  if (!S_ISREG(status.st_mode)) {
+    refuse(fmt::format("{} is {}", file.path.string(),
+                       S_ISDIR(status.st_mode) ? "a directory" : "not a regular file"),
+           "name a file that holds the secret and nothing else");
+  }
+  const mode_t forbidden = file.is_credential ? 0037 : 0077;
+  if ((status.st_mode & forbidden) != 0) {
+    refuse(fmt::format("{} has mode {:04o}: others than its owner can reach it", file.path.string(),
+                       static_cast<unsigned>(status.st_mode) & 07777U),
+           fmt::format("chmod 0400 {}", file.path.string()));
+  }
+}
+
+// The buffer has its full size from the start, so that no copy of the secret is left behind.
+std::string read_all(const found_file& file) {
+  std::string content(size_limit + 1, '\0');
+  std::size_t size = 0;
+  while (size < content.size()) {
+    const ssize_t got = ::read(file.fd.get(), content.data() + size, content.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) refuse(fmt::format("cannot read {}: {}", file.path.string(), reason(errno)), "");
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  content.resize(size);
+  return content;
+}
+
+}  // namespace
+
+secret read_secret_file(const std::string& name, const secret_places& where) {
+  const found_file file = find_file(name, where);
+  check_status(file);
+  std::string content = read_all(file);
+  if (content.size() > size_limit) {
+    refuse(fmt::format("{} is over 64 KiB", file.path.string()),
+           "name a file that holds the secret and nothing else");
+  }
+  if (content.ends_with('\n')) content.pop_back();
+  if (content.ends_with('\r')) content.pop_back();
+  if (content.empty()) refuse(fmt::format("{} is empty", file.path.string()), "");
+  if (content.find_first_of(std::string_view{"\n\r\0", 3}) != std::string::npos) {
+    refuse(fmt::format("{} holds more than one line", file.path.string()),
+           "put the secret alone into it, on one line");
+  }
+  return secret{std::move(content)};
+}
+
+fs::path ca_file(const loaded& configuration) {
+  const fs::path given{configuration.values.flanks.ca_file};
+  if (given.empty() || given.is_absolute()) return given;
+  return configuration.file.parent_path() / given;
+}
+
+opened read_secrets(const loaded& configuration, const environment& lookup, secret_scope scope) {
+  opened out;
+  const fs::path folder = configuration.file.parent_path();
+  const secret_places where{lookup("CREDENTIALS_DIRECTORY").value_or(""),
+                            folder.empty() ? fs::path{"."} : folder};
+  const auto note = [&](const std::string& key, const std::string& what, const std::string& hint) {
+    const auto at = configuration.places.find(key);
+    out.mistakes.push_back({configuration.file.string(),
+                            at == configuration.places.end() ? place{1, 1} : at->second, key, what,
+                            hint});
+  };
+  const auto take = [&](const std::string& key, const std::string& name, secret& into) {
+    if (name.empty()) return;
+    try {
+      into = read_secret_file(name, where);
+    } catch (const failure& f) {
+      note(key, f.what(), f.hint);
+    }
+  };
+  const settings& s = configuration.values;
+  if (scope == secret_scope::all) {
+    take("flanks.client_secret_file", s.flanks.client_secret_file, out.values.client_secret);
+    take("flanks.password_file", s.flanks.password_file, out.values.password);
+    const fs::path ca = ca_file(configuration);
+    if (!ca.empty() && ::access(ca.c_str(), R_OK) != 0) {
+      note("flanks.ca_file", fmt::format("cannot open {}: {}", ca.string(), reason(errno)),
+           "name a PEM file with the certificates to trust, or remove the key to trust the "
+           "system's");
+    }
+  }
+  take("database.password_file", s.database.password_file, out.values.database_password);
+  return out;
+}
+
+}  // namespace flanks::config
