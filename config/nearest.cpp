@@ -53,7 +53,9 @@ std::string nearest_key(const std::string& path, const std::vector<key>& keys) {
   if (leaf.size() > 40) return best;
   std::size_t least = std::max<std::size_t>(leaf.size() / 3, 1) + 1;
   for (const std::string& candidate : names(keys)) {
-    const std::size_t distance = edit_distance(leaf, leaf_of(candidate));
+    // The first words of a longer name are near: "client_secret" for "client_secret_file".
+    const bool begins = leaf_of(candidate).starts_with(std::string{leaf} + "_");
+    const std::size_t distance = begins ? 1 : edit_distance(leaf, leaf_of(candidate));
     const bool same_section = section_of(path) == section_of(candidate);
     // In another section, only the very same name.
     if ((same_section || distance == 0) && distance < least) {

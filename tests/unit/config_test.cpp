@@ -185,4 +185,159 @@ TEST(config, the_example_names_every_key_with_its_default) {
   }
 }
 
+TEST(config, the_example_loads_as_it_is) {
+  EXPECT_EQ(told(example()), "");
+}
+
+TEST(config, what_is_no_yaml_is_told_with_its_place) {
+  EXPECT_EQ(told("flanks:\n\tclient_id: a\n"),
+            "c.yaml:2:11: is not valid YAML: illegal map value\n");
+  EXPECT_EQ(told("flanks: [a\n"),
+            "c.yaml:2:1: is not valid YAML: end of sequence flow not found\n");
+  EXPECT_EQ(told(smallest() + "---\nflanks: {}\n"),
+            "c.yaml:5:1: a second document begins here\n"
+            "  hint: keep one document in the file: remove the line ---\n");
+  EXPECT_EQ(told("a: &x 1\nb: *x\nc: !!str d\n"),
+            "c.yaml:2:4: aliases (*name) are not taken here\n"
+            "  hint: write the value out\n"
+            "c.yaml:3:4: tags (!name) are not taken here\n"
+            "  hint: remove the tag\n");
+  EXPECT_EQ(told(smallest("  <<: {base_url: x}\n")),
+            "c.yaml:4:3: flanks.<<: merge keys are not taken here\n"
+            "  hint: write the keys out\n");
+}
+
+TEST(config, a_section_that_comes_twice_is_told) {
+  EXPECT_EQ(told(smallest("", "flanks: {client_id: b}\nlog:\n")),
+            "c.yaml:5:1: flanks: is given twice, first in line 1\n"
+            "  hint: keep one of them\n"
+            "c.yaml:5:10: flanks.client_id: is given twice, first in line 2\n"
+            "  hint: keep one of them\n");
+}
+
+TEST(config, variables_stand_for_the_environment) {
+  const loaded l = read(smallest("  base_url: \"https://${HOST:-api.flanks.io}:${PORT}\"\n"
+                                 "  max_connections: ${N:-8}\n  ca_file: $${x}/$y/${EMPTY:-z}\n"),
+                        {{"PORT", "8443"}, {"EMPTY", ""}});
+  EXPECT_EQ(told(l), "");
+  EXPECT_EQ(l.values.flanks.base_url, "https://api.flanks.io:8443");
+  EXPECT_EQ(l.values.flanks.max_connections, 8);
+  EXPECT_EQ(l.values.flanks.ca_file, "${x}/$y/z");
+}
+
+TEST(config, variable_that_is_not_set_is_told) {
+  EXPECT_EQ(told(smallest("  max_connections: ${N}\n  base_url: ${\n  ca_file: ${A-b}\n")),
+            "c.yaml:4:20: flanks.max_connections: the environment variable N is not set\n"
+            "  hint: set it, or give a default: ${N:-default}\n"
+            "c.yaml:5:13: flanks.base_url: holds ${ without its closing }\n"
+            "  hint: write $${ for the characters ${\n"
+            "c.yaml:6:12: flanks.ca_file: holds ${ without a valid variable name\n"
+            "  hint: write ${NAME} or ${NAME:-default}, and $${ for the characters ${\n");
+}
+
+TEST(config, no_mistake_shows_what_may_be_a_secret) {
+  const std::string all = told(
+      "flanks:\n"
+      "  base_url: http://me:hunter2@example.com\n"
+      "  client_secret: hunter2\n"
+      "  password:hunter2:\n"
+      "  max_connections: ${SECRET}\n"
+      "  username: hunter2\n"
+      "database:\n"
+      "  dsn: ${DSN}\n",
+      {{"SECRET", "hunter2"}, {"DSN", "host=x password=hunter2"}});
+  EXPECT_EQ(all,
+            "c.yaml:1:1: flanks.client_id: is missing\n"
+            "  hint: it has no default\n"
+            "c.yaml:1:1: flanks.client_secret_file: is missing\n"
+            "  hint: it has no default\n"
+            "c.yaml:2:13: flanks.base_url: holds a user name or password, which do not belong into "
+            "a URL\n"
+            "  hint: write it like https://api.flanks.io\n"
+            "c.yaml:3:3: flanks.client_secret: unknown key\n"
+            "  hint: did you mean flanks.client_secret_file?\n"
+            "c.yaml:4:3: flanks.password...: unknown key\n"
+            "  hint: `flanks-sync config example` lists every key\n"
+            "c.yaml:5:20: flanks.max_connections: is not a whole number\n"
+            "c.yaml:6:3: flanks.username: belongs to flanks.grant_type: password only\n"
+            "  hint: remove it, or set flanks.grant_type: password\n"
+            "c.yaml:8:8: database.dsn: holds a password\n"
+            "  hint: take it out and name a file that holds it in database.password_file\n");
+  EXPECT_EQ(all.find("hunter2"), std::string::npos);
+}
+
+TEST(config, password_grant_needs_user_and_password) {
+  EXPECT_EQ(told(smallest("  grant_type: password\n")),
+            "c.yaml:4:15: flanks.username: is missing\n"
+            "  hint: flanks.grant_type: password needs flanks.username and flanks.password_file\n"
+            "c.yaml:4:15: flanks.password_file: is missing\n"
+            "  hint: flanks.grant_type: password needs flanks.username and flanks.password_file\n");
+  EXPECT_EQ(told(smallest("  grant_type: password\n  username: u\n  password_file: p\n")), "");
+}
+
+TEST(config, nearest_key_is_suggested_only_when_near) {
+  const auto hint = [](std::string_view key) {
+    return read(smallest("", fmt::format("sync: {{{}: 1}}\n", key))).mistakes.at(0).hint;
+  };
+  EXPECT_EQ(hint("concurency"), "did you mean sync.concurrency?");
+  EXPECT_EQ(hint("historymonths"), "did you mean sync.history_months?");
+  EXPECT_EQ(hint("pol"), "did you mean sync.poll?");
+  EXPECT_EQ(hint("level"), "did you mean log.level?");
+  EXPECT_EQ(hint("frequency"), "`flanks-sync config example` lists every key");
+  EXPECT_EQ(hint(std::string(500, 'x')), "`flanks-sync config example` lists every key");
+}
+
+TEST(config, shown_settings_load_again_to_the_same) {
+  const loaded l = read(smallest("  ca_file: 'a\"b\\${x}'\n  requests_per_second: 0.1\n"
+                                 "  timeouts: {idle: 1500ms}\n",
+                                 "sync: {products: [card], overlap: 0d}\n"),
+                        {{"x", "é"}});
+  ASSERT_EQ(told(l), "");
+  const std::string shown = show(l.values);
+  const loaded again = read(shown);
+  EXPECT_EQ(told(again), "");
+  EXPECT_EQ(show(again.values), shown);
+  EXPECT_EQ(again.values.flanks.ca_file, "a\"b\\é");
+  EXPECT_EQ(shown,
+            "flanks:\n"
+            "  base_url: \"https://api.flanks.io\"  # default\n"
+            "  client_id: \"id\"\n"
+            "  client_secret_file: \"s\"\n"
+            "  grant_type: client_credentials  # default\n"
+            "  # username: (not set)\n"
+            "  # password_file: (not set)\n"
+            "  ca_file: \"a\\\"b\\\\é\"\n"
+            "  max_connections: 16  # default\n"
+            "  requests_per_second: 0.1\n"
+            "  max_response_bytes: 1GiB  # default\n"
+            "  timeouts:\n"
+            "    resolve: 5s  # default\n"
+            "    connect: 10s  # default\n"
+            "    tls: 10s  # default\n"
+            "    first_byte: 2m  # default\n"
+            "    idle: 1500ms\n"
+            "    total: 30m  # default\n"
+            "database:\n"
+            "  dsn: \"dbname=x\"\n"
+            "  # password_file: (not set)\n"
+            "  connections: 4  # default\n"
+            "  statement_timeout: 5m  # default\n"
+            "  lock_timeout: 10s  # default\n"
+            "  connect_timeout: 10s  # default\n"
+            "  migrate: false  # default\n"
+            "sync:\n"
+            "  products: [card]\n"
+            "  history_months: 24  # default\n"
+            "  interval: 24h  # default\n"
+            "  overlap: 0s\n"
+            "  sweep_interval: 30d  # default\n"
+            "  concurrency: 16  # default\n"
+            "  tries: 3  # default\n"
+            "  lease: 10m  # default\n"
+            "  poll: 30s  # default\n"
+            "log:\n"
+            "  level: info  # default\n"
+            "  format: auto  # default\n");
+}
+
 }  // namespace
