@@ -47,7 +47,7 @@ class descriptor {
   int fd_;
 };
 
-struct found_file {
+struct open_file {
   descriptor fd;
   fs::path path;
   bool is_credential;  // it lies in the credentials directory
@@ -74,24 +74,8 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
   return !inner.empty() && *inner.begin() != ".." && *inner.begin() != ".";
 }
 
-found_file find_file(const std::string& name, const secret_places& where) {
-  const fs::path given{name};
-  if (given.is_relative() && !where.credentials.empty()) {
-    const fs::path path = where.credentials / given;
-    if (auto fd = try_open(path)) return {std::move(*fd), path, lies_in(path, where.credentials)};
-  }
-  const fs::path path = given.is_relative() ? where.config / given : given;
-  if (auto fd = try_open(path)) return {std::move(*fd), path, lies_in(path, where.credentials)};
-  const bool both = given.is_relative() && !where.credentials.empty();
-  refuse(
-      both ? fmt::format("cannot open {}: it is neither in the credentials directory {} nor in {}",
-                         name, where.credentials.string(), where.config.string())
-           : fmt::format("cannot open {}: {}", path.string(), reason(ENOENT)),
-      fmt::format("put the secret alone into it and chmod 0400 {}", path.string()));
-}
-
 // Only the descriptor is asked, so that nothing can change between the question and the reading.
-void check_status(const found_file& file) {
+void check_status(const open_file& file) {
   struct stat status {};
   if (::fstat(file.fd.get(), &status) != 0)
     refuse(fmt::format("cannot look at {}: {}", file.path.string(), reason(errno)), "");
@@ -109,7 +93,7 @@ void check_status(const found_file& file) {
 }
 
 // The buffer has its full size from the start, so that no copy of the secret is left behind.
-std::string read_all(const found_file& file) {
+std::string read_all(const open_file& file) {
   std::string content(size_limit + 1, '\0');
   std::size_t size = 0;
   while (size < content.size()) {
@@ -123,24 +107,44 @@ std::string read_all(const found_file& file) {
   return content;
 }
 
-}  // namespace
-
-secret read_secret_file(const std::string& name, const secret_places& where) {
-  const found_file file = find_file(name, where);
+// The secret in the file at `path`; nullopt when there is none. systemd leaves an empty credential
+// for a file that is not there (our units give it a line break as SetCredential=): that is none.
+std::optional<secret> take(const fs::path& path, const secret_places& where) {
+  auto fd = try_open(path);
+  if (!fd) return std::nullopt;
+  const open_file file{std::move(*fd), path, lies_in(path, where.credentials)};
   check_status(file);
   std::string content = read_all(file);
   if (content.size() > size_limit) {
-    refuse(fmt::format("{} is over 64 KiB", file.path.string()),
+    refuse(fmt::format("{} is over 64 KiB", path.string()),
            "name a file that holds the secret and nothing else");
   }
   if (content.ends_with('\n')) content.pop_back();
   if (content.ends_with('\r')) content.pop_back();
-  if (content.empty()) refuse(fmt::format("{} is empty", file.path.string()), "");
+  if (content.empty() && file.is_credential) return std::nullopt;
+  if (content.empty()) refuse(fmt::format("{} is empty", path.string()), "");
   if (content.find_first_of(std::string_view{"\n\r\0", 3}) != std::string::npos) {
-    refuse(fmt::format("{} holds more than one line", file.path.string()),
+    refuse(fmt::format("{} holds more than one line", path.string()),
            "put the secret alone into it, on one line");
   }
   return secret{std::move(content)};
+}
+
+}  // namespace
+
+secret read_secret_file(const std::string& name, const secret_places& where) {
+  const fs::path given{name};
+  const bool both = given.is_relative() && !where.credentials.empty();
+  if (both) {
+    if (auto found = take(where.credentials / given, where)) return std::move(*found);
+  }
+  const fs::path path = given.is_relative() ? where.config / given : given;
+  if (auto found = take(path, where)) return std::move(*found);
+  refuse(
+      both ? fmt::format("cannot open {}: it is neither in the credentials directory {} nor in {}",
+                         name, where.credentials.string(), where.config.string())
+           : fmt::format("cannot open {}: {}", path.string(), reason(ENOENT)),
+      fmt::format("put the secret alone into it and chmod 0400 {}", path.string()));
 }
 
 fs::path ca_file(const loaded& configuration) {
@@ -160,7 +164,7 @@ opened read_secrets(const loaded& configuration, const environment& lookup, secr
                             at == configuration.places.end() ? place{1, 1} : at->second, key, what,
                             hint});
   };
-  const auto take = [&](const std::string& key, const std::string& name, secret& into) {
+  const auto read = [&](const std::string& key, const std::string& name, secret& into) {
     if (name.empty()) return;
     try {
       into = read_secret_file(name, where);
@@ -170,8 +174,8 @@ opened read_secrets(const loaded& configuration, const environment& lookup, secr
   };
   const settings& s = configuration.values;
   if (scope == secret_scope::all) {
-    take("flanks.client_secret_file", s.flanks.client_secret_file, out.values.client_secret);
-    take("flanks.password_file", s.flanks.password_file, out.values.password);
+    read("flanks.client_secret_file", s.flanks.client_secret_file, out.values.client_secret);
+    read("flanks.password_file", s.flanks.password_file, out.values.password);
     const fs::path ca = ca_file(configuration);
     if (!ca.empty() && ::access(ca.c_str(), R_OK) != 0) {
       note("flanks.ca_file", fmt::format("cannot open {}: {}", ca.string(), reason(errno)),
@@ -179,7 +183,7 @@ opened read_secrets(const loaded& configuration, const environment& lookup, secr
            "system's");
     }
   }
-  take("database.password_file", s.database.password_file, out.values.database_password);
+  read("database.password_file", s.database.password_file, out.values.database_password);
   return out;
 }
 

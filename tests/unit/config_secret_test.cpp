@@ -117,6 +117,16 @@ TEST_F(secret_file, file_that_is_not_there_is_named_with_every_place) {
             "put the secret alone into it and chmod 0400 ~/etc/gone");
 }
 
+TEST_F(secret_file, empty_credential_is_systemds_word_for_a_missing_file) {
+  write("cred/none", "\n", 0440);
+  write("cred/below", "\n", 0440);
+  write("etc/below", "from-etc");
+  EXPECT_EQ(refusal("none", true),
+            "cannot open none: it is neither in the credentials directory ~/cred nor in ~/etc / "
+            "put the secret alone into it and chmod 0400 ~/etc/none");
+  EXPECT_EQ(read_secret_file("below", places(true)).reveal(), "from-etc");
+}
+
 TEST_F(secret_file, open_to_others_is_refused) {
   for (const mode_t mode : {0440U, 0404U, 0640U, 0644U, 0460U, 0602U}) {
     write("etc/open", "hunter2", mode);
