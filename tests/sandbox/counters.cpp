@@ -1,0 +1,87 @@
+#include "tests/sandbox/counters.hpp"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+namespace sandbox {
+namespace {
+
+namespace json = boost::json;
+using tally = std::map<std::string, std::uint64_t, std::less<>>;
+
+void count(tally& in, std::string_view name) {
+  const auto found = in.find(name);
+  if (found != in.end())
+    ++found->second;
+  else
+    in.emplace(name, 1);
+}
+
+json::object listed(const tally& from) {
+  json::object out;
+  for (const auto& [name, value] : from)
+    out[name] = value;
+  return out;
+}
+
+}  // namespace
+
+void counters::connected() {
+  ++connections_accepted_;
+  most_connections_ = std::max(most_connections_, ++connections_open_);
+}
+
+void counters::disconnected() {
+  --connections_open_;
+}
+
+void counters::called(std::string_view endpoint) {
+  ++requests_;
+  count(endpoints_, endpoint);
+}
+
+std::shared_ptr<void> counters::begin(const std::string& credentials_token,
+                                      std::string_view endpoint) {
+  of_credential& one = credentials_[credentials_token];
+  count(one.calls, endpoint);
+  one.most_running = std::max(one.most_running, ++one.running);
+  most_running_ = std::max(most_running_, ++running_);
+  return {static_cast<void*>(this), [this, credentials_token](void*) {
+            --running_;
+            --credentials_[credentials_token].running;
+          }};
+}
+
+void counters::reset() {
+  connections_accepted_ = requests_ = unauthorized_ = tokens_issued_ = faults_served_ = 0;
+  most_connections_ = connections_open_;
+  most_running_ = running_;
+  endpoints_.clear();
+  std::erase_if(credentials_, [](const auto& entry) { return entry.second.running == 0; });
+  for (auto& [token, one] : credentials_) {
+    one.calls.clear();
+    one.most_running = one.running;
+  }
+}
+
+json::object counters::report() const {
+  json::object credentials;
+  for (const auto& [token, one] : credentials_) {
+    json::object entry = listed(one.calls);
+    entry["max_concurrent"] = one.most_running;
+    credentials[token] = std::move(entry);
+  }
+  return {{"requests", requests_},
+          {"token_calls", endpoints_.contains("token") ? endpoints_.find("token")->second : 0},
+          {"tokens_issued", tokens_issued_},
+          {"unauthorized", unauthorized_},
+          {"faults_served", faults_served_},
+          {"connections_accepted", connections_accepted_},
+          {"connections_open", connections_open_},
+          {"max_connections", most_connections_},
+          {"max_concurrent", most_running_},
+          {"endpoints", listed(endpoints_)},
+          {"credentials", std::move(credentials)}};
+}
+
+}  // namespace sandbox

@@ -1,0 +1,190 @@
+// The newer, paged calls (contract, section 5: Aggregation v2).
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "tests/sandbox/provider.hpp"
+
+namespace sandbox {
+namespace {
+
+namespace json = boost::json;
+constexpr std::uint64_t page_size = 1000;
+
+// Where a page begins: the n-th record (or product) of a ledger of a connection.
+struct place {
+  std::uint64_t connection = 0;
+  std::uint64_t rank = 0;
+  std::uint64_t offset = 0;
+};
+
+std::string page_token(const place& at) {
+  return "p-" + std::to_string(at.connection) + "-" + std::to_string(at.rank) + "-" +
+         std::to_string(at.offset);
+}
+
+std::optional<place> read_page_token(std::string_view text) {
+  place out;
+  if (!text.starts_with("p")) return std::nullopt;
+  text.remove_prefix(1);
+  for (auto* part : {&out.connection, &out.rank, &out.offset}) {
+    if (!text.starts_with('-')) return std::nullopt;
+    const auto read = std::from_chars(text.data() + 1, text.data() + text.size(), *part);
+    if (read.ec != std::errc{}) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(read.ptr - text.data()));
+  }
+  if (!text.empty()) return std::nullopt;
+  return out;
+}
+
+// What was asked for, or what is wrong with it.
+struct order {
+  std::vector<std::uint32_t> connections;
+  std::vector<std::string> product_ids;  // empty: all
+  place from;
+  std::vector<complaint> wrong;
+
+  [[nodiscard]] bool wants(std::string_view product_id) const {
+    return product_ids.empty() ||
+           std::find(product_ids.begin(), product_ids.end(), product_id) != product_ids.end();
+  }
+};
+
+std::vector<std::string> strings(const json::object& from, std::string_view name,
+                                 std::vector<complaint>& wrong) {
+  std::vector<std::string> out;
+  const auto* value = from.if_contains({name.data(), name.size()});
+  if (value == nullptr) return out;
+  const auto* list = value->if_array();
+  if (list == nullptr) {
+    wrong.push_back({"type_error.list", std::string(name)});
+    return out;
+  }
+  for (const auto& one : *list) {
+    if (one.is_string())
+      out.emplace_back(one.as_string());
+    else
+      wrong.push_back({"type_error.str", std::string(name)});
+  }
+  return out;
+}
+
+order read_order(const world& from, const json::object& body) {
+  order out;
+  out.wrong = unknown_members(body, {"query", "page_token"});
+  const auto* query = body.if_contains("query");
+  const auto* filters = query != nullptr ? query->if_object() : nullptr;
+  if (query != nullptr && filters == nullptr) out.wrong.push_back({"type_error.dict", "query"});
+  if (filters != nullptr) {
+    const auto extra = unknown_members(*filters, {"connection_id_in", "product_id_in"});
+    out.wrong.insert(out.wrong.end(), extra.begin(), extra.end());
+    for (const auto& token : strings(*filters, "connection_id_in", out.wrong))
+      if (const auto n = from.find(token)) out.connections.push_back(*n);
+    out.product_ids = strings(*filters, "product_id_in", out.wrong);
+  }
+  if (filters == nullptr || !filters->contains("connection_id_in"))
+    for (std::uint32_t n = 0; n < from.size(); ++n)
+      if (!from.at(n).deleted) out.connections.push_back(n);
+  if (const auto* page = body.if_contains("page_token"); page != nullptr && !page->is_null()) {
+    const auto at = page->is_string() ? read_page_token({page->as_string()}) : std::nullopt;
+    if (at)
+      out.from = *at;
+    else
+      out.wrong.push_back({"value_error", "page_token"});
+  }
+  return out;
+}
+
+void append_item(const record& from, std::string& out) {
+  out += "{\"transaction_id\":\"";
+  out.append(from.id.data(), from.id.size());
+  out += "\",\"product_id\":\"";
+  out.append(from.product_id.data(), from.product_id.size());
+  out += "\",\"amount\":";
+  if (from.amount.quoted) out += '"';
+  out += from.amount.view();
+  if (from.amount.quoted) out += '"';
+  out += ",\"currency\":\"";
+  out += from.currency;
+  out += "\",\"description\":";
+  append_quoted(out, from.description_text());
+  out += ",\"date\":\"";
+  append_day(out, from.date);
+  out += "\",\"category\":";
+  if (from.category == nullptr)
+    out += "null";
+  else
+    append_quoted(out, from.category->raw);
+  out += ",\"labels\":{}}";
+}
+
+std::string page_end(const std::optional<place>& next) {
+  return next ? "],\"next_page_token\":\"" + page_token(*next) + "\"}"
+              : std::string("],\"next_page_token\":null}");
+}
+
+// Appends items of one ledger from `at.offset` on; true when the page is full.
+bool append_ledger(const world& from, const order& asked, const ledger& of, place& at,
+                   std::uint64_t& items, std::string& out) {
+  cursor walk{of, {first_day, last_day}};
+  operation which;
+  record made;
+  for (std::uint64_t position = 0; walk.next(which); ++position) {
+    if (position < at.offset) continue;
+    if (items == page_size) {
+      at.offset = position;
+      return true;
+    }
+    from.data().make(which, made);
+    if (!asked.wants({made.product_id.data(), made.product_id.size()})) continue;
+    if (items++ > 0) out += ",\n";
+    append_item(made, out);
+  }
+  at.offset = 0;
+  return false;
+}
+
+}  // namespace
+
+reply provider::aggregation_transactions(const call& c) {
+  const order asked = read_order(world_, c.body);
+  if (!asked.wrong.empty()) return invalid(asked.wrong);
+  std::string body = "{\"items\":[";
+  std::uint64_t items = 0;
+  place at = asked.from;
+  const auto& products = world_.options().products;
+  for (; at.connection < asked.connections.size(); ++at.connection, at.rank = 0)
+    for (; at.rank < products.size(); ++at.rank) {
+      const auto of = world_.ledger_of(asked.connections[at.connection], products[at.rank]);
+      if (append_ledger(world_, asked, of, at, items, body))
+        return text_reply(200, body + page_end(at));
+    }
+  return text_reply(200, body + page_end(std::nullopt));
+}
+
+reply provider::aggregation_products(const call& c) {
+  const order asked = read_order(world_, c.body);
+  if (!asked.wrong.empty()) return invalid(asked.wrong);
+  std::string body = "{\"items\":[";
+  std::uint64_t items = 0;
+  place at = asked.from;
+  const auto& products = world_.options().products;
+  for (; at.connection < asked.connections.size(); ++at.connection, at.rank = 0)
+    for (; at.rank < products.size(); ++at.rank) {
+      if (items >= page_size) return text_reply(200, body + page_end(at));
+      const auto n = asked.connections[at.connection];
+      for (unsigned k = 0; k < generator::products_in_ledger; ++k) {
+        char id[24];
+        world_.data().write_product_id(world_.ledger_number(n, products[at.rank]), k, id);
+        if (!asked.wants({id, sizeof id})) continue;
+        if (items++ > 0) body += ",\n";
+        body += "{\"product_id\":\"" + std::string(id, sizeof id) + "\",\"connection_id\":";
+        append_quoted(body, world_.token_of(n));
+        body += ",\"type\":\"" + std::string(name_of(products[at.rank])) + "\",\"product\":";
+        append_product(world_, n, products[at.rank], k, body);
+        body += '}';
+      }
+    }
+  return text_reply(200, body + page_end(std::nullopt));
+}
+
+}  // namespace sandbox

@@ -1,0 +1,160 @@
+// What the provider's daily refresh does to a credential: a pure function of the seed, the
+// credential and how many refreshes it has had.
+#include <algorithm>
+#include <unordered_set>
+
+#include "tests/sandbox/world.hpp"
+
+namespace sandbox {
+namespace {
+
+// One ledger under change: picks operations at random, none twice in one refresh.
+class editor {
+ public:
+  editor(ledger of, std::uint64_t seed, std::shared_ptr<changes> draft)
+      : ledger_(std::move(of)), random_(seed), draft_(std::move(draft)) {
+    ledger_.changed = draft_;
+  }
+
+  // A visible (or hidden) operation that this refresh has not touched yet.
+  std::optional<std::uint64_t> pick(bool hidden) {
+    if (hidden) return pick_hidden();
+    const auto end = ledger_.end();
+    for (std::uint64_t tries = 0; end > 0 && tries < 64; ++tries) {
+      const auto ordinal = next() % end;
+      if (usable(ordinal)) return use(ordinal);
+    }
+    for (std::uint64_t ordinal = 0; ordinal < end; ++ordinal)
+      if (usable(ordinal)) return use(ordinal);
+    return std::nullopt;
+  }
+
+  std::uint64_t append(day date) {
+    const auto ordinal = ledger_.end();
+    ++draft_->added;
+    draft_->touched[ordinal].date = date;
+    used_.insert(ordinal);
+    return ordinal;
+  }
+
+  // Hides this part of what is visible; gives the ordinals.
+  std::vector<std::uint64_t> lose(double fraction) {
+    std::vector<std::uint64_t> visible;
+    for (std::uint64_t ordinal = 0; ordinal < ledger_.end(); ++ordinal)
+      if (usable(ordinal)) visible.push_back(ordinal);
+    const auto wanted = static_cast<std::size_t>(fraction * static_cast<double>(visible.size()));
+    for (std::size_t i = 0; i < wanted; ++i) {
+      std::swap(visible[i], visible[i + next() % (visible.size() - i)]);
+      draft_->touched[visible[i]].hidden = true;
+    }
+    visible.resize(wanted);
+    return visible;
+  }
+
+  touch& at(std::uint64_t ordinal) { return draft_->touched[ordinal]; }
+  std::uint64_t next() { return random_ = mix(random_); }
+
+  // The operation whether or not it is visible.
+  [[nodiscard]] operation describe(std::uint64_t ordinal) const {
+    touch t;
+    if (const auto found = draft_->touched.find(ordinal); found != draft_->touched.end())
+      t = found->second;
+    return {ledger_.what,  ledger_.number, ordinal,
+            t.version,     t.id_version,   t.date ? *t.date : ledger_.date_of(ordinal),
+            ledger_.entity};
+  }
+
+ private:
+  bool usable(std::uint64_t ordinal) const {
+    return !used_.contains(ordinal) && ledger_.at(ordinal).has_value();
+  }
+  std::uint64_t use(std::uint64_t ordinal) {
+    used_.insert(ordinal);
+    return ordinal;
+  }
+  std::optional<std::uint64_t> pick_hidden() {
+    for (const auto& [ordinal, t] : draft_->touched)
+      if (t.hidden && !used_.contains(ordinal)) return use(ordinal);
+    return std::nullopt;
+  }
+
+  ledger ledger_;
+  std::uint64_t random_;
+  std::shared_ptr<changes> draft_;
+  std::unordered_set<std::uint64_t> used_;
+};
+
+// The n-th of `count` things spread over `rank` of `size` products.
+std::uint64_t share(std::uint64_t count, std::size_t rank, std::size_t size) {
+  return count / size + (rank < count % size ? 1 : 0);
+}
+
+std::string id_of(const generator& data, const operation& which) {
+  char id[24];
+  data.write_id(which, id);
+  return {id, sizeof id};
+}
+
+}  // namespace
+
+void world::refresh(std::uint32_t n, const refresh_orders& orders,
+                    std::vector<refresh_event>& done) {
+  credential& one = all_[n];
+  const auto yesterday = std::chrono::duration_cast<std::chrono::seconds>(
+      (today_ - std::chrono::days(1)).time_since_epoch());
+  one.last_update = std::max(one.last_update + orders.advance, yesterday.count());
+  ++one.refreshes;
+  std::vector<product> products = options_.products;
+  if (orders.only) products = {*orders.only};
+  const auto history =
+      static_cast<std::uint64_t>((today_ - months_before(today_, options_.months)).count());
+  for (std::size_t rank = 0; rank < products.size(); ++rank) {
+    const product p = products[rank];
+    const ledger before = ledger_of(n, p);
+    const auto draft = std::make_shared<changes>(*before.changed);
+    editor edit{before, mix(mix(options_.seed, before.number), one.refreshes), draft};
+    const auto say = [&](std::string_view kind, std::uint64_t ordinal, std::string old = {}) {
+      done.push_back({kind, n, p, id_of(data_, edit.describe(ordinal)), std::move(old)});
+    };
+    const auto repeat = [&](std::uint64_t count, bool hidden, auto change) {
+      for (std::uint64_t i = share(count, rank, products.size()); i > 0; --i)
+        if (const auto ordinal = edit.pick(hidden)) change(*ordinal, edit.at(*ordinal));
+    };
+    repeat(orders.reappear, true, [&](std::uint64_t ordinal, touch& t) {
+      t.hidden = false;
+      say("reappeared", ordinal);
+    });
+    repeat(orders.correct, false, [&](std::uint64_t ordinal, touch& t) {
+      ++t.version;
+      say("corrected", ordinal);
+    });
+    repeat(orders.remove, false, [&](std::uint64_t ordinal, touch& t) {
+      t.hidden = true;
+      say("removed", ordinal);
+    });
+    repeat(orders.move_date, false, [&](std::uint64_t ordinal, touch& t) {
+      const day old = edit.describe(ordinal).date;
+      const auto distance = std::chrono::days(1 + edit.next() % 5);
+      t.date = old - before.from > distance ? old - distance : old + distance;
+      say("moved", ordinal);
+    });
+    repeat(orders.renumber, false, [&](std::uint64_t ordinal, touch& t) {
+      auto old = id_of(data_, edit.describe(ordinal));
+      ++t.id_version;
+      say("renumbered", ordinal, std::move(old));
+    });
+    for (const auto ordinal : edit.lose(orders.lose_fraction))
+      say("lost", ordinal);
+    for (auto i = share(orders.add, rank, products.size()); i > 0; --i)
+      say("added", edit.append(today_));
+    // Long ago: before any overlap of some weeks, where there is that much history.
+    const auto recent = std::min<std::uint64_t>(45, history / 2);
+    for (auto i = share(orders.back_date, rank, products.size()); i > 0; --i)
+      say("back_dated",
+          edit.append(today_ - std::chrono::days(recent + edit.next() % std::max<std::uint64_t>(
+                                                                            1, history - recent))));
+    if (!draft->touched.empty()) changed_[before.number] = draft;
+  }
+}
+
+}  // namespace sandbox
