@@ -1,0 +1,50 @@
+// The bytes of one array element -> one transaction, or the reason why not (API contract, section
+// 3; design, section 5). It knows the names of the provider's fields; it knows nothing of streams.
+//
+// How fields become columns:
+// - A text column takes a string, or the digits of a number. Anything else (true, an object, a
+// list)
+//   stays whole in `extra` under its own name and the column is null.
+// - operationDate, valueDate: the first ten characters are the day. When a time follows, the
+// original
+//   stays in `extra` too. An empty valueDate means none; the original stays in `extra`.
+// - amount, balance: plain_decimal() of a number or a string. An empty balance means none,
+// likewise.
+// - transfer: an object, as compact JSON with its digits as sent. Anything else stays in `extra`.
+// - Every other field, null included, goes to `extra` in its order, with its digits as sent.
+// - U+0000, which Postgres cannot hold, becomes U+FFFD; the row is kept and a warning says so.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "sync/transaction.hpp"
+
+namespace flanks {
+
+class record_reader {
+ public:
+  record_reader();
+  ~record_reader();
+  record_reader(const record_reader&) = delete;
+  record_reader& operator=(const record_reader&) = delete;
+
+  // Adds what `element` is to the batch: a transaction (its text copied into the batch once), a
+  // rejected record, or both for a warning. False when it is not JSON in valid UTF-8: then the
+  // response as a whole cannot be trusted, and the batch is as it was.
+  [[nodiscard]] bool read(std::string_view element, transaction_batch& batch);
+
+ private:
+  struct parser;
+  std::unique_ptr<parser> parser_;
+};
+
+// A rejected record with its bytes, cut to rejected_record::raw_limit.
+[[nodiscard]] rejected_record reject(std::string_view reason, std::string_view detail,
+                                     std::string_view id, std::string_view bytes);
+
+inline constexpr std::size_t longest_id = 256;  // bytes: _id and the ids of products
+inline constexpr int deepest_record = 32;       // levels of nesting inside of one record
+
+}  // namespace flanks
