@@ -57,6 +57,42 @@ void render_decimal(std::string_view field, const decimal_text& value, std::stri
   if (value.quoted) out += '"';
 }
 
+// Missing when there is none.
+void render_member(std::string_view field, const text* value, std::string& out) {
+  if (value == nullptr) return;
+  out += field;
+  out += value->json;
+  out += '"';
+}
+
+void render_description(const record& from, std::string& out) {
+  out += ",\"description\":\"";
+  out += from.description->json;
+  if (from.reference != 0) {
+    out += ' ';
+    append_number(out, from.reference);
+  }
+  if (from.version != 0) {
+    out += " (RECT. ";
+    append_number(out, static_cast<unsigned>(from.version));
+    out += ')';
+  }
+  out += '"';
+}
+
+void render_card_and_shop(const record& from, std::string& out) {
+  if (from.what == product::card) {
+    out += ",\"cardNumber\":\"4548********";
+    append_number(out, 1000U + static_cast<unsigned char>(from.product_id[22]));
+    out += '"';
+  } else {
+    out += ",\"cardNumber\":null";
+  }
+  if (from.shop_shape == shape::null) out += ",\"shop\":null";
+  if (from.shop_shape == shape::empty) out += ",\"shop\":\"\"";
+  render_member(",\"shop\":\"", from.shop, out);
+}
+
 void render_transfer(const record& from, std::string& out) {
   if (!from.transfer) return;
   out += ",\"transfer\":{\"beneficiary\":\"";
@@ -269,12 +305,11 @@ void generator::render(const record& from, std::string& out) {
   out += '"';
   out += id_fields[static_cast<std::size_t>(from.what)];
   out += view(from.product_id);
-  out += '"';
   if (from.what == product::investment) {
-    out += ",\"portfolio_id\":\"";
+    out += "\",\"portfolio_id\":\"";
     out += view(from.portfolio_id);
-    out += '"';
   }
+  out += '"';
   render_decimal(",\"amount\":", from.amount, out);
   if (from.balance_shape == shape::plain) render_decimal(",\"balance\":", from.balance, out);
   if (from.balance_shape == shape::null) out += ",\"balance\":null";
@@ -284,39 +319,13 @@ void generator::render(const record& from, std::string& out) {
   append_day(out, from.date);
   out += from.date_shape == shape::with_time ? "T00:00:00\"" : "\"";
   render_value_date(from, out);
-  out += ",\"description\":\"";
-  out += from.description->json;
-  if (from.reference != 0) {
-    out += ' ';
-    append_number(out, from.reference);
-  }
-  if (from.version != 0) {
-    out += " (RECT. ";
-    append_number(out, static_cast<unsigned>(from.version));
-    out += ')';
-  }
-  out += "\",\"productDescription\":\"";
-  out += from.product_description->json;
-  out += '"';
-  if (from.category != nullptr) {
-    out += ",\"category\":\"";
-    out += from.category->json;
-    out += '"';
-  }
+  render_description(from, out);
+  render_member(",\"productDescription\":\"", from.product_description, out);
+  render_member(",\"category\":\"", from.category, out);
   out += ",\"entity\":\"";
   out += from.entity;
-  out += from.what == product::card ? "\",\"cardNumber\":\"4548********" : "\",\"cardNumber\":null";
-  if (from.what == product::card) {
-    append_number(out, 1000U + static_cast<unsigned char>(from.product_id[22]));
-    out += '"';
-  }
-  if (from.shop_shape == shape::null) out += ",\"shop\":null";
-  if (from.shop_shape == shape::empty) out += ",\"shop\":\"\"";
-  if (from.shop != nullptr) {
-    out += ",\"shop\":\"";
-    out += from.shop->json;
-    out += '"';
-  }
+  out += '"';
+  render_card_and_shop(from, out);
   render_transfer(from, out);
   render_extra(from, out);
   out += '}';

@@ -62,6 +62,14 @@ class unclosed_body final : public body_source {
   std::unique_ptr<body_source> inner_;
 };
 
+// A length that is wrong by so much needs the true one first.
+std::unique_ptr<body_source> held_whole(body_source& body) {
+  std::string all;
+  while (body.fill(all)) {
+  }
+  return std::make_unique<text_body>(std::move(all));
+}
+
 }  // namespace
 
 fault::fault(const json::object& order) : order_(order) {
@@ -176,8 +184,11 @@ void fault::bend(reply& answer) const {
   if (kind_ == "reset") stop(conduct::ending::reset, 100);
   if (kind_ == "stall_body") stop(conduct::ending::stall, 100);
   if (kind_ == "stall_first_byte") wire.stall_first_byte = true;
-  if (kind_ == "wrong_length") wire.length_delta = number("delta", 10);
-  if (kind_ == "wrong_length") wire.with_length = true;
+  if (kind_ == "wrong_length") {
+    wire.length_delta = number("delta", 10);
+    wire.with_length = true;
+    answer.body = held_whole(*answer.body);
+  }
   if (kind_ == "drip")
     wire.bytes_a_second = static_cast<std::uint64_t>(number("bytes_per_second", 100));
   if (kind_ == "latency") wire.delay = std::chrono::milliseconds(number("ms", 1000));

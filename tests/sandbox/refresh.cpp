@@ -1,6 +1,7 @@
 // What the provider's daily refresh does to a credential: a pure function of the seed, the
 // credential and how many refreshes it has had.
 #include <algorithm>
+#include <functional>
 #include <unordered_set>
 
 #include "tests/sandbox/world.hpp"
@@ -95,6 +96,70 @@ std::string id_of(const generator& data, const operation& which) {
   return {id, sizeof id};
 }
 
+// One refresh of one ledger: the orders in a fixed order, so that the same seed gives the same day.
+class refreshing {
+ public:
+  refreshing(const generator& data, editor edit, const refresh_orders& orders,
+             std::function<std::uint64_t(std::uint64_t)> share,
+             std::function<void(refresh_event)> say)
+      : data_(data),
+        edit_(std::move(edit)),
+        orders_(orders),
+        share_(std::move(share)),
+        say_(std::move(say)) {}
+
+  void change_existing(day history_begin) {
+    repeat(orders_.reappear, true, "reappeared", [](operation, touch& t) { t.hidden = false; });
+    repeat(orders_.correct, false, "corrected", [](operation, touch& t) { ++t.version; });
+    repeat(orders_.remove, false, "removed", [](operation, touch& t) { t.hidden = true; });
+    repeat(orders_.move_date, false, "moved", [&](const operation& old, touch& t) {
+      const auto distance = std::chrono::days(1 + edit_.next() % 5);
+      t.date = old.date - history_begin > distance ? old.date - distance : old.date + distance;
+    });
+    repeat(orders_.renumber, false, "renumbered", [](operation, touch& t) { ++t.id_version; });
+    for (const auto ordinal : edit_.lose(orders_.lose_fraction))
+      tell("lost", ordinal, {});
+  }
+
+  void append(day today, std::uint64_t history_days) {
+    for (auto i = share_(orders_.add); i > 0; --i)
+      tell("added", edit_.append(today), {});
+    // Long ago: before any overlap of some weeks, where there is that much history.
+    const auto recent = std::min<std::uint64_t>(45, history_days / 2);
+    const auto range = std::max<std::uint64_t>(1, history_days - recent);
+    for (auto i = share_(orders_.back_date); i > 0; --i) {
+      const auto distance = std::chrono::days(recent + edit_.next() % range);
+      tell("back_dated", edit_.append(today - distance), {});
+    }
+  }
+
+ private:
+  template <class Change>
+  void repeat(std::uint64_t count, bool hidden, std::string_view kind, Change change) {
+    for (auto i = share_(count); i > 0; --i) {
+      const auto ordinal = edit_.pick(hidden);
+      if (!ordinal) return;
+      const operation before = edit_.describe(*ordinal);
+      change(before, edit_.at(*ordinal));
+      tell(kind, *ordinal, id_of(data_, before));
+    }
+  }
+
+  void tell(std::string_view kind, std::uint64_t ordinal, std::string previous) {
+    refresh_event event;
+    event.kind = kind;
+    event.id = id_of(data_, edit_.describe(ordinal));
+    if (previous != event.id) event.previous_id = std::move(previous);
+    say_(std::move(event));
+  }
+
+  const generator& data_;
+  editor edit_;
+  const refresh_orders& orders_;
+  std::function<std::uint64_t(std::uint64_t)> share_;  // of a count, what falls to this product
+  std::function<void(refresh_event)> say_;
+};
+
 }  // namespace
 
 void world::refresh(std::uint32_t n, const refresh_orders& orders,
@@ -106,53 +171,21 @@ void world::refresh(std::uint32_t n, const refresh_orders& orders,
   ++one.refreshes;
   std::vector<product> products = options_.products;
   if (orders.only) products = {*orders.only};
-  const auto history =
-      static_cast<std::uint64_t>((today_ - months_before(today_, options_.months)).count());
+  const day begin = months_before(today_, options_.months);
   for (std::size_t rank = 0; rank < products.size(); ++rank) {
     const product p = products[rank];
     const ledger before = ledger_of(n, p);
     const auto draft = std::make_shared<changes>(*before.changed);
-    editor edit{before, mix(mix(options_.seed, before.number), one.refreshes), draft};
-    const auto say = [&](std::string_view kind, std::uint64_t ordinal, std::string old = {}) {
-      done.push_back({kind, n, p, id_of(data_, edit.describe(ordinal)), std::move(old)});
-    };
-    const auto repeat = [&](std::uint64_t count, bool hidden, auto change) {
-      for (std::uint64_t i = share(count, rank, products.size()); i > 0; --i)
-        if (const auto ordinal = edit.pick(hidden)) change(*ordinal, edit.at(*ordinal));
-    };
-    repeat(orders.reappear, true, [&](std::uint64_t ordinal, touch& t) {
-      t.hidden = false;
-      say("reappeared", ordinal);
-    });
-    repeat(orders.correct, false, [&](std::uint64_t ordinal, touch& t) {
-      ++t.version;
-      say("corrected", ordinal);
-    });
-    repeat(orders.remove, false, [&](std::uint64_t ordinal, touch& t) {
-      t.hidden = true;
-      say("removed", ordinal);
-    });
-    repeat(orders.move_date, false, [&](std::uint64_t ordinal, touch& t) {
-      const day old = edit.describe(ordinal).date;
-      const auto distance = std::chrono::days(1 + edit.next() % 5);
-      t.date = old - before.from > distance ? old - distance : old + distance;
-      say("moved", ordinal);
-    });
-    repeat(orders.renumber, false, [&](std::uint64_t ordinal, touch& t) {
-      auto old = id_of(data_, edit.describe(ordinal));
-      ++t.id_version;
-      say("renumbered", ordinal, std::move(old));
-    });
-    for (const auto ordinal : edit.lose(orders.lose_fraction))
-      say("lost", ordinal);
-    for (auto i = share(orders.add, rank, products.size()); i > 0; --i)
-      say("added", edit.append(today_));
-    // Long ago: before any overlap of some weeks, where there is that much history.
-    const auto recent = std::min<std::uint64_t>(45, history / 2);
-    for (auto i = share(orders.back_date, rank, products.size()); i > 0; --i)
-      say("back_dated",
-          edit.append(today_ - std::chrono::days(recent + edit.next() % std::max<std::uint64_t>(
-                                                                            1, history - recent))));
+    refreshing work{
+        data_, editor{before, mix(mix(options_.seed, before.number), one.refreshes), draft}, orders,
+        [&](std::uint64_t count) { return share(count, rank, products.size()); },
+        [&](refresh_event event) {
+          event.credential = n;
+          event.what = p;
+          done.push_back(std::move(event));
+        }};
+    work.change_existing(before.from);
+    work.append(today_, static_cast<std::uint64_t>((today_ - begin).count()));
     if (!draft->touched.empty()) changed_[before.number] = draft;
   }
 }
