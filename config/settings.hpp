@@ -70,7 +70,7 @@ struct sync_settings {
   std::chrono::seconds sweep_interval{std::chrono::days{30}};
   int concurrency = 16;  // credentials worked on at once
   int tries = 3;         // of one request
-  std::chrono::seconds lease{std::chrono::minutes{10}};
+  std::chrono::seconds lease{std::chrono::minutes{1}};
   std::chrono::milliseconds poll{std::chrono::seconds{30}};
 };
 

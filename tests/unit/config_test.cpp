@@ -76,7 +76,7 @@ TEST(config, smallest_file_has_every_default) {
   EXPECT_EQ(s.sync.sweep_interval, std::chrono::days{30});
   EXPECT_EQ(s.sync.concurrency, 16);
   EXPECT_EQ(s.sync.tries, 3);
-  EXPECT_EQ(s.sync.lease, 10min);
+  EXPECT_EQ(s.sync.lease, 1min);
   EXPECT_EQ(s.sync.poll, 30s);
   EXPECT_EQ(s.log.level, log_level::info);
   EXPECT_EQ(s.log.format, log_format::automatic);
@@ -333,7 +333,7 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  sweep_interval: 30d  # default\n"
             "  concurrency: 16  # default\n"
             "  tries: 3  # default\n"
-            "  lease: 10m  # default\n"
+            "  lease: 1m  # default\n"
             "  poll: 30s  # default\n"
             "log:\n"
             "  level: info  # default\n"
