@@ -49,7 +49,8 @@ create table flanks.credentials (
   last_error text,
   last_error_class text,
   last_error_hint text,
-  last_error_at timestamptz
+  last_error_at timestamptz,
+  not_found_since timestamptz
 ) with (fillfactor = 80);
 comment on table flanks.credentials is 'One row per credential (one login at one bank). The secret token is elsewhere; credential_id stands for it.';
 comment on column flanks.credentials.credential_id is 'Our number of the credential.';
@@ -76,6 +77,7 @@ comment on column flanks.credentials.last_error is 'What the last attempt failed
 comment on column flanks.credentials.last_error_class is 'Short stable name of that error.';
 comment on column flanks.credentials.last_error_hint is 'What a person can do about it.';
 comment on column flanks.credentials.last_error_at is 'When that error happened.';
+comment on column flanks.credentials.not_found_since is 'Since when the provider has answered that it does not know it (404); null when it knows it. On a later day it counts as gone.';
 
 create table flanks.user_credentials (
   user_id text not null check (user_id <> '' and octet_length(user_id) <= 256),
@@ -191,7 +193,7 @@ create table flanks.transaction_revisions (
   revision_id bigint generated always as identity primary key,
   _id text collate "C" not null,
   credential_id bigint not null,
-  run_id uuid not null,
+  sync_run_id uuid not null,
   replaced_at timestamptz not null default now(),
   reason text not null check (reason in ('changed', 'restored', 'removed', 'handed_over')),
   content jsonb not null
@@ -202,7 +204,7 @@ comment on table flanks.transaction_revisions is 'Every version of a transaction
 comment on column flanks.transaction_revisions.revision_id is 'Grows with time within one operation.';
 comment on column flanks.transaction_revisions._id is 'The operation.';
 comment on column flanks.transaction_revisions.credential_id is 'The credential that the old version belonged to.';
-comment on column flanks.transaction_revisions.run_id is 'The run that replaced it (sync_runs.run_id).';
+comment on column flanks.transaction_revisions.sync_run_id is 'The run that replaced it (sync_runs.sync_run_id).';
 comment on column flanks.transaction_revisions.replaced_at is 'When it was replaced.';
 comment on column flanks.transaction_revisions.reason is 'changed: the provider sends other content; restored: it had been removed and is shown again; removed: the provider no longer shows it; handed_over: its credential was removed and another one shows it.';
 comment on column flanks.transaction_revisions.content is 'The whole old row, as to_jsonb gives it.';
@@ -312,8 +314,8 @@ create table flanks.quarantine (
   truncated boolean not null,
   stored_anyway boolean not null default false,
   raw_sha256 bytea not null generated always as (sha256(raw)) stored,
-  first_run_id uuid not null,
-  last_run_id uuid not null,
+  first_sync_run_id uuid not null,
+  last_sync_run_id uuid not null,
   first_seen_at timestamptz not null default now(),
   last_seen_at timestamptz not null default now(),
   -- The same bad record comes again with every re-read; it is one row. Also the lookup by credential.
@@ -330,8 +332,8 @@ comment on column flanks.quarantine.raw is 'Its bytes, at most 64 KiB. For confl
 comment on column flanks.quarantine.truncated is 'raw was cut.';
 comment on column flanks.quarantine.stored_anyway is 'A warning: the transaction is stored, changed (U+FFFD in place of U+0000).';
 comment on column flanks.quarantine.raw_sha256 is 'SHA-256 of raw: the same record is kept once.';
-comment on column flanks.quarantine.first_run_id is 'The run that first met it.';
-comment on column flanks.quarantine.last_run_id is 'The run that last met it.';
+comment on column flanks.quarantine.first_sync_run_id is 'The run that first met it (sync_runs.sync_run_id).';
+comment on column flanks.quarantine.last_sync_run_id is 'The run that last met it.';
 comment on column flanks.quarantine.first_seen_at is 'When it was first met.';
 comment on column flanks.quarantine.last_seen_at is 'When it was last met.';
 
@@ -390,6 +392,7 @@ create table flanks_internal.backfill_items (
   done_at timestamptz,
   attempts integer not null default 0,
   last_error text,
+  skipped text,
   unique (backfill_id, credential_id, product)
 ) with (fillfactor = 90);
 -- What is still open, credential by credential: shrinks to nothing as the backfill goes on.
@@ -401,7 +404,8 @@ comment on column flanks_internal.backfill_items.credential_id is 'The credentia
 comment on column flanks_internal.backfill_items.product is 'account, card, investment or liability.';
 comment on column flanks_internal.backfill_items.window_from is 'First operation date to fetch.';
 comment on column flanks_internal.backfill_items.window_to is 'Last operation date to fetch.';
-comment on column flanks_internal.backfill_items.done_at is 'When it was stored; null while it is open.';
+comment on column flanks_internal.backfill_items.done_at is 'When it was stored or skipped; null while it is open.';
+comment on column flanks_internal.backfill_items.skipped is 'Why it was closed without data: the provider has none.';
 comment on column flanks_internal.backfill_items.attempts is 'How often it failed.';
 comment on column flanks_internal.backfill_items.last_error is 'What it last failed with.';
 comment on index flanks_internal.backfill_items_open is 'What is still to do.';
@@ -435,7 +439,7 @@ begin
     update flanks_internal.credentials_tokens t set credentials_token = token, updated_at = now()
       where t.credential_id = id and exists (select from flanks.credentials c where c.credential_id = id and c.removed_at is not null);
     if found then
-      update flanks.credentials c set removed_at = null, state = 'new', paused = false, pause_reason = null where c.credential_id = id;
+      update flanks.credentials c set removed_at = null, not_found_since = null, state = 'new', paused = false, pause_reason = null where c.credential_id = id;
       insert into flanks_internal.leases (credential_id) values (id) on conflict do nothing;
     end if;
   end if;

@@ -1,0 +1,233 @@
+#include "db/backfill.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "db/text_format.hpp"
+
+namespace flanks::backfill {
+
+namespace {
+
+// Arrays that are empty name everything. Removed credentials have no token: there is nothing to
+// fetch them with.
+constexpr statement resolve_sql{"resolve", R"(
+select c.credential_id from flanks.credentials c
+where c.removed_at is null
+  and ((cardinality($1::text[]) = 0 and cardinality($2::bigint[]) = 0)
+    or c.credential_id = any($2::bigint[])
+    or c.credential_id in (select uc.credential_id from flanks.user_credentials uc where uc.user_id = any($1::text[])))
+order by c.credential_id)"};
+
+constexpr statement unknown_sql{"unknown_names", R"(
+select format('user "%s"', u) from unnest($1::text[]) u
+where not exists (select from flanks.user_credentials uc where uc.user_id = u)
+union all
+select format('credential %s', n) from unnest($2::bigint[]) n
+where not exists (select from flanks.credentials c where c.credential_id = n and c.removed_at is null)
+limit 1)"};
+
+// Two equal commands at once: the second waits here.
+constexpr statement lock_plans{
+    "lock_plans", "select pg_advisory_xact_lock(hashtextextended('flanks.backfill', 0))"};
+
+constexpr statement find_plan{"find_plan", R"(
+select b.backfill_id, b.window_from, b.window_to, count(*), count(i.done_at), count(distinct i.credential_id)
+from flanks_internal.backfills b left join flanks_internal.backfill_items i using (backfill_id)
+where b.finished_at is null and b.arguments = $1::jsonb
+group by b.backfill_id)"};
+
+constexpr statement close_plan{
+    "close_plan",
+    "update flanks_internal.backfills set finished_at = now() where backfill_id = $1"};
+constexpr statement drop_plan{"drop_plan",
+                              "delete from flanks_internal.backfills where backfill_id = $1"};
+
+constexpr statement make_plan{"make_plan", R"(
+insert into flanks_internal.backfills (arguments, window_from, window_to) values ($1::jsonb, $2, $3) returning backfill_id)"};
+
+constexpr statement make_items{"make_items", R"(
+insert into flanks_internal.backfill_items (backfill_id, credential_id, product, window_from, window_to)
+select $1, c.id, p.name, $4, $5
+from unnest($2::bigint[]) c(id) cross join unnest($3::text[]) with ordinality p(name, nr)
+order by c.id, p.nr)"};
+
+constexpr statement credentials_sql{"backfill_credentials", R"(
+select distinct i.credential_id from flanks_internal.backfill_items i
+where i.backfill_id = $1 and i.done_at is null and i.credential_id > $2 order by i.credential_id limit $3)"};
+
+constexpr statement open_items_sql{"open_items", R"(
+select item_id, product, window_from, window_to from flanks_internal.backfill_items
+where backfill_id = $1 and credential_id = $2 and done_at is null order by item_id)"};
+
+constexpr statement fail_item_sql{"fail_item", R"(
+update flanks_internal.backfill_items set attempts = attempts + 1, last_error = $2 where item_id = $1 and done_at is null)"};
+
+constexpr statement skip_item_sql{"skip_item", R"(
+update flanks_internal.backfill_items set done_at = now(), skipped = $2 where item_id = $1 and done_at is null)"};
+
+constexpr statement finish_sql{"finish_backfill", R"(
+with open as (select count(*) as n from flanks_internal.backfill_items where backfill_id = $1 and done_at is null),
+closed as (
+  update flanks_internal.backfills set finished_at = coalesce(finished_at, now())
+  where backfill_id = $1 and (select n from open) = 0)
+select n from open)"};
+
+std::string text_array(std::vector<user_id> users) {
+  std::sort(users.begin(), users.end());
+  users.erase(std::unique(users.begin(), users.end()), users.end());
+  array_literal out;
+  for (const user_id& u : users)
+    out.add(std::string_view(u.value));
+  return out.take();
+}
+
+std::string id_array(std::vector<credential_id> ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  array_literal out;
+  for (const credential_id id : ids)
+    out.add(id.value);
+  return out.take();
+}
+
+std::vector<product> products_of(const selection& who) {
+  std::vector<product> products;
+  for (const product p : all_products) {
+    const auto& named = who.products;
+    if (named.empty() || std::find(named.begin(), named.end(), p) != named.end())
+      products.push_back(p);
+  }
+  return products;
+}
+
+std::string product_array(const selection& who) {
+  array_literal out;
+  for (const product p : products_of(who))
+    out.add(to_string(p));
+  return out.take();
+}
+
+// What makes two commands the same one. The arrays are sorted, so their order on the command line
+// does not matter; days that were not asked for do not count, so that a backfill of all history
+// resumes on another day.
+std::string arguments_of(const selection& who, window days, bool explicit_days) {
+  const auto quoted = [](const std::string& array) {
+    std::string out = "\"";
+    for (const char c : array) {
+      if (c == '"' || c == '\\') out.push_back('\\');
+      out.push_back(c);
+    }
+    return out + "\"";
+  };
+  std::string out =
+      fmt::format(R"({{"users":{},"credentials":{},"products":{})", quoted(text_array(who.users)),
+                  quoted(id_array(who.credentials)), quoted(product_array(who)));
+  if (explicit_days) {
+    out += fmt::format(R"(,"from":"{}","to":"{}")", to_string(days.from), to_string(days.to));
+  }
+  return out + "}";
+}
+
+std::optional<backfill_plan> find_unfinished(session& db, const std::string& arguments) {
+  const pqxx::result r = db.run(find_plan, sql_values(arguments));
+  if (r.empty()) return std::nullopt;
+  backfill_plan found;
+  found.backfill_id = r[0][0].as<std::int64_t>();
+  found.resumed = true;
+  found.days = {day_from(r[0][1].c_str()).value(), day_from(r[0][2].c_str()).value()};
+  found.items = r[0][3].as<std::int64_t>();
+  found.items_done = r[0][4].as<std::int64_t>();
+  found.credentials = r[0][5].as<std::int64_t>();
+  return found;
+}
+
+backfill_plan new_plan(const selection& who, window days, std::size_t credential_count) {
+  backfill_plan plan;
+  plan.days = days;
+  plan.credentials = static_cast<std::int64_t>(credential_count);
+  plan.items = plan.credentials * static_cast<std::int64_t>(products_of(who).size());
+  return plan;
+}
+
+}  // namespace
+
+std::vector<credential_id> resolve(session& db, const selection& who) {
+  const std::string users = text_array(who.users), ids = id_array(who.credentials);
+  const pqxx::result unknown = db.run(unknown_sql, sql_values(users, ids));
+  if (!unknown.empty()) {
+    failure f(stage::configuration, verdict::stop, "unknown_name",
+              fmt::format("{} is not registered", unknown[0][0].c_str()));
+    f.hint = "flanks-sync credentials list shows what is";
+    throw f;
+  }
+  std::vector<credential_id> found;
+  const pqxx::result rows = db.run(resolve_sql, sql_values(users, ids));
+  found.reserve(static_cast<std::size_t>(rows.size()));
+  for (const auto& r : rows)
+    found.push_back(credential_id{r[0].as<std::int64_t>()});
+  return found;
+}
+
+backfill_plan plan(session& db, const selection& who, window days, bool explicit_days,
+                   bool restart) {
+  const std::string arguments = arguments_of(who, days, explicit_days);
+  db.begin();
+  db.run(lock_plans);
+  const std::optional<backfill_plan> found = find_unfinished(db, arguments);
+  if (found && !restart && found->items_done < found->items) {
+    db.commit();
+    return *found;
+  }
+  if (found) db.run(restart ? drop_plan : close_plan, sql_values(found->backfill_id));
+  const std::vector<credential_id> ids = resolve(db, who);
+  backfill_plan made = new_plan(who, days, ids.size());
+  made.backfill_id =
+      db.run(make_plan, sql_values(arguments, days.from, days.to))[0][0].as<std::int64_t>();
+  db.run(make_items,
+         sql_values(made.backfill_id, id_array(ids), product_array(who), days.from, days.to));
+  db.commit();
+  return made;
+}
+
+backfill_plan preview(session& db, const selection& who, window days, bool explicit_days,
+                      bool restart) {
+  const auto found = find_unfinished(db, arguments_of(who, days, explicit_days));
+  if (found && !restart && found->items_done < found->items) return *found;
+  return new_plan(who, days, resolve(db, who).size());
+}
+
+std::vector<credential_id> credentials(session& db, std::int64_t backfill_id, credential_id after,
+                                       int limit) {
+  std::vector<credential_id> ids;
+  const pqxx::result rows = db.run(credentials_sql, sql_values(backfill_id, after, limit));
+  for (const auto& r : rows)
+    ids.push_back(credential_id{r[0].as<std::int64_t>()});
+  return ids;
+}
+
+std::vector<plan_item> open_items(session& db, std::int64_t backfill_id, credential_id id) {
+  std::vector<plan_item> items;
+  const pqxx::result rows = db.run(open_items_sql, sql_values(backfill_id, id));
+  for (const auto& r : rows) {
+    items.push_back({r[0].as<std::int64_t>(),
+                     product_from(r[1].c_str()).value(),
+                     {day_from(r[2].c_str()).value(), day_from(r[3].c_str()).value()}});
+  }
+  return items;
+}
+
+void fail_item(session& db, std::int64_t item_id, const std::string& error) {
+  db.run(fail_item_sql, sql_values(item_id, error));
+}
+
+void skip_item(session& db, std::int64_t item_id, const std::string& reason) {
+  db.run(skip_item_sql, sql_values(item_id, reason));
+}
+
+std::int64_t finish(session& db, std::int64_t backfill_id) {
+  return db.run(finish_sql, sql_values(backfill_id))[0][0].as<std::int64_t>();
+}
+
+}  // namespace flanks::backfill

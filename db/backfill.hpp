@@ -1,0 +1,26 @@
+// Backfill plans: flanks_internal.backfills and their items. A plan survives any crash; an item is
+// done in the same transaction as its rows (window_writer). Blocks; throws sql_problem, and
+// failure{configuration} for a user or credential that does not exist.
+#pragma once
+
+#include <vector>
+
+#include "db/session.hpp"
+#include "sync/store.hpp"
+
+namespace flanks::backfill {
+
+[[nodiscard]] std::vector<credential_id> resolve(session& db, const selection& who);
+[[nodiscard]] backfill_plan plan(session& db, const selection& who, window days, bool explicit_days,
+                                 bool restart);
+[[nodiscard]] backfill_plan preview(session& db, const selection& who, window days,
+                                    bool explicit_days, bool restart);
+[[nodiscard]] std::vector<credential_id> credentials(session& db, std::int64_t backfill_id,
+                                                     credential_id after, int limit);
+[[nodiscard]] std::vector<plan_item> open_items(session& db, std::int64_t backfill_id,
+                                                credential_id id);
+void fail_item(session& db, std::int64_t item_id, const std::string& error);
+void skip_item(session& db, std::int64_t item_id, const std::string& reason);
+[[nodiscard]] std::int64_t finish(session& db, std::int64_t backfill_id);
+
+}  // namespace flanks::backfill

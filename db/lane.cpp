@@ -1,0 +1,191 @@
+#include "db/lane.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace flanks {
+
+namespace asio = boost::asio;
+
+// The session is touched on the lane's own thread only.
+struct lane {
+  asio::thread_pool thread{1};
+  std::unique_ptr<session> db;
+};
+
+// Waits in a coroutine's frame for its lane.
+struct lane_pool::waiter {
+  waiter(lane_pool& p, lane_use u)
+      : pool(p), use(u), wake(p.loop_, asio::steady_timer::time_point::max()) {
+    pool.waiting_.push_back(this);
+  }
+  ~waiter() { std::erase(pool.waiting_, this); }
+  waiter(const waiter&) = delete;
+  waiter& operator=(const waiter&) = delete;
+
+  lane_pool& pool;
+  lane_use use;
+  asio::steady_timer wake;
+  lane* granted = nullptr;
+};
+
+namespace {
+
+// On the lane's thread: `work` on a living connection, errors in our words.
+void perform(lane& l, const db_options& options, const job& work, stage at, bool repeatable) {
+  for (bool again = false;; again = true) {
+    // Work that is not repeatable goes on with an open transaction: a new connection is of no use
+    // to it.
+    const bool fresh = repeatable && (l.db == nullptr || !l.db->alive());
+    if (fresh) {
+      l.db.reset();
+      l.db = std::make_unique<session>(options);
+    }
+    if (!l.db) {
+      throw failure(at, verdict::retry, "database_lost", "the connection to the database was lost");
+    }
+    try {
+      return work(*l.db);
+    } catch (const sql_problem& problem) {
+      const db_target target = l.db->target();
+      l.db->rollback();
+      if (problem.lost) l.db.reset();
+      if (problem.lost && repeatable && (!fresh || problem.in_doubt) && !again) continue;
+      throw statement_failure(target, problem, at);
+    } catch (...) {
+      l.db->rollback();
+      throw;
+    }
+  }
+}
+
+}  // namespace
+
+lane_hold::lane_hold(std::shared_ptr<lane_pool> pool, lane& which, lane_use use)
+    : pool_(std::move(pool)), lane_(which), use_(use) {}
+
+lane_hold::~lane_hold() {
+  if (use_ == lane_use::brief) {
+    pool_->give_back(lane_, use_);
+  } else {
+    pool_->clean_then_give_back(pool_, lane_, use_);
+  }
+}
+
+asio::awaitable<void> lane_hold::run(const job& work, stage at, bool repeatable) {
+  std::exception_ptr error;
+  // Everything by reference: this frame outlives the job, because the job's end is what resumes it.
+  auto hop = [&](auto handler) {
+    auto guard = asio::make_work_guard(pool_->loop_);
+    asio::post(lane_.thread, [&, guard = std::move(guard), handler = std::move(handler)]() mutable {
+      try {
+        perform(lane_, pool_->options_, work, at, repeatable);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      const auto executor = asio::get_associated_executor(handler, pool_->loop_);
+      asio::post(executor, std::move(handler));
+    });
+  };
+  auto done = asio::async_initiate<const asio::use_awaitable_t<>, void()>(hop, asio::use_awaitable);
+  co_await std::move(done);
+  if (error) std::rethrow_exception(error);
+}
+
+lane_pool::lane_pool(asio::any_io_executor loop, db_options options)
+    : loop_(std::move(loop)), options_(std::move(options)) {
+  const int count = std::max(options_.connections, 2);
+  for (int i = 0; i < count; ++i) {
+    lanes_.push_back(std::make_unique<lane>());
+    free_.push_back(lanes_.back().get());
+  }
+}
+
+lane_pool::~lane_pool() {
+  close();
+}
+
+void lane_pool::close() {
+  closed_ = true;
+  for (const auto& l : lanes_)
+    l->thread.join();
+  for (const auto& l : lanes_)
+    l->db.reset();
+}
+
+bool lane_pool::may_take(lane_use use) const {
+  return !free_.empty() && (use == lane_use::brief || held_ + 1 < lanes_.size());
+}
+
+lane& lane_pool::take_free(lane_use use) {
+  // The one used last: idle connections stay idle, and a burst's extra connections are not kept
+  // warm.
+  lane* const taken = free_.back();
+  free_.pop_back();
+  if (use == lane_use::held) ++held_;
+  return *taken;
+}
+
+asio::awaitable<std::unique_ptr<lane_hold>> lane_pool::take(lane_use use) {
+  const auto self = shared_from_this();
+  const bool overtakes =
+      std::any_of(waiting_.begin(), waiting_.end(), [&](const waiter* w) { return w->use == use; });
+  if (!overtakes && may_take(use)) {
+    lane& taken = take_free(use);
+    co_return std::make_unique<lane_hold>(self, taken, use);
+  }
+  waiter me(*this, use);
+  boost::system::error_code woken;
+  auto wait = me.wake.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  co_await std::move(wait);
+  // Only a cancelled coroutine wakes up without a lane.
+  if (me.granted == nullptr) throw boost::system::system_error(asio::error::operation_aborted);
+  co_return std::make_unique<lane_hold>(self, *me.granted, use);
+}
+
+asio::awaitable<void> lane_pool::run(const job& work, stage at) {
+  auto taking = take(lane_use::brief);
+  const std::unique_ptr<lane_hold> hold = co_await std::move(taking);
+  auto running = hold->run(work, at, true);
+  co_await std::move(running);
+}
+
+void lane_pool::give_back(lane& which, lane_use use) {
+  if (use == lane_use::held) --held_;
+  free_.push_back(&which);
+  if (!closed_) serve_waiters();
+}
+
+// A transaction may be open: it is rolled back on the lane's thread, then the lane is free.
+void lane_pool::clean_then_give_back(const std::shared_ptr<lane_pool>& self, lane& which,
+                                     lane_use use) {
+  if (closed_) return;
+  asio::post(which.thread, [self, &which, use, guard = asio::make_work_guard(loop_)] {
+    if (which.db) which.db->rollback();
+    asio::post(self->loop_, [self, &which, use] { self->give_back(which, use); });
+  });
+}
+
+void lane_pool::serve_waiters() {
+  for (auto it = waiting_.begin(); it != waiting_.end() && !free_.empty();) {
+    waiter* const next = *it;
+    if (!may_take(next->use)) {
+      ++it;
+      continue;
+    }
+    it = waiting_.erase(it);
+    next->granted = &take_free(next->use);
+    next->wake.cancel();
+  }
+}
+
+}  // namespace flanks

@@ -1,0 +1,129 @@
+#include "db/ledger.hpp"
+
+namespace flanks {
+
+namespace {
+
+// What may wait in memory before a lane is taken, and what one COPY holds.
+constexpr std::size_t buffer_limit = 1024 * 1024;
+
+std::size_t bytes_of(const transaction_batch& batch) {
+  std::size_t bytes = batch.text.bytes() + batch.transactions.size() * sizeof(transaction);
+  for (const rejected_record& r : batch.rejected)
+    bytes += sizeof r + r.raw.size() + r.detail.size();
+  return bytes;
+}
+
+class pg_ledger final : public window_ledger {
+ public:
+  pg_ledger(std::shared_ptr<lane_pool> lanes, window_scope scope)
+      : lanes_(std::move(lanes)), scope_(std::move(scope)) {}
+
+  awaitable<void> apply(transaction_batch batch) override {
+    refuse_after_failure();
+    buffered_bytes_ += bytes_of(batch);
+    buffered_.push_back(std::move(batch));
+    if (buffered_bytes_ < buffer_limit) co_return;
+    auto flushing = flush();
+    co_await std::move(flushing);
+  }
+
+  awaitable<row_counts> commit(run_record record, bool sweep) override {
+    refuse_after_failure();
+    auto flushing = flush();
+    co_await std::move(flushing);
+    failed_ = true;  // until it is known to be well
+    row_counts counts;
+    bool in_doubt = false;
+    const job committing = [&](session& db) {
+      (void)db;
+      try {
+        counts = writer_->commit(std::move(record), sweep);
+      } catch (const sql_problem& problem) {
+        if (!problem.in_doubt) throw;
+        in_doubt = true;
+      }
+    };
+    auto committed = lane_->run(committing, stage::commit, false);
+    co_await std::move(committed);
+    if (in_doubt) {
+      auto resolving = resolve_doubt();
+      co_await std::move(resolving);
+      counts = writer_->counts();
+    }
+    lane_.reset();
+    co_return counts;
+  }
+
+  awaitable<void> abandon() override {
+    failed_ = true;
+    buffered_.clear();
+    if (lane_ == nullptr) co_return;
+    const job undo = [](session& db) { db.rollback(); };
+    std::exception_ptr ignored;  // a lost connection has rolled back by itself
+    try {
+      auto undoing = lane_->run(undo, stage::write, false);
+      co_await std::move(undoing);
+    } catch (const failure&) {
+      ignored = std::current_exception();
+    }
+    lane_.reset();
+  }
+
+ private:
+  void refuse_after_failure() const {
+    if (failed_) {
+      throw failure(stage::write, verdict::later, "ledger_closed",
+                    "this window has failed or is committed already");
+    }
+  }
+
+  awaitable<void> flush() {
+    failed_ = true;
+    if (lane_ == nullptr) {
+      auto taking = lanes_->take(lane_use::held);
+      lane_ = co_await std::move(taking);
+      const job opening = [&](session& db) { writer_.emplace(db, scope_); };
+      auto opened = lane_->run(opening, stage::database, true);
+      co_await std::move(opened);
+    }
+    const job writing = [&](session&) { writer_->write(buffered_); };
+    auto written = lane_->run(writing, stage::write, false);
+    co_await std::move(written);
+    buffered_.clear();
+    buffered_bytes_ = 0;
+    failed_ = false;
+  }
+
+  // The connection went during COMMIT: asks a new one how it ended.
+  awaitable<void> resolve_doubt() {
+    bool happened = false;
+    const job asking = [&](session& db) {
+      db.begin();
+      happened = was_committed(db, scope_.credential, writer_->sync_run_id());
+      db.rollback();
+    };
+    auto asked = lane_->run(asking, stage::commit, true);
+    co_await std::move(asked);
+    if (!happened) {
+      throw failure(stage::commit, verdict::retry, "database_lost",
+                    "the connection to the database was lost during commit; nothing was stored");
+    }
+  }
+
+  std::shared_ptr<lane_pool> lanes_;
+  window_scope scope_;
+  std::vector<transaction_batch> buffered_;
+  std::size_t buffered_bytes_ = 0;
+  std::optional<window_writer> writer_;  // names lane_'s session; touches nothing when it dies
+  std::unique_ptr<lane_hold> lane_;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<window_ledger> make_ledger(std::shared_ptr<lane_pool> lanes, window_scope scope) {
+  return std::make_unique<pg_ledger>(std::move(lanes), std::move(scope));
+}
+
+}  // namespace flanks

@@ -1,0 +1,27 @@
+// How the database is reached, and for how long anything there may take. Plain values.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "sync/secret.hpp"
+
+namespace flanks {
+
+struct db_options {
+  std::string dsn;  // a libpq conninfo or URI; what it leaves out comes from libpq's environment
+  secret password;  // empty: whatever the dsn or libpq finds by itself
+  std::string application_name = "flanks-sync";
+  int connections = 4;  // at least 2: one always stays free for small work (see lane.hpp)
+
+  std::chrono::seconds connect_timeout{10};  // of one address
+  std::chrono::seconds statement_timeout{120};
+  std::chrono::seconds lock_timeout{30};
+  std::chrono::seconds idle_in_transaction_timeout{600};  // a window whose provider has gone quiet
+  std::chrono::seconds network_timeout{30};               // unacknowledged bytes (tcp_user_timeout)
+
+  std::chrono::seconds lease_time{120};  // a claim ends this long after it was made or renewed
+  std::string holder;                    // who we are, for people; empty: host:pid
+};
+
+}  // namespace flanks

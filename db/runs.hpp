@@ -1,0 +1,21 @@
+// The run record: flanks.sync_runs and what a run means for flanks.credentials. Blocks; throws
+// sql_problem.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "db/session.hpp"
+#include "sync/store.hpp"
+
+namespace flanks {
+
+// Writes the record. Writing the same id again does nothing, so it may be repeated after a lost
+// connection.
+void insert_run(session& db, const std::string& sync_run_id, const run_record& record);
+
+// A run that stored nothing: its record, and the credential's last attempt and error, in one
+// transaction.
+void record_run(session& db, const std::string& sync_run_id, const run_record& record);
+
+}  // namespace flanks

@@ -1,0 +1,232 @@
+#include "db/session.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace flanks {
+
+namespace {
+
+// libpq's keyword/value arrays; the texts live in `texts`.
+struct conninfo {
+  std::vector<std::pair<std::string, std::string>> settings;
+
+  void set(const char* key, std::string value) { settings.emplace_back(key, std::move(value)); }
+  // What the dsn says itself wins over our default.
+  void set_default(const char* key, std::string value) {
+    for (const auto& [k, v] : settings) {
+      if (k == key) return;
+    }
+    set(key, std::move(value));
+  }
+};
+
+// Parses the dsn. Its message names the mistake and never the password.
+conninfo parse(const std::string& dsn) {
+  char* message = nullptr;
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
+      PQconninfoParse(dsn.c_str(), &message), &PQconninfoFree);
+  if (!parsed) {
+    const std::unique_ptr<char, decltype(&PQfreemem)> owned(message, &PQfreemem);
+    // libpq quotes the piece that it did not understand: it may be a piece of a password.
+    failure f(stage::configuration, verdict::stop, "database_dsn",
+              "database.dsn is not a valid conninfo or URI");
+    f.hint = "as in: host=db port=5432 dbname=mirror user=flanks_sync";
+    throw f;
+  }
+  conninfo result;
+  for (const PQconninfoOption* o = parsed.get(); o->keyword != nullptr; ++o) {
+    if (o->val != nullptr) result.set(o->keyword, o->val);
+  }
+  return result;
+}
+
+conninfo settings_of(const db_options& o) {
+  conninfo c = parse(o.dsn);
+  const auto seconds = [](std::chrono::seconds s) { return std::to_string(s.count()); };
+  // Ours first: what the dsn's own options say comes later on the server's command line, and wins.
+  std::string options = fmt::format(
+      "-c statement_timeout={}s -c lock_timeout={}s -c idle_in_transaction_session_timeout={}s "
+      "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c search_path=pg_catalog "
+      "-c standard_conforming_strings=on",
+      o.statement_timeout.count(), o.lock_timeout.count(), o.idle_in_transaction_timeout.count());
+  for (auto& [key, value] : c.settings) {
+    if (key == "options") value = options + " " + value, options.clear();
+  }
+  if (!options.empty()) c.set("options", options);
+  c.set_default("application_name", o.application_name);
+  c.set_default("client_encoding", "UTF8");
+  c.set_default("connect_timeout", seconds(o.connect_timeout));
+  c.set_default("keepalives", "1");
+  c.set_default("keepalives_idle", "30");
+  c.set_default("keepalives_interval", "10");
+  c.set_default("keepalives_count", "3");
+  c.set_default("tcp_user_timeout", std::to_string(o.network_timeout.count() * 1000));
+  return c;
+}
+
+db_target target_of(const PGconn* conn) {
+  const auto text = [](const char* s) { return std::string(s == nullptr ? "" : s); };
+  db_target t{text(PQdb(conn)), text(PQhost(conn)), text(PQport(conn)), text(PQuser(conn))};
+  if (t.host.empty()) t.host = "localhost";
+  return t;
+}
+
+using pg_connection = std::unique_ptr<PGconn, decltype(&PQfinish)>;
+
+pg_connection connect(const db_options& o) {
+  const conninfo c = settings_of(o);
+  std::vector<const char*> keys, texts;
+  for (const auto& [key, value] : c.settings)
+    keys.push_back(key.c_str()), texts.push_back(value.c_str());
+  if (!o.password.empty()) {
+    keys.push_back("password");
+    texts.push_back(o.password.reveal().c_str());
+  }
+  keys.push_back(nullptr);
+  texts.push_back(nullptr);
+  pg_connection open(PQconnectdbParams(keys.data(), texts.data(), 0), &PQfinish);
+  if (!open || PQstatus(open.get()) != CONNECTION_OK) {
+    throw connect_failure(target_of(open.get()),
+                          open ? PQerrorMessage(open.get()) : "out of memory");
+  }
+  // Only the primary message: details and context quote rows and parameters.
+  PQsetErrorVerbosity(open.get(), PQERRORS_TERSE);
+  return open;
+}
+
+using pg_result = std::unique_ptr<PGresult, decltype(&PQclear)>;
+
+}  // namespace
+
+session::session(const db_options& options) {
+  pg_connection open = connect(options);
+  target_ = target_of(open.get());
+  raw_ = open.get();
+  connection_ = pqxx_compat::adopt(open.release());
+  quiet_ = std::make_unique<pqxx::quiet_errorhandler>(*connection_);
+}
+
+session::~session() {
+  rollback();
+  quiet_.reset();
+}
+
+bool session::alive() const {
+  return PQstatus(raw_) == CONNECTION_OK;
+}
+
+void session::raise(const char* name, std::string state, const std::string& message) const {
+  sql_problem problem(name, std::move(state), message);
+  problem.lost = !alive() || problem.sqlstate.starts_with("57P0") || problem.sqlstate == "25P03";
+  throw problem;
+}
+
+template <class Work>
+auto session::guarded(const char* name, Work work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const pqxx::in_doubt_error& e) {
+    sql_problem problem(name, "", e.what());
+    problem.lost = problem.in_doubt = true;
+    throw problem;
+  } catch (const pqxx::broken_connection& e) {
+    sql_problem problem(name, "", e.what());
+    problem.lost = true;
+    throw problem;
+  } catch (const pqxx::sql_error& e) {
+    raise(name, e.sqlstate(), e.what());
+  } catch (const pqxx::failure& e) {
+    raise(name, "", e.what());
+  }
+}
+
+pqxx::result session::run(const statement& s, const sql_values& values) {
+  const std::string sql = fmt::format("/* flanks-sync {} */ {}", s.name, s.text);
+  return guarded(s.name, [&] {
+    if (transaction_) return pqxx_compat::execute(*transaction_, sql, values.get());
+    pqxx::nontransaction single(*connection_);
+    pqxx::result result = pqxx_compat::execute(single, sql, values.get());
+    single.commit();
+    return result;
+  });
+}
+
+void session::begin() {
+  guarded("begin", [&] { transaction_ = std::make_unique<pqxx::work>(*connection_); });
+}
+
+void session::commit() {
+  // Whatever happens, this transaction is over.
+  const std::unique_ptr<pqxx::work> ending = std::move(transaction_);
+  guarded("commit", [&] { ending->commit(); });
+}
+
+void session::rollback() noexcept {
+  try {
+    transaction_.reset();
+  } catch (...) {  // NOLINT: the server rolls back by itself when the connection is gone
+  }
+}
+
+void session::copy_in(const statement& s, std::string_view rows) {
+  const std::string sql = fmt::format("/* flanks-sync {} */ {}", s.name, s.text);
+  const pg_result started(PQexec(raw_, sql.c_str()), &PQclear);
+  if (PQresultStatus(started.get()) != PGRES_COPY_IN) {
+    const char* state = PQresultErrorField(started.get(), PG_DIAG_SQLSTATE);
+    raise(s.name, state == nullptr ? "" : state, PQerrorMessage(raw_));
+  }
+  constexpr std::size_t piece = 256 * 1024;
+  bool sent = true;
+  for (std::size_t at = 0; sent && at < rows.size(); at += piece) {
+    const std::string_view part = rows.substr(at, piece);
+    sent = PQputCopyData(raw_, part.data(), static_cast<int>(part.size())) == 1;
+  }
+  // Even when sending failed: the server's own words come with the result.
+  PQputCopyEnd(raw_, sent ? nullptr : "sending failed");
+  finish_copy(s.name);
+}
+
+void session::copy_out(const statement& s, const std::function<void(std::string_view)>& take) {
+  const std::string sql = fmt::format("/* flanks-sync {} */ {}", s.name, s.text);
+  const pg_result started(PQexec(raw_, sql.c_str()), &PQclear);
+  if (PQresultStatus(started.get()) != PGRES_COPY_OUT) {
+    const char* state = PQresultErrorField(started.get(), PG_DIAG_SQLSTATE);
+    raise(s.name, state == nullptr ? "" : state, PQerrorMessage(raw_));
+  }
+  for (;;) {
+    char* row = nullptr;
+    const int length = PQgetCopyData(raw_, &row, 0);
+    if (length < 0) break;  // -1 the end, -2 an error: finish_copy tells them apart
+    const std::unique_ptr<char, decltype(&PQfreemem)> owned(row, &PQfreemem);
+    take({row, static_cast<std::size_t>(length)});
+  }
+  finish_copy(s.name);
+}
+
+// Reads results until there are none, so that the connection can go on, then throws what the first
+// error said.
+void session::finish_copy(const char* name) {
+  std::string state, message;
+  bool failed = false;
+  while (PGresult* next = PQgetResult(raw_)) {
+    const pg_result result(next, &PQclear);
+    const ExecStatusType status = PQresultStatus(next);
+    // Still in COPY: only a broken connection leaves it there; do not spin.
+    const bool stuck = status == PGRES_COPY_IN || status == PGRES_COPY_OUT;
+    if (status == PGRES_COMMAND_OK || failed) {
+      if (stuck) break;
+      continue;
+    }
+    failed = true;
+    const char* found = PQresultErrorField(next, PG_DIAG_SQLSTATE);
+    state = found == nullptr ? "" : found;
+    message = PQresultErrorMessage(next);
+    if (stuck) break;
+  }
+  if (failed) raise(name, state, message);
+  if (!alive()) raise(name, "", PQerrorMessage(raw_));
+}
+
+}  // namespace flanks

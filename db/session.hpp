@@ -1,0 +1,95 @@
+// One open connection: statements by libpqxx, COPY by libpq. Blocks; lives on a lane, or in a
+// command. Statements throw sql_problem; opening throws `failure`.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "db/errors.hpp"
+#include "db/options.hpp"
+#include "db/pqxx_compat.hpp"
+#include "sync/types.hpp"
+
+namespace flanks {
+
+// Values of $1, $2, ... as text; null is nullopt.
+class sql_values {
+ public:
+  template <class... T>
+  explicit sql_values(const T&... values) {
+    values_.reserve(sizeof...(values));
+    (add(values), ...);
+  }
+  [[nodiscard]] const pqxx_compat::values& get() const { return values_; }
+
+  void add(std::string_view text) { values_.emplace_back(std::string(text)); }
+  void add(const std::string& text) { values_.emplace_back(text); }
+  void add(const char* text) { values_.emplace_back(std::string(text)); }
+  void add(bool value) { values_.emplace_back(value ? "true" : "false"); }
+  void add(std::int64_t value) { values_.emplace_back(std::to_string(value)); }
+  void add(int value) { values_.emplace_back(std::to_string(value)); }
+  void add(credential_id id) { add(id.value); }
+  void add(day d) { values_.emplace_back(to_string(d)); }
+  void add(instant t) { values_.emplace_back(to_string(t)); }
+  void add(std::chrono::milliseconds d) { add(static_cast<std::int64_t>(d.count())); }
+  void add(std::nullptr_t) { values_.emplace_back(std::nullopt); }
+  template <class T>
+  void add(const std::optional<T>& value) {
+    if (value) {
+      add(*value);
+    } else {
+      add(nullptr);
+    }
+  }
+
+ private:
+  pqxx_compat::values values_;
+};
+
+// A statement and our name of it, which shows in errors and in pg_stat_statements.
+struct statement {
+  const char* name;
+  const char* text;
+};
+
+class session {
+ public:
+  explicit session(const db_options& options);
+  ~session();
+  session(const session&) = delete;
+  session& operator=(const session&) = delete;
+
+  // In the open transaction, or in one of its own.
+  pqxx::result run(const statement& s, const sql_values& values = sql_values{});
+
+  void begin();
+  // Throws sql_problem with in_doubt when the connection went before the answer.
+  void commit();
+  void rollback() noexcept;
+  [[nodiscard]] bool in_transaction() const { return transaction_ != nullptr; }
+
+  // COPY ... FROM STDIN inside the open transaction; `rows` in the format that the statement names.
+  void copy_in(const statement& s, std::string_view rows);
+  // COPY ... TO STDOUT: hands out row after row (with the format's own framing) until the end.
+  void copy_out(const statement& s, const std::function<void(std::string_view)>& take);
+
+  // False after the server or the network ended it.
+  [[nodiscard]] bool alive() const;
+  [[nodiscard]] const db_target& target() const { return target_; }
+
+ private:
+  template <class Work>
+  auto guarded(const char* name, Work work) -> decltype(work());
+  [[noreturn]] void raise(const char* name, std::string state, const std::string& message) const;
+  void finish_copy(const char* name);
+
+  db_target target_;
+  PGconn* raw_ = nullptr;  // owned by connection_
+  std::unique_ptr<pqxx_compat::connection> connection_;
+  std::unique_ptr<pqxx::quiet_errorhandler> quiet_;
+  std::unique_ptr<pqxx::work> transaction_;
+};
+
+}  // namespace flanks

@@ -1,0 +1,46 @@
+// The text formats of PostgreSQL that we write: COPY rows, array literals, bytea, uuid. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sync/transaction.hpp"
+
+namespace flanks {
+
+// Appends one field of COPY text format (PostgreSQL 15, sql-copy "Text Format"); null when data()
+// is nullptr.
+void append_copy_field(std::string& out, std::string_view value);
+
+// 128 bits as a uuid, 8-4-4-4-12, and back from the 16 bytes of the binary format.
+void append_uuid(std::string& out, const content_hash& hash);
+[[nodiscard]] content_hash uuid_from_bytes(const char* bytes);
+
+// Well-formed UTF-8 without U+0000, at most `limit` bytes: what is not becomes '?'.
+[[nodiscard]] std::string storable_text(std::string_view text, std::size_t limit);
+
+// A random (version 4) uuid.
+[[nodiscard]] std::string random_uuid();
+
+// One JSON object of the transaction's columns, null ones left out: what quarantine shows of a
+// conflict.
+[[nodiscard]] std::string to_json(const transaction& t);
+
+// An array literal, element after element: {"a",NULL,"b"}.
+class array_literal {
+ public:
+  // Null when data() is nullptr. Throws std::invalid_argument for U+0000, which would cut the
+  // parameter short.
+  void add(std::string_view value);
+  void add_bytes(std::string_view bytes);  // bytea, as "\\x..."
+  void add(std::int64_t value);
+  // Ends the literal.
+  [[nodiscard]] std::string take();
+
+ private:
+  void separate();
+  std::string text_ = "{";
+};
+
+}  // namespace flanks

@@ -1,0 +1,505 @@
+#include "db/window_writer.hpp"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <random>
+#include <unordered_map>
+
+#include "db/runs.hpp"
+#include "db/text_format.hpp"
+
+namespace flanks {
+
+namespace {
+
+constexpr statement start{"open_window", R"(
+select gen_random_uuid(), exists (select from flanks_internal.leases
+  where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp()))"};
+
+constexpr statement savepoint{"savepoint", "savepoint piece"};
+constexpr statement release{"release", "release savepoint piece"};
+constexpr statement undo{"undo", "rollback to savepoint piece"};
+
+constexpr const char* load_text = R"(copy (
+select t._id, t.content_hash, t.removed_at is not null, false
+from flanks.transactions t
+where t.credential_id = {0} and t.product = '{1}' and t.operation_date between '{2}' and '{3}'
+union all
+select t._id, t.content_hash, c.removed_at is not null, true
+from flanks.transaction_sightings s
+join flanks.transactions t on t._id = s._id
+join flanks.credentials c on c.credential_id = t.credential_id
+where s.credential_id = {0} and t.credential_id <> {0} and t.operation_date between '{2}' and '{3}'
+) to stdout (format binary))";
+
+constexpr statement copy_rows{"copy_transactions", R"(
+copy flanks.transactions (credential_id, product, content_hash, _id, account_id, card_id, investment_id, liability_id,
+  portfolio_id, operation_date, value_date, amount, currency, balance, description, product_description, category, shop,
+  entity, card_number, transfer, extra) from stdin)"};
+
+constexpr statement look_up{"look_up", R"(
+select t._id, t.credential_id, t.product, t.content_hash, t.removed_at is not null, c.removed_at is not null,
+  t.updated_at = now(), s._id is not null
+from flanks.transactions t
+left join flanks.credentials c on c.credential_id = t.credential_id
+left join flanks.transaction_sightings s on s._id = t._id and s.credential_id = $2
+where t._id = any($1::text[]))"};
+
+// Locks in the order of _id, so that two credentials that share rows cannot deadlock here. Only
+// what really differs becomes a revision: 1.0 and 1.00 are the same amount, spaces in a JSON object
+// are no change.
+constexpr statement update_rows{"update_transactions", R"(
+with incoming as (
+  select i._id, i.account_id, i.card_id, i.investment_id, i.liability_id, i.portfolio_id, i.operation_date::date, i.value_date::date,
+    i.amount::numeric, i.currency, i.balance::numeric, i.description, i.product_description, i.category, i.shop, i.entity,
+    i.card_number, i.transfer::jsonb, i.extra::jsonb, i.content_hash
+  from unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
+    $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],
+    $23::text[], $4::uuid[])
+    as i(_id, account_id, card_id, investment_id, liability_id, portfolio_id, operation_date, value_date, amount, currency,
+      balance, description, product_description, category, shop, entity, card_number, transfer, extra, content_hash)),
+old as materialized (
+  select t.* from flanks.transactions t where t._id in (select i._id from incoming i) order by t._id for update of t),
+kept as (
+  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
+  select o._id, o.credential_id, $3,
+    case when o.credential_id <> $1 then 'handed_over' when o.removed_at is not null then 'restored' else 'changed' end,
+    to_jsonb(o)
+  from old o join incoming i on i._id = o._id
+  where (o.credential_id, o.product, o.removed_at, o.account_id, o.card_id, o.investment_id, o.liability_id, o.portfolio_id,
+      o.operation_date, o.value_date, o.amount, o.currency, o.balance, o.description, o.product_description, o.category,
+      o.shop, o.entity, o.card_number, o.transfer, o.extra)
+    is distinct from ($1::bigint, $2::text, null::timestamptz, i.account_id, i.card_id, i.investment_id, i.liability_id,
+      i.portfolio_id, i.operation_date, i.value_date, i.amount, i.currency, i.balance, i.description,
+      i.product_description, i.category, i.shop, i.entity, i.card_number, i.transfer, i.extra)
+  returning _id)
+update flanks.transactions t set credential_id = $1, product = $2, removed_at = null, updated_at = now(),
+  content_hash = i.content_hash, account_id = i.account_id, card_id = i.card_id, investment_id = i.investment_id,
+  liability_id = i.liability_id, portfolio_id = i.portfolio_id, operation_date = i.operation_date, value_date = i.value_date,
+  amount = i.amount, currency = i.currency, balance = i.balance, description = i.description,
+  product_description = i.product_description, category = i.category, shop = i.shop, entity = i.entity,
+  card_number = i.card_number, transfer = i.transfer, extra = i.extra
+from incoming i join old o on o._id = i._id
+where t._id = o._id
+returning t._id, t._id in (select k._id from kept k))"};
+
+constexpr statement write_sightings{"insert_sightings", R"(
+insert into flanks.transaction_sightings (_id, credential_id, product)
+select i, $1, $2 from unnest($3::text[]) i order by i on conflict do nothing)"};
+
+constexpr statement write_rejected{"upsert_quarantine", R"(
+insert into flanks.quarantine (credential_id, product, reason, detail, _id, raw, truncated, stored_anyway,
+  first_sync_run_id, last_sync_run_id)
+select $1, $2, i.reason, i.detail, i._id, i.raw, i.truncated, i.stored_anyway, $3, $3
+from (select distinct on (u.reason, u._id, u.raw) u.*
+  from unnest($4::text[], $5::text[], $6::text[], $7::bytea[], $8::boolean[], $9::boolean[])
+    as u(reason, detail, _id, raw, truncated, stored_anyway)) i
+on conflict (credential_id, product, reason, _id, raw_sha256)
+do update set last_sync_run_id = excluded.last_sync_run_id, last_seen_at = now())"};
+
+// clock_timestamp(), not now(): this transaction may have begun long ago.
+constexpr statement lock_lease{"lock_lease", R"(
+select from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp() for update)"};
+
+constexpr statement seen_newer{"seen_newer", R"(
+select provider_seen_at from flanks.coverage where credential_id = $1 and product = $2 and provider_seen_at > $3)"};
+
+// The watermark says "nothing newer is unread", so only a window that reaches the day of the
+// provider's refresh moves it.
+constexpr statement cover{"grow_coverage", R"(
+insert into flanks.coverage as c (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at)
+values ($1, $2, datemultirange(daterange($3::date, $4::date, '[]')),
+  case when $4::date >= least(($5::timestamptz at time zone 'UTC')::date, (now() at time zone 'UTC')::date) then $5::timestamptz end,
+  clock_timestamp(), case when $6 then clock_timestamp() end)
+on conflict (credential_id, product) do update set days = c.days + excluded.days,
+  provider_seen_at = greatest(c.provider_seen_at, excluded.provider_seen_at),
+  last_success_at = excluded.last_success_at, last_sweep_at = coalesce(excluded.last_sweep_at, c.last_sweep_at))"};
+
+constexpr statement note_success{"note_success", R"(
+update flanks.credentials set last_attempt_at = clock_timestamp(), last_success_at = clock_timestamp(),
+  last_new_data_at = case when $2 then clock_timestamp() else last_new_data_at end where credential_id = $1)"};
+
+constexpr statement item_done{"item_done", R"(
+update flanks_internal.backfill_items set done_at = clock_timestamp(), last_error = null
+where item_id = $1 and done_at is null)"};
+
+// The lock of lock_lease is held until the transaction in doubt has ended, one way or the other.
+constexpr statement wait_for_doubt{"wait_for_doubt", R"(
+select from flanks_internal.leases where credential_id = $1 for update)"};
+constexpr statement find_run{"find_run",
+                             "select exists (select from flanks.sync_runs where sync_run_id = $1)"};
+
+std::uint64_t random_seed() {
+  std::random_device source;
+  return (static_cast<std::uint64_t>(source()) << 32) | source();
+}
+
+std::uint32_t big_endian_32(std::string_view bytes, std::size_t at) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    value = (value << 8) | static_cast<unsigned char>(bytes.at(at + i));
+  return value;
+}
+
+std::string first_line(std::string_view text) {
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+std::string id_array(std::span<const transaction* const> rows) {
+  array_literal ids;
+  for (const transaction* t : rows)
+    ids.add(t->id());
+  return ids.take();
+}
+
+}  // namespace
+
+// What is stored under an _id that known_ does not hold, or holds as doubtful.
+struct window_writer::stored_row {
+  std::int64_t credential;
+  std::string product_name;
+  std::string hash;
+  bool removed, owner_removed, touched, sighted;
+};
+
+window_writer::window_writer(session& db, window_scope scope)
+    : db_(db), scope_(std::move(scope)), known_(random_seed()) {
+  db_.begin();
+  const pqxx::result r = db_.run(start, sql_values(scope_.credential, scope_.lease.value));
+  sync_run_id_ = r[0][0].c_str();
+  if (!r[0][1].as<bool>()) {
+    throw failure(stage::lease, verdict::later, "lease_lost",
+                  fmt::format("credential {}: the lease was lost before its window was written",
+                              scope_.credential.value));
+  }
+  load_known();
+}
+
+// COPY's binary format (PostgreSQL 15, sql-copy): a header before the first row, then per row a
+// count and per field a length and its bytes.
+void window_writer::load_known() {
+  const std::string text =
+      fmt::format(fmt::runtime(load_text), scope_.credential.value, to_string(scope_.what),
+                  to_string(scope_.days.from), to_string(scope_.days.to));
+  bool first = true;
+  db_.copy_out(statement{"load_known", text.c_str()}, [&](std::string_view row) {
+    if (first) row.remove_prefix(19 + big_endian_32(row, 15)), first = false;
+    if (row.size() < 6) return;  // the end marker
+    const std::size_t id_size = big_endian_32(row, 2);
+    const std::string_view id = row.substr(6, id_size);
+    const std::string_view rest = row.substr(6 + id_size);
+    known_.add(id, uuid_from_bytes(rest.substr(4, 16).data()), rest.at(24) != 0, rest.at(29) != 0);
+  });
+  known_.seal();
+}
+
+void window_writer::write(std::vector<transaction_batch>& batches) {
+  std::vector<const transaction*> pending;
+  for (transaction_batch& batch : batches) {
+    counts_.fetched += batch.elements();
+    for (const transaction& t : batch.transactions)
+      pending.push_back(&t);
+    for (rejected_record& r : batch.rejected) {
+      ++(r.stored_anyway ? counts_.warnings : counts_.quarantined);
+      rejected_.push_back(std::move(r));
+    }
+  }
+  while (!pending.empty())
+    pending = write_round(pending);
+  write_quarantine();
+}
+
+// Writes the first version of every _id; gives back the later ones that differ from the one before,
+// for the next round. So each version is stored, and becomes a revision when the next one replaces
+// it.
+std::vector<const transaction*> window_writer::write_round(
+    const std::vector<const transaction*>& pending) {
+  std::unordered_map<std::string_view, const transaction*> latest;
+  latest.reserve(pending.size());
+  std::vector<const transaction*> later, fresh, doubtful;
+  for (const transaction* t : pending) {
+    const auto [at, is_first] = latest.try_emplace(t->id(), t);
+    if (!is_first) {
+      if (at->second->hash == t->hash) {
+        ++counts_.duplicates;
+      } else {
+        later.push_back(t);
+        at->second = t;
+      }
+      continue;
+    }
+    known_rows::row* const known = known_.find(t->id());
+    if (known == nullptr) {
+      fresh.push_back(t);
+      continue;
+    }
+    const bool equal = known->content() == t->hash && !known->doubtful();
+    if (equal) {
+      ++(known->seen() ? counts_.duplicates : counts_.unchanged);
+    } else if (known->joint()) {
+      doubtful.push_back(t);
+      continue;
+    } else {
+      changed_.push_back({t, known->seen()});
+    }
+    known->see(t->hash);
+  }
+  // In the order of _id, so that two credentials that bring the same new rows wait for each other
+  // and do not deadlock.
+  std::sort(fresh.begin(), fresh.end(),
+            [](const transaction* a, const transaction* b) { return a->id() < b->id(); });
+  if (!fresh.empty()) insert_fresh(fresh, 0);
+  if (!doubtful.empty()) settle(doubtful, 0);
+  update_changed(changed_);
+  changed_.clear();
+  note_sightings();
+  return later;
+}
+
+std::optional<sql_problem> window_writer::attempt(const statement& s, const sql_values& values) {
+  db_.run(savepoint);
+  try {
+    db_.run(s, values);
+  } catch (const sql_problem& problem) {
+    if (problem.lost) throw;
+    db_.run(undo);
+    return problem;
+  }
+  db_.run(release);
+  return std::nullopt;
+}
+
+std::optional<sql_problem> window_writer::attempt_copy(rows fresh) {
+  const std::string prefix =
+      fmt::format("{}\t{}\t", scope_.credential.value, to_string(scope_.what));
+  copy_buffer_.clear();
+  for (const transaction* t : fresh) {
+    copy_buffer_ += prefix;
+    append_uuid(copy_buffer_, t->hash);
+    for (const std::string_view value : t->values) {
+      copy_buffer_.push_back('\t');
+      append_copy_field(copy_buffer_, value);
+    }
+    copy_buffer_.push_back('\n');
+  }
+  db_.run(savepoint);
+  try {
+    db_.copy_in(copy_rows, copy_buffer_);
+  } catch (const sql_problem& problem) {
+    if (problem.lost) throw;
+    db_.run(undo);
+    return problem;
+  }
+  db_.run(release);
+  return std::nullopt;
+}
+
+// Rows that are believed to be new, straight into the table. One that exists after all fails the
+// COPY: then all of them are looked up. One that the database cannot hold is found by halving.
+void window_writer::insert_fresh(rows fresh, int depth) {
+  const std::optional<sql_problem> problem = attempt_copy(fresh);
+  if (!problem) {
+    counts_.inserted += static_cast<std::int64_t>(fresh.size());
+  } else if (problem->sqlstate == "23505") {
+    settle(fresh, depth + 1);
+  } else if (!is_bad_value(problem->sqlstate)) {
+    throw *problem;
+  } else if (fresh.size() == 1) {
+    refuse(*fresh[0], "refused_by_database", first_line(problem->what()));
+  } else {
+    insert_fresh(fresh.first(fresh.size() / 2), depth);
+    insert_fresh(fresh.subspan(fresh.size() / 2), depth);
+  }
+}
+
+void window_writer::settle(rows doubtful, int depth) {
+  if (depth > 3) {
+    throw failure(
+        stage::write, verdict::retry, "database_race",
+        fmt::format("credential {}: others keep inserting the same rows", scope_.credential.value));
+  }
+  const pqxx::result found = db_.run(look_up, sql_values(id_array(doubtful), scope_.credential));
+  std::unordered_map<std::string_view, stored_row> stored;
+  for (const auto& r : found) {
+    stored.emplace(r[0].c_str(),
+                   stored_row{r[1].as<std::int64_t>(), r[2].c_str(), r[3].c_str(), r[4].as<bool>(),
+                              r[5].is_null() || r[5].as<bool>(), r[6].as<bool>(), r[7].as<bool>()});
+  }
+  std::vector<const transaction*> fresh;
+  for (const transaction* t : doubtful) {
+    const auto at = stored.find(t->id());
+    if (at == stored.end()) {
+      fresh.push_back(t);
+    } else {
+      settle_one(*t, at->second);
+    }
+  }
+  if (!fresh.empty()) insert_fresh(fresh, depth);
+}
+
+void window_writer::settle_one(const transaction& t, const stored_row& stored) {
+  std::string hash;
+  append_uuid(hash, t.hash);
+  const bool equal = stored.hash == hash;
+  const bool mine = stored.credential == scope_.credential.value;
+  const bool my_product = stored.product_name == to_string(scope_.what);
+  const std::uint64_t key = XXH3_64bits_withSeed(t.id().data(), t.id().size(), known_.seed());
+  const bool first_time = seen_elsewhere_.insert(key).second;
+  const bool repeated = !first_time || (mine && stored.touched);
+  // A row whose owner was removed goes to whoever shows it. A removed row of another product moves
+  // to the one that shows it now.
+  const bool free = mine ? my_product || stored.removed : stored.owner_removed;
+  const bool in_place = mine ? equal && !stored.removed : equal && !stored.owner_removed;
+  if (in_place) {
+    ++(repeated ? counts_.duplicates : counts_.unchanged);
+    if (!mine && !stored.sighted && first_time) sighted_.push_back(&t);
+  } else if (free) {
+    changed_.push_back({&t, repeated});
+  } else if (mine) {
+    refuse(
+        t, "product_conflict",
+        fmt::format("stored with other content as {} of the same credential", stored.product_name));
+  } else {
+    refuse(t, "joint_conflict",
+           fmt::format("stored with other content through credential {}", stored.credential));
+  }
+}
+
+void window_writer::update_changed(std::span<const change> changed) {
+  if (changed.empty()) return;
+  std::array<array_literal, column_count> columns;
+  array_literal hashes;
+  std::string uuid;
+  for (const change& c : changed) {
+    for (std::size_t i = 0; i < column_count; ++i)
+      columns[i].add(c.row->values[i]);
+    uuid.clear();
+    append_uuid(uuid, c.row->hash);
+    hashes.add(std::string_view(uuid));
+  }
+  sql_values values(scope_.credential, to_string(scope_.what), sync_run_id_, hashes.take());
+  for (array_literal& column : columns)
+    values.add(column.take());
+
+  db_.run(savepoint);
+  pqxx::result updated;
+  try {
+    updated = db_.run(update_rows, values);
+  } catch (const sql_problem& problem) {
+    if (problem.lost || !is_bad_value(problem.sqlstate)) throw;
+    db_.run(undo);
+    if (changed.size() == 1) {
+      refuse(*changed[0].row, "refused_by_database", first_line(problem.what()));
+    } else {
+      update_changed(changed.first(changed.size() / 2));
+      update_changed(changed.subspan(changed.size() / 2));
+    }
+    return;
+  }
+  db_.run(release);
+  std::unordered_map<std::string_view, bool> differs;
+  for (const auto& r : updated)
+    differs.emplace(r[0].c_str(), r[1].as<bool>());
+  for (const change& c : changed) {
+    const auto at = differs.find(c.row->id());
+    if (at == differs.end()) {
+      throw failure(stage::write, verdict::retry, "database_race",
+                    fmt::format("credential {}: a row vanished while it was being updated",
+                                scope_.credential.value));
+    }
+    if (c.repeated) {
+      ++counts_.duplicates;
+    } else {
+      ++(at->second ? counts_.updated : counts_.unchanged);
+    }
+  }
+}
+
+void window_writer::note_sightings() {
+  if (sighted_.empty()) return;
+  db_.run(write_sightings,
+          sql_values(scope_.credential, to_string(scope_.what), id_array(sighted_)));
+  sighted_.clear();
+}
+
+void window_writer::refuse(const transaction& t, const std::string& reason,
+                           const std::string& detail) {
+  ++counts_.quarantined;
+  std::string raw = to_json(t);
+  const bool cut = raw.size() > rejected_record::raw_limit;
+  raw.resize(std::min(raw.size(), rejected_record::raw_limit));
+  rejected_.push_back({reason, detail, std::string(t.id()), std::move(raw), cut, false});
+}
+
+void window_writer::write_quarantine() {
+  if (rejected_.empty()) return;
+  array_literal reasons, details, ids, raws, cut, stored;
+  for (const rejected_record& r : rejected_) {
+    const std::string reason = storable_text(r.reason, 100), detail = storable_text(r.detail, 500),
+                      id = storable_text(r.id, 256);
+    reasons.add(std::string_view(reason));
+    details.add(std::string_view(detail));
+    ids.add(std::string_view(id));
+    raws.add_bytes(r.raw);
+    cut.add(std::string_view(r.truncated ? "t" : "f"));
+    stored.add(std::string_view(r.stored_anyway ? "t" : "f"));
+  }
+  db_.run(write_rejected,
+          sql_values(scope_.credential, to_string(scope_.what), sync_run_id_, reasons.take(),
+                     details.take(), ids.take(), raws.take(), cut.take(), stored.take()));
+  rejected_.clear();
+}
+
+void window_writer::check_lease_and_age(const run_record& record) {
+  if (db_.run(lock_lease, sql_values(scope_.credential, scope_.lease.value)).empty()) {
+    throw failure(stage::lease, verdict::later, "lease_lost",
+                  fmt::format("credential {}: the lease was lost, nothing was stored",
+                              scope_.credential.value));
+  }
+  if (!record.provider_update) return;
+  const pqxx::result newer = db_.run(
+      seen_newer, sql_values(scope_.credential, to_string(scope_.what), record.provider_update));
+  if (!newer.empty()) {
+    throw failure(
+        stage::commit, verdict::later, "stale_answer",
+        fmt::format("credential {}: this answer is of {}, but one of {} is stored already",
+                    scope_.credential.value, to_string(*record.provider_update),
+                    newer[0][0].c_str()));
+  }
+}
+
+void window_writer::grow_coverage(const run_record& record, bool sweep) {
+  if (record.how != outcome::ok && record.how != outcome::partial) return;
+  db_.run(cover, sql_values(scope_.credential, to_string(scope_.what), scope_.days.from,
+                            scope_.days.to, record.provider_update, sweep));
+}
+
+row_counts window_writer::commit(run_record record, bool sweep) {
+  if (!counts_.adds_up()) {
+    throw failure(
+        stage::commit, verdict::later, "counts_do_not_add_up",
+        fmt::format("credential {}: {} records came, but {} inserted, {} updated, {} unchanged, {} "
+                    "duplicates and {} quarantined were counted; nothing was stored",
+                    scope_.credential.value, counts_.fetched, counts_.inserted, counts_.updated,
+                    counts_.unchanged, counts_.duplicates, counts_.quarantined));
+  }
+  record.counts = counts_;
+  if (record.how == outcome::ok && counts_.quarantined > 0) record.how = outcome::partial;
+  check_lease_and_age(record);
+  grow_coverage(record, sweep);
+  insert_run(db_, sync_run_id_, record);
+  const bool new_data = counts_.inserted + counts_.updated + counts_.removed > 0;
+  db_.run(note_success, sql_values(scope_.credential, new_data));
+  if (scope_.item) db_.run(item_done, sql_values(*scope_.item));
+  db_.commit();
+  return counts_;
+}
+
+bool was_committed(session& db, credential_id credential, const std::string& sync_run_id) {
+  db.run(wait_for_doubt, sql_values(credential));
+  return db.run(find_run, sql_values(sync_run_id))[0][0].as<bool>();
+}
+
+}  // namespace flanks

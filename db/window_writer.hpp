@@ -1,0 +1,86 @@
+// One window in one database transaction: compares what came with what is stored and writes what
+// differs. Blocks; lives on one lane. Throws sql_problem, and `failure` for a lost lease, a stale
+// answer or counts that do not add up. Destroying it touches nothing: whoever owns the session
+// rolls back.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "db/known_rows.hpp"
+#include "db/session.hpp"
+#include "sync/store.hpp"
+
+namespace flanks {
+
+struct window_scope {
+  credential_id credential;
+  lease_id lease;
+  product what = product::account;
+  window days;
+  std::optional<std::int64_t> item;  // of a backfill plan; done when this commits
+};
+
+class window_writer {
+ public:
+  // Begins the transaction, and reads back what is stored of the window.
+  window_writer(session& db, window_scope scope);
+
+  // In the order of arrival. Takes the rejected records out of the batches.
+  void write(std::vector<transaction_batch>& batches);
+  // Everything of design.md P3 in the same transaction. Fills in record.counts, and `partial` for
+  // `ok` when something went to quarantine. Throws sql_problem{in_doubt} when nobody knows whether
+  // it happened: then ask was_committed().
+  row_counts commit(run_record record, bool sweep);
+
+  [[nodiscard]] const row_counts& counts() const { return counts_; }
+  [[nodiscard]] const std::string& sync_run_id() const { return sync_run_id_; }
+
+ private:
+  struct change {
+    const transaction* row;
+    bool repeated;  // its _id came before in this response: counted as a duplicate
+  };
+  struct stored_row;
+  using rows = std::span<const transaction* const>;
+
+  void load_known();
+  std::vector<const transaction*> write_round(const std::vector<const transaction*>& pending);
+  void insert_fresh(rows fresh, int depth);
+  void settle(rows doubtful, int depth);
+  void settle_one(const transaction& t, const stored_row& stored);
+  void update_changed(std::span<const change> changed);
+  void note_sightings();
+  void refuse(const transaction& t, const std::string& reason, const std::string& detail);
+  void write_quarantine();
+  std::optional<sql_problem> attempt(const statement& s, const sql_values& values);
+  std::optional<sql_problem> attempt_copy(rows fresh);
+  void check_lease_and_age(const run_record& record);
+  void grow_coverage(const run_record& record, bool sweep);
+
+  session& db_;
+  window_scope scope_;
+  std::string sync_run_id_;
+  known_rows known_;
+  row_counts counts_;
+
+  // Of one round, emptied by it.
+  std::vector<change> changed_;
+  std::vector<const transaction*> sighted_;
+  std::vector<rejected_record> rejected_;
+  // Rows that this response has shown and known_ does not hold (their day is outside the window, or
+  // another product's or credential's): seeded hashes. A meeting of two could only count a row as
+  // duplicate in place of unchanged.
+  std::unordered_set<std::uint64_t> seen_elsewhere_;
+  std::string copy_buffer_;
+};
+
+// After an in-doubt commit, on a new connection: waits until the old transaction is over, and says
+// how it ended.
+[[nodiscard]] bool was_committed(session& db, credential_id credential,
+                                 const std::string& sync_run_id);
+
+}  // namespace flanks
