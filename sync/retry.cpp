@@ -48,7 +48,7 @@ retry_decision decide(const failure& f, attempts& so_far, retry_budget& budget,
   if (is_rate_limit(f)) {
     const milliseconds wait = pause_for(f, so_far.paused, chance);
     const bool too_long = so_far.waited + wait > policy.longest_wait;
-    if (so_far.paused >= policy.pauses || too_long) return {};
+    if (so_far.paused >= policy.pauses || too_long) return {next_step::give_up, wait};
     ++so_far.paused;
     so_far.waited += wait;
     return {next_step::pause, wait};

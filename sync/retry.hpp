@@ -28,8 +28,8 @@ struct retry_policy {
   int tries = 3;  // of one request, the first included
   std::chrono::milliseconds base{500};
   std::chrono::milliseconds cap{20'000};
-  int pauses = 20;                          // how often one request may wait for a rate limit
-  std::chrono::seconds longest_wait{7200};  // the sum of those waits
+  int pauses = 20;                         // how often one request may wait for a rate limit
+  std::chrono::seconds longest_wait{900};  // the sum of those waits
 };
 
 // What happened to one request so far.
@@ -46,6 +46,7 @@ enum class next_step : std::uint8_t {
 };
 struct retry_decision {
   next_step what = next_step::give_up;
+  // Giving up on a rate limit still says how long everyone should wait; else 0.
   std::chrono::milliseconds wait{0};
 };
 

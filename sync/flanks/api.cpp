@@ -1,0 +1,351 @@
+// The endpoints, told as stories: get a token, take a turn, ask, judge, try again or say why not.
+// What is decided is decided elsewhere (token, retry, limiter, errors).
+#include "sync/flanks/api.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <random>
+
+#include "sync/flanks/errors.hpp"
+#include "sync/flanks/http_client.hpp"
+#include "sync/flanks/parse.hpp"
+#include "sync/flanks/query.hpp"
+#include "sync/flanks/status.hpp"
+#include "sync/flanks/token.hpp"
+#include "sync/limiter.hpp"
+
+namespace flanks {
+
+namespace asio = boost::asio;
+using asio::awaitable;
+using clock_type = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::size_t object_limit = 1024 * 1024;  // a status or a token answer
+
+// One token call that everyone waits for.
+struct token_flight {
+  explicit token_flight(const asio::any_io_executor& executor)
+      : landed(executor, clock_type::time_point::max()) {}
+
+  asio::steady_timer landed;  // cancelled when it has
+  bool done = false;
+  bool brought_one = false;
+  std::optional<failure> failed;  // neither: its caller was cancelled, someone else must go
+};
+
+awaitable<answer> read_whole(http_response& response, std::size_t limit) {
+  const http_head& head = response.head();
+  answer a;
+  a.status = head.status;
+  a.retry_after = head.retry_after;
+  a.date = head.date;
+  a.location = head.location;
+  while (a.body.size() < limit) {
+    const std::string_view piece = co_await response.read();
+    if (piece.empty()) break;
+    a.body_bytes += static_cast<std::int64_t>(piece.size());
+    a.body.append(piece.substr(0, limit - a.body.size()));
+  }
+  co_return a;
+}
+
+class https_api final : public flanks_api {
+ public:
+  https_api(asio::any_io_executor executor, api_options options)
+      : executor_(std::move(executor)),
+        options_(std::move(options)),
+        where_(origin_of(options_.base_url)),
+        client_(executor_, where_, options_),
+        limiter_(options_.requests_per_second, std::max(1.0, options_.requests_per_second / 2)),
+        chance_(std::random_device{}()) {}
+
+  awaitable<credential_status> status(const secret& credentials_token) override;
+  awaitable<response_summary> transactions(const secret& credentials_token, product what,
+                                           window days, batch_sink& sink) override;
+  awaitable<void> authenticate() override;
+  awaitable<void> close() override { return client_.close(); }
+
+ private:
+  call_info call(std::string_view endpoint) const;
+  awaitable<void> sleep(clock_type::time_point until);
+  awaitable<void> take_turn();
+  retry_decision judge(const failure& f, attempts& so_far);
+  awaitable<void> after(failure f, attempts& so_far);
+  awaitable<std::unique_ptr<http_response>> ask(http_request request);
+
+  awaitable<access_token> fresh_token();
+  awaitable<void> fetch_token();
+  awaitable<granted_token> ask_for_token();
+  awaitable<std::unique_ptr<http_response>> authorized(std::string_view endpoint, secret body,
+                                                       call_info who);
+
+  awaitable<credential_status> fetch_status(const secret& credentials_token);
+  awaitable<response_summary> fetch_transactions(const secret& credentials_token, product what,
+                                                 window days, batch_sink& sink, bool& handed_on);
+
+  asio::any_io_executor executor_;
+  api_options options_;
+  origin where_;
+  http_client client_;
+  limiter limiter_;
+  retry_budget budget_;
+  token_state token_;
+  std::shared_ptr<token_flight> flight_;  // while a token call is on its way
+  std::mt19937_64 chance_;
+};
+
+call_info https_api::call(std::string_view endpoint) const {
+  return {fmt::format("POST {}{} at {}", where_.path_prefix, endpoint, where_.authority()),
+          {&options_.client_secret, &options_.password}};
+}
+
+awaitable<void> https_api::sleep(clock_type::time_point until) {
+  asio::steady_timer timer(executor_, until);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+awaitable<void> https_api::take_turn() {
+  for (;;) {
+    const auto now = clock_type::now();
+    const auto due = limiter_.reserve(now);
+    if (due - now > options_.retry.longest_wait) {
+      failure f{stage::send, verdict::later, "rate_limited",
+                fmt::format("{} asked us to wait longer than a request may", where_.authority())};
+      f.retry_after = std::chrono::ceil<std::chrono::seconds>(due - now);
+      throw f;
+    }
+    if (due > now) co_await sleep(due);
+    // Someone may have been told to slow down while we stood in line.
+    if (!limiter_.paused(clock_type::now())) co_return;
+  }
+}
+
+// What comes after `f`. A rate limit makes everyone wait, also when this request gives up.
+retry_decision https_api::judge(const failure& f, attempts& so_far) {
+  const double dice = std::uniform_real_distribution<double>(0, 1)(chance_);
+  const retry_decision d = decide(f, so_far, budget_, options_.retry, dice);
+  if (d.what != next_step::again && d.wait.count() > 0) limiter_.pause(clock_type::now() + d.wait);
+  return d;
+}
+
+// Returns when the request may be tried again; throws `f` when it may not.
+awaitable<void> https_api::after(failure f, attempts& so_far) {
+  const retry_decision d = judge(f, so_far);
+  if (d.what == next_step::give_up) throw failure{f};
+  const auto until = clock_type::now() + d.wait;
+  if (d.what == next_step::again) co_await sleep(until);
+}
+
+awaitable<std::unique_ptr<http_response>> https_api::ask(http_request request) {
+  co_await take_turn();
+  budget_.count_request();
+  awaitable<std::unique_ptr<http_response>> sending = client_.send(std::move(request));
+  std::unique_ptr<http_response> response = co_await std::move(sending);
+  co_return response;
+}
+
+awaitable<granted_token> https_api::ask_for_token() {
+  http_request request;
+  request.target = token_endpoint;
+  request.body = token_body(options_);
+  awaitable<std::unique_ptr<http_response>> asking = ask(std::move(request));
+  const std::unique_ptr<http_response> response = co_await std::move(asking);
+  http_response& open = *response;
+  const answer a = co_await read_whole(open, object_limit);
+  const call_info who = call(token_endpoint);
+  if (a.status != 200) throw from_token_status(a, who, options_.client_id);
+  granted_token token = read_token(a, who);
+  co_return token;
+}
+
+awaitable<void> https_api::fetch_token() {
+  const auto flight = std::make_shared<token_flight>(executor_);
+  flight_ = flight;
+  struct landing {  // also when we are cancelled
+    https_api& api;
+    token_flight& flight;
+    ~landing() {
+      flight.done = true;
+      flight.landed.cancel();
+      api.flight_.reset();
+    }
+  };
+  const landing at_the_end{*this, *flight};
+  attempts so_far;
+  for (;;) {
+    std::optional<failure> failed;
+    try {
+      granted_token token = co_await ask_for_token();
+      token_.accept(std::move(token), clock_type::now());
+      flight->brought_one = true;
+      co_return;
+    } catch (const failure& f) {
+      failed.emplace(f);
+    }
+    if (failed->then == verdict::stop) token_.keys_refused(*failed, clock_type::now());
+    const retry_decision d = judge(*failed, so_far);
+    if (d.what == next_step::give_up) {
+      // Those who wait must not try it all again, each on his own.
+      if (failed->then == verdict::retry) failed->then = verdict::later;
+      flight->failed = failed;
+      throw failure{*failed};
+    }
+    const auto until = clock_type::now() + d.wait;
+    if (d.what == next_step::again) co_await sleep(until);
+  }
+}
+
+awaitable<access_token> https_api::fresh_token() {
+  for (;;) {
+    const auto now = clock_type::now();
+    std::optional<access_token> held = token_.usable(now);
+    if (held) co_return *held;
+    const std::optional<failure> refusal = token_.standing_refusal(now);
+    if (refusal) throw failure{*refusal};
+    if (flight_ == nullptr) {
+      co_await fetch_token();
+      access_token brought = token_.newest();
+      co_return brought;
+    }
+    const std::shared_ptr<token_flight> flight = flight_;
+    boost::system::error_code woken;
+    auto quietly = asio::redirect_error(asio::use_awaitable, woken);
+    co_await flight->landed.async_wait(quietly);
+    if (!flight->done) throw boost::system::system_error(asio::error::operation_aborted);
+    if (flight->failed) throw failure{*flight->failed};
+    if (flight->brought_one) {
+      access_token brought = token_.newest();
+      co_return brought;
+    }
+  }
+}
+
+// Asks with the access token; a 401 is answered by one newer token and one replay, shared by all
+// who were answered so.
+awaitable<std::unique_ptr<http_response>> https_api::authorized(std::string_view endpoint,
+                                                                secret body, call_info who) {
+  for (bool replay = false;; replay = true) {
+    const access_token token = co_await fresh_token();
+    http_request request;
+    request.target = endpoint;
+    request.body = body;
+    request.bearer = token.value;
+    awaitable<std::unique_ptr<http_response>> asking = ask(std::move(request));
+    std::unique_ptr<http_response> response = co_await std::move(asking);
+    if (response->head().status == 200) co_return response;
+    http_response& open = *response;
+    const answer a = co_await read_whole(open, error_body_limit);
+    if (a.status == 401 && !replay) {
+      token_.refused_with(token.generation);
+      continue;
+    }
+    who.secrets.push_back(&token.value);
+    throw from_status(a, who);
+  }
+}
+
+awaitable<void> https_api::authenticate() {
+  const access_token token = co_await fresh_token();
+}
+
+awaitable<credential_status> https_api::fetch_status(const secret& credentials_token) {
+  call_info who = call(status_endpoint);
+  who.secrets.push_back(&credentials_token);
+  awaitable<std::unique_ptr<http_response>> asking =
+      authorized(status_endpoint, status_body(credentials_token), who);
+  const std::unique_ptr<http_response> response = co_await std::move(asking);
+  http_response& open = *response;
+  const answer a = co_await read_whole(open, object_limit);
+  credential_status status = read_status(a, who);
+  co_return status;
+}
+
+awaitable<credential_status> https_api::status(const secret& credentials_token) {
+  attempts so_far;
+  for (;;) {
+    std::optional<failure> failed;
+    try {
+      credential_status status = co_await fetch_status(credentials_token);
+      co_return status;
+    } catch (const failure& f) {
+      failed.emplace(f);
+    }
+    awaitable<void> waiting = after(*failed, so_far);
+    co_await std::move(waiting);
+  }
+}
+
+awaitable<response_summary> https_api::fetch_transactions(const secret& credentials_token,
+                                                          product what, window days,
+                                                          batch_sink& sink, bool& handed_on) {
+  const auto begun = clock_type::now();
+  const std::string_view endpoint = transactions_endpoint(what);
+  call_info who = call(endpoint);
+  who.secrets.push_back(&credentials_token);
+  awaitable<std::unique_ptr<http_response>> asking =
+      authorized(endpoint, transactions_body(credentials_token, days), who);
+  const std::unique_ptr<http_response> response = co_await std::move(asking);
+
+  parse_limits limits;
+  limits.batch_records = options_.batch_records;
+  limits.batch_bytes = options_.batch_bytes;
+  transaction_parser parser(who, limits);
+  for (bool more = true; more;) {
+    const std::string_view piece = co_await response->read();
+    more = !piece.empty();
+    if (more) {
+      parser.feed(piece);
+    } else {
+      parser.finish();
+    }
+    while (parser.ready()) {
+      handed_on = true;
+      transaction_batch batch = parser.next();
+      response->pause();
+      awaitable<void> taking = sink.take(std::move(batch));
+      co_await std::move(taking);
+      response->resume();
+    }
+  }
+  response_summary summary;
+  summary.elements = parser.elements();
+  summary.bytes = parser.bytes();
+  summary.time_to_first_byte = response->time_to_first_byte();
+  summary.duration = std::chrono::floor<std::chrono::milliseconds>(clock_type::now() - begun);
+  co_return summary;
+}
+
+awaitable<response_summary> https_api::transactions(const secret& credentials_token, product what,
+                                                    window days, batch_sink& sink) {
+  attempts so_far;
+  for (;;) {
+    std::optional<failure> failed;
+    bool handed_on = false;
+    try {
+      awaitable<response_summary> fetching =
+          fetch_transactions(credentials_token, what, days, sink, handed_on);
+      response_summary summary = co_await std::move(fetching);
+      co_return summary;
+    } catch (const failure& f) {
+      failed.emplace(f);
+    }
+    // The sink holds a part that only its owner can forget: he must ask again, not we.
+    if (handed_on) throw failure{*failed};
+    awaitable<void> waiting = after(*failed, so_far);
+    co_await std::move(waiting);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<flanks_api> make_flanks_api(asio::any_io_executor executor, api_options options) {
+  return std::make_unique<https_api>(std::move(executor), std::move(options));
+}
+
+}  // namespace flanks

@@ -1,0 +1,65 @@
+// One HTTP/1.1 request with its deadlines, over a pool of kept-alive connections. It knows nothing
+// of tokens, retries or JSON. Redirects are not followed.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sync/flanks/api.hpp"
+#include "sync/flanks/origin.hpp"
+#include "sync/secret.hpp"
+
+namespace flanks {
+
+struct http_request {
+  std::string method = "POST";
+  std::string target;  // "/v0/token", without the origin's prefix
+  secret body;         // JSON; none when empty
+  secret bearer;       // access token; none when empty
+};
+
+struct http_head {
+  int status = 0;
+  std::string retry_after, date, location;  // empty when absent
+};
+
+// An answer whose head has come. Unless read to its end, its connection is closed by the
+// destructor. Must not outlive its client.
+class http_response {
+ public:
+  virtual ~http_response() = default;
+  [[nodiscard]] virtual const http_head& head() const = 0;
+  // The next piece of the body, decoded; empty at its end. The view holds until the next call.
+  // Throws failure: idle_timeout, total_timeout, truncated, response_too_large, bad_response ...
+  virtual boost::asio::awaitable<std::string_view> read() = 0;
+  // The time between these two is ours: the total deadline stands still.
+  virtual void pause() = 0;
+  virtual void resume() = 0;
+  [[nodiscard]] virtual std::chrono::milliseconds time_to_first_byte() const = 0;
+};
+
+class http_client {
+ public:
+  // Throws failure{configuration} (ca_file).
+  http_client(boost::asio::any_io_executor executor, origin where, const api_options& options);
+  ~http_client();
+  http_client(const http_client&) = delete;
+  http_client& operator=(const http_client&) = delete;
+
+  // Returns when the head of the response has come, whatever its status. Throws failure for every
+  // named wait (see api_timeouts) and for what is not HTTP.
+  boost::asio::awaitable<std::unique_ptr<http_response>> send(http_request request);
+
+  boost::asio::awaitable<void> close();
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace flanks

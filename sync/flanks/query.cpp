@@ -1,0 +1,86 @@
+#include "sync/flanks/query.hpp"
+
+#include "sync/flanks/json_text.hpp"
+
+namespace flanks {
+
+namespace {
+
+// {"key":"value",...}. Room first, so that no copy of a secret is left behind by growing.
+class object_text {
+ public:
+  explicit object_text(std::size_t room) {
+    text_.reserve(room);
+    text_.push_back('{');
+  }
+  object_text& field(std::string_view key, std::string_view value) {
+    append_separator(text_);
+    append_json_string(text_, key, true);
+    text_.push_back(':');
+    append_json_string(text_, value, false);
+    return *this;
+  }
+  object_text& raw(std::string_view json) {
+    append_separator(text_);
+    text_.append(json);
+    return *this;
+  }
+  secret finish() {
+    text_.push_back('}');
+    return secret{std::move(text_)};
+  }
+
+ private:
+  std::string text_;
+};
+
+// A control character takes six bytes.
+std::size_t room_for(std::string_view value) {
+  return 6 * value.size() + 256;
+}
+
+}  // namespace
+
+std::string_view transactions_endpoint(product what) {
+  switch (what) {
+    case product::account:
+      return "/v0/bank/credentials/data";
+    case product::card:
+      return "/v0/bank/credentials/card/transaction";
+    case product::investment:
+      return "/v0/bank/credentials/investment/transaction";
+    case product::liability:
+      return "/v0/bank/credentials/liability/transaction";
+  }
+  return {};
+}
+
+secret token_body(const api_options& options) {
+  const bool by_password = options.grant_type == grant::password;
+  object_text body(room_for(options.client_id) + room_for(options.client_secret.reveal()) +
+                   room_for(options.username) + room_for(options.password.reveal()));
+  body.field("client_id", options.client_id)
+      .field("client_secret", options.client_secret.reveal())
+      .field("grant_type", by_password ? "password" : "client_credentials");
+  if (by_password) {
+    body.field("username", options.username).field("password", options.password.reveal());
+  }
+  return body.finish();
+}
+
+secret status_body(const secret& credentials_token) {
+  object_text body(room_for(credentials_token.reveal()));
+  return body.field("credentials_token", credentials_token.reveal()).finish();
+}
+
+secret transactions_body(const secret& credentials_token, window days) {
+  object_text body(room_for(credentials_token.reveal()));
+  const std::string query = "\"query\":{\"operationDate\":[{\"gte\":\"" + to_string(days.from) +
+                            "\",\"lte\":\"" + to_string(days.to) + "\"}]}";
+  return body.field("credentials_token", credentials_token.reveal())
+      .raw(query)
+      .raw("\"ignore_data_error\":false")
+      .finish();
+}
+
+}  // namespace flanks

@@ -1,0 +1,99 @@
+#include "sync/flanks/status.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+namespace flanks {
+
+namespace json = boost::json;
+
+namespace {
+
+const json::value* find(const json::object* object, std::string_view key) {
+  if (object == nullptr) return nullptr;
+  return object->if_contains(json::string_view{key.data(), key.size()});
+}
+
+const json::object* object_at(const json::object* object, std::string_view key) {
+  const json::value* const value = find(object, key);
+  return value == nullptr ? nullptr : value->if_object();
+}
+
+std::optional<bool> bool_at(const json::object* object, std::string_view key) {
+  const json::value* const value = find(object, key);
+  if (value == nullptr || !value->is_bool()) return std::nullopt;
+  return value->get_bool();
+}
+
+// A token that the end user must act on. Any value but null, false and "" says so: a wrong guess
+// here only asks a person to look.
+bool is_set(const json::object& object, std::string_view key) {
+  const json::value* const value = find(&object, key);
+  if (value == nullptr || value->is_null()) return false;
+  if (value->is_bool()) return value->get_bool();
+  return !value->is_string() || !value->get_string().empty();
+}
+
+std::string text_at(const json::object& object, std::string_view key) {
+  const json::value* const value = find(&object, key);
+  if (value == nullptr || !value->is_string()) return {};
+  // Postgres text holds no U+0000, and a name needs none.
+  std::string text{value->get_string().data(), value->get_string().size()};
+  std::erase(text, '\0');
+  return text;
+}
+
+// Unix seconds; larger than 1e11 means milliseconds (1e11 s is the year 5138).
+std::optional<instant> instant_at(const json::object& object, std::string_view key) {
+  const json::value* const value = find(&object, key);
+  if (value == nullptr || !value->is_number()) return std::nullopt;
+  double seconds = value->to_number<double>();
+  if (seconds > 1e11) seconds /= 1000;
+  if (!(seconds > 0 && seconds <= 1e11)) return std::nullopt;
+  return instant{std::chrono::seconds{static_cast<std::int64_t>(seconds)}};
+}
+
+// One page of the docs spells the key "transaction".
+const json::object* transactions_of(const json::object* group) {
+  const json::object* const plural = object_at(group, "transactions");
+  return plural != nullptr ? plural : object_at(group, "transaction");
+}
+
+}  // namespace
+
+credential_status read_status(const answer& a, const call_info& call) {
+  json::error_code bad;
+  const json::value body = json::parse(json::string_view{a.body.data(), a.body.size()}, bad);
+  const json::object* const object = bad ? nullptr : body.if_object();
+  if (object == nullptr) throw from_body(a, call, "an object");
+  const std::optional<bool> pending = bool_at(object, "pending");
+  if (!pending) {
+    const bool error = object->contains("error") || object->contains("message");
+    if (error) throw from_body(a, call, "a status");
+    failure f{stage::answer, verdict::later, "bad_status",
+              fmt::format("{} answered {} with a status that does not say whether it is pending",
+                          call.what, a.status)};
+    f.http_status = a.status;
+    throw f;
+  }
+  credential_status status;
+  status.pending = *pending;
+  status.blocked = bool_at(object, "blocked").value_or(false);
+  status.reset_required = is_set(*object, "reset_token");
+  status.sca_required = is_set(*object, "sca_token");
+  status.transaction_token_required = is_set(*object, "transaction_token");
+  status.bank = text_at(*object, "name");
+  status.last_update = instant_at(*object, "last_update_timestamp");
+  status.created_at = instant_at(*object, "created_at_timestamp");
+  status.last_transaction_date = day_from(text_at(*object, "last_transaction_date").substr(0, 10));
+  const json::object* const created = transactions_of(object_at(object, "created"));
+  const json::object* const errored = transactions_of(object_at(object, "errored"));
+  for (const product p : all_products) {
+    status.transactions[static_cast<std::size_t>(p)] = {bool_at(created, to_string(p)),
+                                                        bool_at(errored, to_string(p))};
+  }
+  return status;
+}
+
+}  // namespace flanks
