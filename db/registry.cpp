@@ -26,6 +26,11 @@ order by c.credential_id, uc.user_id)"};
 constexpr statement count_sql{"count_transactions", R"(
 select count(*) from flanks.transactions where credential_id = $1 and removed_at is null)"};
 
+constexpr statement coverage_sql{"list_coverage", R"(
+select c.product, (select string_agg(lower(r) || ' to ' || upper(r) - 1, ', ' order by r) from unnest(c.days) r),
+  c.last_success_at
+from flanks.coverage c where c.credential_id = $1 order by c.product)"};
+
 // First the lease row, like every writer of a window: the two cannot deadlock. A lease that is held
 // stays held.
 constexpr statement pause_sql{"pause", R"(
@@ -134,6 +139,9 @@ credential_row registry::show(credential_id id) {
     auto rows = rows_of(db_->run(list_sql, sql_values(nullptr, id, true)));
     if (rows.empty()) unknown(id);
     rows[0].transactions = db_->run(count_sql, sql_values(id))[0][0].as<std::int64_t>();
+    for (const auto& r : db_->run(coverage_sql, sql_values(id))) {
+      rows[0].coverage.push_back({r[0].c_str(), r[1].c_str(), r[2].c_str()});
+    }
     return std::move(rows[0]);
   });
 }

@@ -15,6 +15,14 @@ namespace flanks {
 
 class session;
 
+// What is verified of one product (flanks.coverage).
+struct coverage_row {
+  std::string product;
+  std::string
+      days;  // ranges of operation dates, "2024-11-22 to 2026-11-22", several parted by commas
+  std::string last_success_at;
+};
+
 // One line of flanks.credentials with its users. Times as the database writes them, empty for null.
 struct credential_row {
   credential_id id;
@@ -25,7 +33,8 @@ struct credential_row {
   std::string created_at, last_attempt_at, last_success_at, last_new_data_at, provider_updated_at;
   std::string last_error, last_error_hint;
   std::string what_next;
-  std::int64_t transactions = 0;  // not removed; only by show()
+  std::int64_t transactions = 0;       // not removed; only by show()
+  std::vector<coverage_row> coverage;  // only by show()
 };
 
 class registry {

@@ -1,0 +1,90 @@
+// The composition root: from a configuration file to the things that commands work with.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+
+#include "config/load.hpp"
+#include "config/secret_file.hpp"
+#include "daemon/command_line.hpp"
+#include "daemon/exit_code.hpp"
+#include "daemon/log.hpp"
+#include "db/options.hpp"
+#include "sync/clock.hpp"
+#include "sync/flanks_api.hpp"
+#include "sync/schedule.hpp"
+#include "sync/store.hpp"
+
+namespace flanks {
+
+// Ends a command: what is printed to standard error, and the exit code.
+class refusal : public std::runtime_error {
+ public:
+  refusal(exit_code c, const std::string& message, std::string what_to_do = "")
+      : std::runtime_error(message), code(c), hint(std::move(what_to_do)) {}
+  exit_code code;
+  std::string hint;
+};
+
+// Mistakes in the configuration: a line each, beginning with its place.
+class config_refusal : public refusal {
+ public:
+  using refusal::refusal;
+};
+
+// A configuration file without mistakes, and the secrets that it names.
+struct configuration {
+  config::loaded file;
+  config::secrets secrets;
+
+  [[nodiscard]] const config::settings& values() const { return file.values; }
+};
+
+// Reads both. Throws config_refusal (exit 78) whose message lists every mistake, a line each.
+[[nodiscard]] configuration configure(const invocation& asked, config::secret_scope scope);
+
+[[nodiscard]] db_options database_options(const configuration& c);
+[[nodiscard]] sync_policy policy_of(const config::settings& s);
+[[nodiscard]] std::unique_ptr<log> log_of(const invocation& asked, const configuration& c);
+
+// Refuses (exit 78) a schema that this binary does not fit; applies what is missing first when
+// `migrate` says so.
+void require_schema(const configuration& c, bool migrate, log& events);
+
+// The event loop and what lives on it. Lanes outlive the loop's work.
+class engine {
+ public:
+  engine(const invocation& asked, configuration c);
+  ~engine();
+
+  // Runs `story` to its end; rethrows what it throws. The first SIGINT or SIGTERM calls `stop`, the
+  // second one ends the process at once. SIGHUP calls `reload`.
+  void run(boost::asio::awaitable<void> story, std::function<void()> stop,
+           std::function<void()> reload = {});
+  // The signal that stopped it; 0 when none did.
+  [[nodiscard]] int caught() const { return caught_; }
+  [[nodiscard]] exit_code interrupted_code() const;
+
+  configuration settings;
+  std::unique_ptr<log> events;
+  sync_policy policy;
+
+ private:
+  boost::asio::awaitable<void> watch_signals(std::function<void()> stop,
+                                             std::function<void()> reload);
+  boost::asio::awaitable<void> tell(boost::asio::awaitable<void> story);
+
+  boost::asio::io_context loop_{1};
+  int caught_ = 0;
+
+ public:
+  boost::asio::any_io_executor executor;
+  std::unique_ptr<engine_clock> clock;
+  std::unique_ptr<store> db;
+  std::unique_ptr<flanks_api> api;
+};
+
+}  // namespace flanks

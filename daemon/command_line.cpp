@@ -1,0 +1,216 @@
+#include "daemon/command_line.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+
+#include "daemon/exit_code.hpp"
+
+namespace flanks {
+
+namespace {
+
+// Text as CLI11 collects it; turned into values, with a good message, after parsing.
+struct raw_text {
+  std::string level, from, to;
+  std::vector<std::string> users, products;
+  std::vector<std::int64_t> credentials;
+};
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw CLI::ValidationError(message, static_cast<int>(exit_code::usage));
+}
+
+std::optional<day> read_day(const std::string& option, const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const std::optional<day> d = day_from(text);
+  if (!d) refuse(fmt::format("{}: \"{}\" is not a day; write YYYY-MM-DD", option, text));
+  return d;
+}
+
+void read_values(const raw_text& raw, invocation& asked) {
+  for (const std::string& u : raw.users)
+    asked.who.users.push_back(user_id{u});
+  for (const std::int64_t c : raw.credentials)
+    asked.who.credentials.push_back(credential_id{c});
+  for (const std::string& name : raw.products) {
+    const std::optional<product> p = product_from(name);
+    if (!p)
+      refuse(
+          fmt::format("--product: \"{}\" is none of account, card, investment, liability", name));
+    if (std::find(asked.who.products.begin(), asked.who.products.end(), *p) ==
+        asked.who.products.end())
+      asked.who.products.push_back(*p);
+  }
+  asked.from = read_day("--from", raw.from);
+  asked.to = read_day("--to", raw.to);
+  if (asked.to && !asked.from) refuse("--to needs --from: the window has two ends");
+  if (asked.from && asked.to && *asked.to < *asked.from) refuse("--to lies before --from");
+  static const std::vector<std::pair<std::string, config::log_level>> levels{
+      {"trace", config::log_level::trace},
+      {"debug", config::log_level::debug},
+      {"info", config::log_level::info},
+      {"warn", config::log_level::warn},
+      {"error", config::log_level::error}};
+  for (const auto& [name, level] : levels) {
+    if (name == raw.level) asked.level = level;
+  }
+  if (!raw.level.empty() && !asked.level) {
+    refuse(
+        fmt::format("--log-level: \"{}\" is none of trace, debug, info, warn, error", raw.level));
+  }
+}
+
+// Adds sub-commands; the one that was typed leaves its name in asked.what.
+class grammar {
+ public:
+  grammar(CLI::App& app, raw_text& raw, invocation& asked) : app_(app), raw_(raw), asked_(asked) {
+    global();
+    running();
+    credentials();
+    operating();
+  }
+
+ private:
+  CLI::App* add(CLI::App* parent, const std::string& name, const std::string& text, command what) {
+    CLI::App* const sub = parent->add_subcommand(name, text);
+    sub->callback([this, what] { asked_.what = what; });
+    return sub;
+  }
+
+  void global() {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.add_option("--config", asked_.config,
+                    "Configuration file (default /etc/flanks-sync/config.yaml)")
+        ->type_name("FILE");
+    app_.add_option("--log-level", raw_.level,
+                    "trace, debug, info, warn or error; overrides log.level")
+        ->type_name("LEVEL");
+    app_.add_flag("--json", asked_.json, "Machine-readable output on standard output");
+    app_.set_version_flag("--version", "flanks-sync " FLANKS_SYNC_VERSION);
+  }
+
+  void choose(CLI::App* sub) {
+    sub->add_option("--user", raw_.users, "Credentials of this user (repeatable)")
+        ->type_name("U")
+        ->allow_extra_args(false);
+    sub->add_option("--credential", raw_.credentials, "This credential (repeatable)")
+        ->type_name("N")
+        ->allow_extra_args(false);
+    sub->add_option("--product", raw_.products,
+                    "account, card, investment or liability (repeatable)")
+        ->type_name("P")
+        ->allow_extra_args(false);
+  }
+
+  void running() {
+    CLI::App* const run =
+        add(&app_, "run", "The daemon: mirrors every credential on its schedule", command::run);
+    run->add_flag("--once", asked_.once, "One full cycle over what is due, then exit");
+    run->add_flag("--migrate", asked_.migrate, "Bring the database schema up to date first");
+
+    CLI::App* const backfill =
+        add(&app_, "backfill", "Reads all history; run it again to go on where it stopped",
+            command::backfill);
+    choose(backfill);
+    backfill
+        ->add_option("--from", raw_.from, "First operation date (default: sync.history_months ago)")
+        ->type_name("D");
+    backfill->add_option("--to", raw_.to, "Last operation date (default: today)")->type_name("D");
+    backfill->add_flag("--restart", asked_.restart, "Drop an unfinished backfill and begin anew");
+    backfill->add_flag("--dry-run", asked_.dry_run, "Say what would be fetched, write nothing");
+    backfill->add_flag("--migrate", asked_.migrate, "Bring the database schema up to date first");
+
+    CLI::App* const sync =
+        add(&app_, "sync", "Mirrors some credentials now, due or not", command::sync);
+    choose(sync);
+
+    CLI::App* const status =
+        add(&app_, "status", "One line per credential, problems first", command::status);
+    status->add_flag("--exit-code", asked_.exit_code, "Exit 3 when a credential has a problem");
+  }
+
+  void credentials() {
+    CLI::App* const group = app_.add_subcommand("credentials", "How credentials arrive and leave");
+    group->require_subcommand(1);
+    CLI::App* const add_one =
+        add(group, "add", "Registers one credential; its token is read from standard input",
+            command::credentials_add);
+    add_one->add_option("--user", asked_.user, "The user whom it belongs to")
+        ->required()
+        ->type_name("U");
+    add_one
+        ->add_option("--token-file", asked_.file,
+                     "Read the credentials_token from this file instead")
+        ->type_name("FILE");
+    CLI::App* const import =
+        add(group, "import", "Registers credentials from CSV: user_id,credentials_token",
+            command::credentials_import);
+    import->add_option("file", asked_.file, "CSV file with a header line; - is standard input")
+        ->required()
+        ->type_name("FILE");
+    CLI::App* const list =
+        add(group, "list", "Every credential, without its token", command::credentials_list);
+    list->add_option("--user", raw_.users, "Credentials of this user (repeatable)")
+        ->type_name("U")
+        ->allow_extra_args(false);
+    numbered(add(group, "show", "One credential: state, coverage, last runs",
+                 command::credentials_show));
+    CLI::App* const pause =
+        add(group, "pause", "Not fetched until resumed; its rows stay", command::credentials_pause);
+    numbered(pause);
+    pause->add_option("--reason", asked_.reason, "Why, for whoever reads the status")
+        ->type_name("TEXT");
+    numbered(add(group, "resume", "Fetched again, from now on", command::credentials_resume));
+    numbered(add(group, "remove", "Forgets the token; the rows stay", command::credentials_remove));
+  }
+
+  void numbered(CLI::App* sub) {
+    sub->add_option("credential", raw_.credentials, "credential_id, one or more")
+        ->required()
+        ->type_name("N");
+  }
+
+  void operating() {
+    CLI::App* const migrate = app_.add_subcommand("migrate", "The database schema");
+    migrate->require_subcommand(1);
+    add(migrate, "up", "Applies what is missing", command::migrate_up);
+    add(migrate, "status", "What is applied and what is not", command::migrate_status);
+    add(migrate, "plan", "Prints the SQL that is missing, for a DBA to run", command::migrate_plan);
+    CLI::App* const configuration = app_.add_subcommand("config", "The configuration file");
+    configuration->require_subcommand(1);
+    add(configuration, "check", "Every mistake at once, with its place", command::config_check);
+    add(configuration, "show", "The effective configuration, without secrets",
+        command::config_show);
+    add(configuration, "example", "A documented example of every key", command::config_example);
+  }
+
+  CLI::App& app_;
+  raw_text& raw_;
+  invocation& asked_;
+};
+
+}  // namespace
+
+parsed parse_command_line(int argc, char** argv) {
+  parsed result;
+  raw_text raw;
+  CLI::App app("Mirrors a company's Flanks transactions into its own PostgreSQL.", "flanks-sync");
+  const grammar added(app, raw, result.asked);
+  try {
+    app.parse(argc, argv);
+    read_values(raw, result.asked);
+  } catch (const CLI::Success& e) {
+    result.exit = app.exit(e);  // help or version, on standard output
+  } catch (const CLI::ParseError& e) {
+    fmt::print(stderr, "error: {}\nhint: flanks-sync --help lists the commands and options\n",
+               e.what());
+    result.exit = static_cast<int>(exit_code::usage);
+  }
+  return result;
+}
+
+}  // namespace flanks

@@ -1,0 +1,61 @@
+// What the operator typed, as values. No command is run here.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "sync/store.hpp"
+#include "sync/types.hpp"
+
+namespace flanks {
+
+enum class command : std::uint8_t {
+  run,
+  backfill,
+  sync,
+  status,
+  credentials_add,
+  credentials_import,
+  credentials_list,
+  credentials_show,
+  credentials_pause,
+  credentials_resume,
+  credentials_remove,
+  migrate_up,
+  migrate_status,
+  migrate_plan,
+  config_check,
+  config_show,
+  config_example,
+};
+
+struct invocation {
+  command what = command::run;
+  std::filesystem::path config = "/etc/flanks-sync/config.yaml";
+  std::optional<config::log_level> level;
+  bool json = false;
+
+  selection who;                // backfill, sync; credentials_*: which ones
+  std::optional<day> from, to;  // backfill
+  bool once = false;            // run
+  bool migrate = false;         // run, backfill
+  bool restart = false;         // backfill
+  bool dry_run = false;         // backfill
+  bool exit_code = false;       // status
+  std::string user;             // credentials add
+  std::string reason;           // credentials pause
+  std::string file;             // credentials add, import: "-" is standard input
+};
+
+// What to do, or with what code to exit after what was printed (help, version, a usage error on
+// standard error).
+struct parsed {
+  invocation asked;
+  std::optional<int> exit;
+};
+[[nodiscard]] parsed parse_command_line(int argc, char** argv);
+
+}  // namespace flanks

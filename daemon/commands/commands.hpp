@@ -1,0 +1,17 @@
+// Every command, one file each. Each takes what was asked and gives the exit code; what it cannot
+// do it throws as refusal or failure, and main() says so.
+#pragma once
+
+#include "daemon/app.hpp"
+
+namespace flanks {
+
+[[nodiscard]] exit_code command_run(const invocation& asked);
+[[nodiscard]] exit_code command_backfill(const invocation& asked);
+[[nodiscard]] exit_code command_sync(const invocation& asked);
+[[nodiscard]] exit_code command_status(const invocation& asked);
+[[nodiscard]] exit_code command_credentials(const invocation& asked);
+[[nodiscard]] exit_code command_migrate(const invocation& asked);
+[[nodiscard]] exit_code command_config(const invocation& asked);
+
+}  // namespace flanks

@@ -1,0 +1,24 @@
+// config check | show | example.
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "daemon/commands/commands.hpp"
+
+namespace flanks {
+
+exit_code command_config(const invocation& asked) {
+  if (asked.what == command::config_example) {
+    fmt::print("{}", config::example());
+    return exit_code::done;
+  }
+  const configuration c = configure(asked, config::secret_scope::all);
+  if (asked.what == command::config_show) {
+    fmt::print("{}", config::show(c.values()));
+  } else {
+    fmt::print("{}: ok\n", c.file.file.string());
+  }
+  return exit_code::done;
+}
+
+}  // namespace flanks

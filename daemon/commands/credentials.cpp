@@ -1,0 +1,235 @@
+// credentials add | import | list | show | pause | resume | remove.
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "daemon/commands/commands.hpp"
+#include "daemon/csv.hpp"
+#include "daemon/terminal.hpp"
+#include "db/registry.hpp"
+
+namespace flanks {
+
+namespace {
+
+namespace json = boost::json;
+
+std::string read_all(const std::string& file) {
+  if (file.empty() || file == "-") {
+    return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  }
+  std::ifstream in(file, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  if (!in.is_open() || in.bad()) {
+    throw refusal(exit_code::failed, fmt::format("cannot read {}", file),
+                  "check the name and its permissions");
+  }
+  return text;
+}
+
+secret read_token(const std::string& file) {
+  std::string text = read_all(file);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+    text.pop_back();
+  if (text.empty()) {
+    throw refusal(exit_code::failed, "the credentials_token is empty",
+                  "give it on standard input, or name its file with --token-file");
+  }
+  return secret(std::move(text));
+}
+
+exit_code add(registry& r, const invocation& asked) {
+  const credential_id id = r.add(user_id{asked.user}, read_token(asked.file));
+  if (asked.json) {
+    fmt::print("{}\n", json::serialize(json::object{{"credential_id", id.value}}));
+  } else {
+    fmt::print("credential {} belongs to {}\n", id.value, asked.user);
+  }
+  return exit_code::done;
+}
+
+struct wanted {
+  user_id user;
+  secret token;
+};
+
+// All of a file, or every mistake of it: a file with mistakes registers nobody.
+std::vector<wanted> read_import(const std::string& file) {
+  const csv::document document = csv::parse(read_all(file));
+  const std::string name = file == "-" ? "standard input" : file;
+  std::string mistakes;
+  const auto mistake = [&](int line, std::string_view what) {
+    mistakes += fmt::format("{}{}:{}: {}", mistakes.empty() ? "" : "\n", name, line, what);
+  };
+  const std::vector<std::string> header{"user_id", "credentials_token"};
+  if (document.records.empty() || document.records[0].fields != header) {
+    mistake(1, "the first line must be: user_id,credentials_token");
+  }
+  std::vector<wanted> all;
+  for (std::size_t i = 1; i < document.records.size(); ++i) {
+    const csv::record& r = document.records[i];
+    if (r.fields.size() != 2) {
+      mistake(r.line, fmt::format("{} fields where 2 belong", r.fields.size()));
+    } else if (r.fields[0].empty() || r.fields[1].empty()) {
+      mistake(r.line, r.fields[0].empty() ? "user_id is empty" : "credentials_token is empty");
+    } else {
+      all.push_back({user_id{r.fields[0]}, secret(r.fields[1])});
+    }
+  }
+  if (document.broken_line)
+    mistake(*document.broken_line, "a quoted field does not end, or text follows its end");
+  if (!mistakes.empty())
+    throw refusal(exit_code::failed, mistakes,
+                  "nothing was imported; mend the file and run it again");
+  return all;
+}
+
+exit_code import(registry& r, const invocation& asked) {
+  const std::vector<wanted> all = read_import(asked.file);
+  for (const wanted& w : all)
+    r.add(w.user, w.token);
+  if (asked.json) {
+    fmt::print("{}\n", json::serialize(json::object{{"registered", all.size()}}));
+  } else {
+    fmt::print("{} credentials are registered; those that were before stay as they are\n",
+               all.size());
+  }
+  return exit_code::done;
+}
+
+std::string joined(const std::vector<user_id>& users) {
+  std::string text;
+  for (const user_id& u : users)
+    text += (text.empty() ? "" : ", ") + u.value;
+  return text;
+}
+
+json::object object_of(const credential_row& c) {
+  json::array users;
+  for (const user_id& u : c.users)
+    users.emplace_back(u.value);
+  return {{"credential_id", c.id.value},
+          {"users", users},
+          {"bank", c.bank},
+          {"state", c.state},
+          {"created_at", c.created_at},
+          {"last_attempt_at", c.last_attempt_at},
+          {"last_success_at", c.last_success_at},
+          {"last_new_data_at", c.last_new_data_at},
+          {"provider_updated_at", c.provider_updated_at},
+          {"last_error", c.last_error},
+          {"last_error_hint", c.last_error_hint},
+          {"what_next", c.what_next}};
+}
+
+exit_code list(registry& r, const invocation& asked) {
+  std::vector<credential_row> rows;
+  if (asked.who.users.empty()) {
+    rows = r.list(std::nullopt, false);
+  } else {
+    for (const user_id& u : asked.who.users) {
+      for (credential_row& c : r.list(u, false))
+        rows.push_back(std::move(c));
+    }
+  }
+  if (asked.json) {
+    json::array all;
+    for (const credential_row& c : rows)
+      all.push_back(object_of(c));
+    fmt::print("{}\n", json::serialize(all));
+    return exit_code::done;
+  }
+  terminal::table table({{"credential", terminal::align::right},
+                         {"users"},
+                         {"bank"},
+                         {"state"},
+                         {"registered"},
+                         {"last success"}});
+  for (const credential_row& c : rows) {
+    table.add({std::to_string(c.id.value), joined(c.users), c.bank.empty() ? "-" : c.bank, c.state,
+               c.created_at, c.last_success_at.empty() ? "never" : c.last_success_at});
+  }
+  fmt::print("{}", table.text());
+  return exit_code::done;
+}
+
+void print_one(const credential_row& c) {
+  const auto line = [](std::string_view name, const std::string& value) {
+    fmt::print("{:<22} {}\n", name, value.empty() ? "-" : value);
+  };
+  line("credential", std::to_string(c.id.value));
+  line("users", joined(c.users));
+  line("bank", c.bank);
+  line("state", c.state);
+  line("next", c.what_next);
+  line("registered", c.created_at);
+  line("last attempt", c.last_attempt_at);
+  line("last success", c.last_success_at);
+  line("last new data", c.last_new_data_at);
+  line("provider's refresh", c.provider_updated_at);
+  line("last error", c.last_error);
+  if (!c.last_error_hint.empty()) line("hint", c.last_error_hint);
+  line("transactions", terminal::grouped(c.transactions));
+  for (const coverage_row& v : c.coverage) {
+    line(fmt::format("verified {}", v.product),
+         fmt::format("{}, last {}", v.days, v.last_success_at));
+  }
+}
+
+exit_code show(registry& r, const invocation& asked) {
+  for (const credential_id id : asked.who.credentials) {
+    const credential_row c = r.show(id);
+    if (asked.json) {
+      json::object o = object_of(c);
+      o["transactions"] = c.transactions;
+      fmt::print("{}\n", json::serialize(o));
+    } else {
+      print_one(c);
+    }
+  }
+  return exit_code::done;
+}
+
+exit_code change(registry& r, const invocation& asked) {
+  for (const credential_id id : asked.who.credentials) {
+    if (asked.what == command::credentials_pause) {
+      r.pause(id, asked.reason);
+      fmt::print("credential {} is paused; its rows stay\n", id.value);
+    } else if (asked.what == command::credentials_resume) {
+      r.resume(id);
+      fmt::print("credential {} is due now\n", id.value);
+    } else {
+      r.remove(id);
+      fmt::print("credential {} is removed: its token is deleted, its transactions stay\n",
+                 id.value);
+    }
+  }
+  return exit_code::done;
+}
+
+}  // namespace
+
+exit_code command_credentials(const invocation& asked) {
+  const configuration c = configure(asked, config::secret_scope::database);
+  registry r(database_options(c));
+  switch (asked.what) {
+    case command::credentials_add:
+      return add(r, asked);
+    case command::credentials_import:
+      return import(r, asked);
+    case command::credentials_list:
+      return list(r, asked);
+    case command::credentials_show:
+      return show(r, asked);
+    default:
+      return change(r, asked);
+  }
+}
+
+}  // namespace flanks

@@ -1,0 +1,81 @@
+// migrate up | status | plan, and the check that other commands make of the schema.
+#include "db/migrate.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+
+#include "daemon/commands/commands.hpp"
+#include "daemon/terminal.hpp"
+
+namespace flanks {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::chrono::seconds patience{30};  // for another migrator
+
+std::string_view name_of(migrate::state s) {
+  switch (s) {
+    case migrate::state::applied:
+      return "applied";
+    case migrate::state::pending:
+      return "pending";
+    case migrate::state::changed:
+      return "changed";
+    case migrate::state::unknown:
+      return "unknown";
+  }
+  return "";
+}
+
+exit_code print_status(const migrate::migrator& migrator, bool as_json) {
+  json::array all;
+  terminal::table table({{"version", terminal::align::right}, {"name"}, {"state"}, {"applied at"}});
+  for (const migrate::line& l : migrator.status()) {
+    table.add({std::to_string(l.version), l.name, std::string(name_of(l.how)), l.applied_at});
+    all.push_back(json::object{{"version", l.version},
+                               {"name", l.name},
+                               {"state", name_of(l.how)},
+                               {"applied_at", l.applied_at}});
+  }
+  fmt::print("{}", as_json ? json::serialize(all) + "\n" : table.text());
+  const migrate::summary summary = migrator.check();
+  if (summary.what == migrate::summary::kind::up_to_date) return exit_code::done;
+  throw refusal(exit_code::configuration, summary.message, summary.hint);
+}
+
+}  // namespace
+
+void require_schema(const configuration& c, bool migrate, log& events) {
+  const migrate::migrator migrator(database_options(c));
+  if (migrate || c.values().database.migrate) {
+    migrator.up(patience, [&](const std::string& name) {
+      events.info("migrated", {{"migration", name}});
+    });
+  }
+  const migrate::summary summary = migrator.check();
+  if (summary.what == migrate::summary::kind::up_to_date) return;
+  throw refusal(exit_code::configuration, summary.message, summary.hint);
+}
+
+exit_code command_migrate(const invocation& asked) {
+  const configuration c = configure(asked, config::secret_scope::database);
+  const migrate::migrator migrator(database_options(c));
+  if (asked.what == command::migrate_status) return print_status(migrator, asked.json);
+  if (asked.what == command::migrate_plan) {
+    fmt::print("{}", migrator.plan());
+    return exit_code::done;
+  }
+  const int applied =
+      migrator.up(patience, [](const std::string& name) { fmt::print("applied {}\n", name); });
+  fmt::print("{}\n", applied == 0 ? "the schema is up to date"
+                                  : fmt::format("{} migrations applied", applied));
+  return exit_code::done;
+}
+
+}  // namespace flanks

@@ -1,0 +1,128 @@
+// run: the daemon. What it adds to the scheduler: the service manager, reload, and the end.
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "daemon/commands/commands.hpp"
+#include "daemon/notify.hpp"
+#include "daemon/scheduler.hpp"
+
+namespace flanks {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace chr = std::chrono;
+
+class daemon_story {
+ public:
+  daemon_story(const invocation& asked, engine& e)
+      : asked_(asked),
+        engine_(e),
+        observer_(*e.events),
+        options_(options_of(e.settings.values())),
+        scheduler_(tools(), options_) {}
+
+  asio::awaitable<void> tell() {
+    task_group watching(engine_.executor);
+    watching.spawn(feed_service_manager());
+    std::exception_ptr error;
+    try {
+      notify::ready();
+      co_await scheduler_.run();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    watching.cancel();
+    co_await watching.join();
+    if (error) std::rethrow_exception(error);
+  }
+
+  void stop() {
+    notify::stopping();
+    scheduler_.stop();
+  }
+
+  // Reads the file again. A mistake changes nothing; what cannot change while running is said.
+  void reload() {
+    notify::reloading();
+    try {
+      configuration fresh = configure(asked_, config::secret_scope::all);
+      apply(fresh.values());
+      engine_.events->info(
+          "configuration reloaded: log.level and sync.* apply from now on; flanks.* and database.* "
+          "need a restart");
+    } catch (const refusal& r) {
+      engine_.events->error("configuration not reloaded; the old one stays", {{"error", r.what()}});
+    }
+    notify::ready();
+  }
+
+  [[nodiscard]] const scheduler_totals& totals() const { return scheduler_.totals(); }
+
+ private:
+  [[nodiscard]] scheduler_options options_of(const config::settings& s) const {
+    scheduler_options o;
+    o.concurrency = s.sync.concurrency;
+    o.poll = s.sync.poll;
+    o.once = asked_.once;
+    return o;
+  }
+
+  [[nodiscard]] worker_tools tools() {
+    const mirror_tools mirror{*engine_.api, *engine_.db, *engine_.clock, observer_, engine_.policy};
+    return worker_tools{engine_.executor, mirror, *engine_.events,
+                        engine_.settings.values().sync.lease};
+  }
+
+  void apply(const config::settings& s) {
+    engine_.events->set_level(asked_.level.value_or(s.log.level));
+    engine_.policy = policy_of(s);
+    options_ = options_of(s);
+  }
+
+  // The watchdog is fed from the event loop, and only while the scheduler makes progress: a loop
+  // that hangs, and a scheduler that waits for a database that never answers, both end in a
+  // restart.
+  asio::awaitable<void> feed_service_manager() {
+    const auto period = notify::watchdog_interval();
+    const chr::milliseconds turn =
+        period ? chr::duration_cast<chr::milliseconds>(*period) : chr::milliseconds{5000};
+    for (;;) {
+      notify::status(scheduler_.summary());
+      const auto quiet = chr::steady_clock::now() - scheduler_.last_progress();
+      const auto limit = 2 * options_.poll + engine_.settings.values().database.statement_timeout;
+      if (period && quiet < limit) notify::watchdog();
+      co_await engine_.clock->sleep(turn);
+    }
+  }
+
+  const invocation& asked_;
+  engine& engine_;
+  logging_observer observer_;
+  scheduler_options options_;
+  scheduler scheduler_;
+};
+
+}  // namespace
+
+exit_code command_run(const invocation& asked) {
+  engine e(asked, configure(asked, config::secret_scope::all));
+  require_schema(e.settings, asked.migrate, *e.events);
+  daemon_story story(asked, e);
+  e.events->info("flanks-sync " FLANKS_SYNC_VERSION " runs",
+                 {{"base_url", e.settings.values().flanks.base_url}});
+  e.run(
+      story.tell(), [&] { story.stop(); }, [&] { story.reload(); });
+  const scheduler_totals& totals = story.totals();
+  e.events->info("flanks-sync ends", {{"credentials", totals.credentials},
+                                      {"failed", totals.failed},
+                                      {"inserted", totals.counts.inserted},
+                                      {"updated", totals.counts.updated}});
+  if (!asked.once) return exit_code::done;
+  if (totals.stopped_by) throw failure(*totals.stopped_by);
+  if (totals.interrupted > 0 && e.caught() != 0) return e.interrupted_code();
+  return totals.failed > 0 ? exit_code::some_failed : exit_code::done;
+}
+
+}  // namespace flanks

@@ -1,0 +1,127 @@
+// status: the words of flanks.sync_status.
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <map>
+
+#include "daemon/commands/commands.hpp"
+#include "daemon/terminal.hpp"
+#include "db/status_view.hpp"
+
+namespace flanks {
+
+namespace {
+
+namespace json = boost::json;
+
+// A state in which somebody has to look; waiting for the provider is none.
+bool is_problem(const status_row& r) {
+  return r.state == "error" || r.state == "blocked" || r.state == "action_required" ||
+         r.state == "gone";
+}
+
+std::string joined(const std::vector<user_id>& users) {
+  std::string text;
+  for (const user_id& u : users)
+    text += (text.empty() ? "" : ", ") + u.value;
+  return text;
+}
+
+json::value or_null(const std::optional<std::string>& text) {
+  return text ? json::value(*text) : json::value(nullptr);
+}
+
+void print_json(const std::vector<status_row>& rows) {
+  json::array all;
+  for (const status_row& r : rows) {
+    json::array users;
+    for (const user_id& u : r.users)
+      users.emplace_back(u.value);
+    all.push_back(
+        json::object{{"credential_id", r.id.value},
+                     {"users", users},
+                     {"bank", or_null(r.bank)},
+                     {"state", r.state},
+                     {"who_must_act", r.who_must_act},
+                     {"last_attempt_at", or_null(r.last_attempt_at)},
+                     {"last_success_at", or_null(r.last_success_at)},
+                     {"last_new_data_at", or_null(r.last_new_data_at)},
+                     {"lag_seconds", r.lag ? json::value(r.lag->count()) : json::value(nullptr)},
+                     {"next_run_at", or_null(r.next_run_at)},
+                     {"running", r.running},
+                     {"failures_in_a_row", r.failures_in_a_row},
+                     {"last_error", or_null(r.last_error)},
+                     {"last_error_hint", or_null(r.last_error_hint)},
+                     {"what_next", r.what_next}});
+  }
+  fmt::print("{}\n", json::serialize(all));
+}
+
+std::string coloured(const std::string& text, std::string_view code) {
+  return terminal::has_colour(stdout) ? fmt::format("\033[{}m{}\033[0m", code, text) : text;
+}
+
+// Problems in full, a block each; what is well in one line each below.
+void print_problems(const std::vector<status_row>& rows) {
+  for (const status_row& r : rows) {
+    if (!is_problem(r)) continue;
+    fmt::print("{}\n",
+               coloured(fmt::format("credential {} ({}): {}", r.id.value, joined(r.users), r.state),
+                        "1;31"));
+    if (r.last_error) fmt::print("  what:  {}\n", *r.last_error);
+    if (r.last_error_hint) fmt::print("  hint:  {}\n", *r.last_error_hint);
+    fmt::print("  who:   {}\n  next:  {}\n\n",
+               r.who_must_act == "nobody" ? "nobody has to act" : r.who_must_act, r.what_next);
+  }
+}
+
+void print_table(const std::vector<status_row>& rows) {
+  terminal::table table({{"credential", terminal::align::right},
+                         {"users"},
+                         {"bank"},
+                         {"state"},
+                         {"agreed"},
+                         {"next"}});
+  for (const status_row& r : rows) {
+    const std::string age = r.lag ? terminal::rough(*r.lag) : "never";
+    const std::string agreed = r.lag && age != "just now" ? age + " ago" : age;
+    table.add({std::to_string(r.id.value), joined(r.users), r.bank.value_or("-"), r.state, agreed,
+               r.what_next});
+  }
+  fmt::print("{}", table.text());
+}
+
+void print_people(const std::vector<status_row>& rows) {
+  if (rows.empty()) {
+    fmt::print("no credential is registered; see flanks-sync credentials add --help\n");
+    return;
+  }
+  print_problems(rows);
+  print_table(rows);
+  std::map<std::string, int> states;
+  for (const status_row& r : rows)
+    ++states[r.state];
+  std::string sum;
+  for (const auto& [state, count] : states)
+    sum += fmt::format("{}{} {}", sum.empty() ? "" : ", ", count, state);
+  fmt::print("{} credentials: {}\n", rows.size(), sum);
+}
+
+}  // namespace
+
+exit_code command_status(const invocation& asked) {
+  const configuration c = configure(asked, config::secret_scope::database);
+  const std::vector<status_row> rows = read_status(database_options(c), asked.who);
+  if (asked.json) {
+    print_json(rows);
+  } else {
+    print_people(rows);
+  }
+  const bool problems = std::any_of(rows.begin(), rows.end(), is_problem);
+  return asked.exit_code && problems ? exit_code::some_failed : exit_code::done;
+}
+
+}  // namespace flanks

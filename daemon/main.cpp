@@ -1,0 +1,68 @@
+// From the command line to one command, and from what it throws to a message and an exit code.
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "daemon/command_line.hpp"
+#include "daemon/commands/commands.hpp"
+
+namespace flanks {
+namespace {
+
+exit_code dispatch(const invocation& asked) {
+  switch (asked.what) {
+    case command::run:
+      return command_run(asked);
+    case command::backfill:
+      return command_backfill(asked);
+    case command::sync:
+      return command_sync(asked);
+    case command::status:
+      return command_status(asked);
+    case command::migrate_up:
+    case command::migrate_status:
+    case command::migrate_plan:
+      return command_migrate(asked);
+    case command::config_check:
+    case command::config_show:
+    case command::config_example:
+      return command_config(asked);
+    default:
+      return command_credentials(asked);
+  }
+}
+
+// Mistakes in a configuration file begin with their place; everything else is told to be an error.
+exit_code say(exit_code code, const std::string& message, const std::string& hint, bool places) {
+  fmt::print(stderr, "{}{}\n", places ? "" : "error: ", message);
+  if (!hint.empty()) fmt::print(stderr, "hint: {}\n", hint);
+  return code;
+}
+
+exit_code run_command(const invocation& asked) {
+  try {
+    return dispatch(asked);
+  } catch (const config_refusal& r) {
+    return say(r.code, r.what(), r.hint, true);
+  } catch (const refusal& r) {
+    return say(r.code, r.what(), r.hint, false);
+  } catch (const failure& f) {
+    return say(exit_code_of(f), f.what(), f.hint, false);
+  } catch (const std::exception& e) {
+    return say(exit_code::failed, fmt::format("unexpected: {}", e.what()),
+               "this is a defect of flanks-sync: please report it with the command and the log",
+               false);
+  }
+}
+
+}  // namespace
+}  // namespace flanks
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is an error of write(2), not our end
+  const flanks::parsed line = flanks::parse_command_line(argc, argv);
+  if (line.exit) return *line.exit;
+  return static_cast<int>(flanks::run_command(line.asked));
+}

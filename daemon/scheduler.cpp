@@ -1,0 +1,146 @@
+#include "daemon/scheduler.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+
+namespace flanks {
+
+namespace asio = boost::asio;
+namespace chr = std::chrono;
+
+scheduler::scheduler(worker_tools tools, const scheduler_options& options)
+    : tools_(tools),
+      options_(options),
+      group_(tools.executor),
+      progress_(chr::steady_clock::now()) {}
+
+asio::awaitable<void> scheduler::run() {
+  while (!stopping_) {
+    const bool more = co_await look();
+    if (stopping_) break;
+    if (options_.once && !more && group_.size() == 0) break;
+    const chr::milliseconds pause = co_await time_to_next_look();
+    co_await group_.wait(pause);
+  }
+  co_await drain();
+  if (ended_by_) throw *ended_by_;
+}
+
+// Claims as much as there are free places. True when there may be more than that.
+asio::awaitable<bool> scheduler::look() {
+  const int places = options_.concurrency - static_cast<int>(group_.size());
+  const bool paused = chr::steady_clock::now() < paused_until_;
+  if (places <= 0 || (paused && !options_.once)) {
+    progress_ = chr::steady_clock::now();
+    co_return !paused;
+  }
+  if (options_.once && totals_.stopped_by) co_return false;
+  std::vector<claimed_credential> due;
+  try {
+    due = co_await tools_.mirror.db.claim_due(places);
+    if (!trouble_.empty()) tools_.events.info("the database answers again");
+    trouble_.clear();
+  } catch (const failure& f) {
+    if (options_.once) ended_by_ = f;
+    if (options_.once) stopping_ = true;
+    if (trouble_ != f.what()) {
+      tools_.events.error("cannot claim due credentials; trying again",
+                          {{"error", f.what()}, {"hint", f.hint}});
+    }
+    trouble_ = f.what();
+  }
+  progress_ = chr::steady_clock::now();
+  const std::string run_id = due.empty() ? "" : new_run_id();
+  for (claimed_credential& credential : due)
+    group_.spawn(one(std::move(credential), run_id));
+  co_return !due.empty();
+}
+
+asio::awaitable<chr::milliseconds> scheduler::time_to_next_look() {
+  const bool full = static_cast<int>(group_.size()) >= options_.concurrency;
+  if (full || options_.once || !trouble_.empty()) co_return options_.poll;
+  std::optional<chr::seconds> due;
+  try {
+    due = co_await tools_.mirror.db.next_due();
+  } catch (const failure& f) {
+    tools_.events.debug("cannot ask when the next credential is due", {{"error", f.what()}});
+  }
+  if (!due) co_return options_.poll;
+  const chr::milliseconds at_least{
+      200};  // a credential that is due but claimed elsewhere must not spin us
+  co_return std::clamp<chr::milliseconds>(*due, at_least, options_.poll);
+}
+
+asio::awaitable<void> scheduler::one(claimed_credential credential, std::string run_id) {
+  assignment job;
+  job.credential = std::move(credential);
+  job.run_id = std::move(run_id);
+  job.why = trigger::schedule;
+  const std::optional<credential_report> report = co_await work(tools_, std::move(job));
+  if (report) {
+    count(*report);
+  } else {
+    ++totals_.interrupted;
+  }
+}
+
+void scheduler::count(const credential_report& report) {
+  ++totals_.credentials;
+  if (!report.ok()) ++totals_.failed;
+  totals_.counts += report.counts;
+  if (!report.stopped_by) {
+    stops_ = 0;
+    totals_.stopped_by.reset();
+    return;
+  }
+  totals_.stopped_by = report.stopped_by;
+  if (chr::steady_clock::now() < paused_until_)
+    return;  // the same trouble, met by another credential
+  stops_ = std::min(stops_ + 1, 5);
+  const chr::minutes pause{2 * stops_};
+  paused_until_ = chr::steady_clock::now() + pause;
+  tools_.events.error("nothing can be fetched until an operator acts; trying again later",
+                      {{"error", report.error},
+                       {"hint", report.hint},
+                       {"pause_minutes", static_cast<std::int64_t>(pause.count())}});
+}
+
+void scheduler::stop() {
+  stopping_ = true;
+  group_.wake();
+}
+
+asio::awaitable<void> scheduler::drain() {
+  const auto deadline = chr::steady_clock::now() + options_.grace;
+  while (group_.size() > 0) {
+    const auto now = chr::steady_clock::now();
+    if (now >= deadline) {
+      tools_.events.warn("abandoning windows in flight; they are fetched again",
+                         {{"credentials", static_cast<std::int64_t>(group_.size())}});
+      group_.cancel();
+      break;
+    }
+    co_await group_.wait(deadline - now);
+  }
+  co_await group_.join();
+}
+
+std::string scheduler::summary() const {
+  if (stopping_) return fmt::format("stopping: {} credentials in hand", group_.size());
+  if (!trouble_.empty()) return fmt::format("not ready: {}", trouble_);
+  if (totals_.stopped_by) return fmt::format("not ready: {}", totals_.stopped_by->what());
+  return fmt::format("{} credentials in hand; {} done, {} failed; {} rows written since the start",
+                     group_.size(), totals_.credentials, totals_.failed,
+                     totals_.counts.inserted + totals_.counts.updated);
+}
+
+std::string new_run_id() {
+  std::random_device device;
+  std::array<std::uint32_t, 4> r{device(), device(), device(), device()};
+  return fmt::format("{:08x}-{:04x}-4{:03x}-{:04x}-{:04x}{:08x}", r[0], r[1] >> 16, r[1] & 0xfff,
+                     0x8000 | ((r[2] >> 16) & 0x3fff), r[2] & 0xffff, r[3]);
+}
+
+}  // namespace flanks

@@ -1,0 +1,70 @@
+// The daemon's day: claims what is due, works on at most `concurrency` credentials at once, sleeps
+// until something is due again. It decides nothing about a credential: sync/schedule.hpp does.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "daemon/task_group.hpp"
+#include "daemon/worker.hpp"
+
+namespace flanks {
+
+struct scheduler_options {
+  int concurrency = 16;  // credentials at once (config: sync.concurrency)
+  std::chrono::milliseconds poll{
+      30'000};  // the longest sleep between two looks (config: sync.poll)
+  std::chrono::milliseconds grace{20'000};  // how long stop() lets work in hand go on
+  bool once = false;                        // end when nothing is due any more
+};
+
+// What a scheduler has seen since it began.
+struct scheduler_totals {
+  std::int64_t credentials = 0, failed = 0, interrupted = 0;
+  row_counts counts;
+  std::optional<failure>
+      stopped_by;  // an operator must act; cleared when a credential gets through
+};
+
+class scheduler {
+ public:
+  // `policy` and `options` are read at every look, so that a reload takes effect without a restart.
+  scheduler(worker_tools tools, const scheduler_options& options);
+
+  // Ends after stop() when all work in hand has ended, or with `once` when nothing is due. Throws
+  // only what is a bug.
+  boost::asio::awaitable<void> run();
+  // No new work; what is in hand has `grace` to end, then it is abandoned cleanly (no half window
+  // is ever stored).
+  void stop();
+
+  [[nodiscard]] const scheduler_totals& totals() const { return totals_; }
+  // When the database last answered a look for due work: what the watchdog is fed by.
+  [[nodiscard]] std::chrono::steady_clock::time_point last_progress() const { return progress_; }
+  // One line for people: what is going on.
+  [[nodiscard]] std::string summary() const;
+
+ private:
+  boost::asio::awaitable<bool> look();
+  boost::asio::awaitable<void> one(claimed_credential credential, std::string run_id);
+  boost::asio::awaitable<void> drain();
+  boost::asio::awaitable<std::chrono::milliseconds> time_to_next_look();
+  void count(const credential_report& report);
+
+  worker_tools tools_;
+  const scheduler_options& options_;
+  task_group group_;
+  scheduler_totals totals_;
+  std::chrono::steady_clock::time_point progress_;
+  std::chrono::steady_clock::time_point paused_until_{};
+  int stops_ = 0;  // times in a row that nothing could go on
+  bool stopping_ = false;
+  std::optional<failure> ended_by_;  // with `once`: the database did not answer
+  std::string trouble_;              // why nothing can be done just now; empty when all is well
+};
+
+// A random (version 4) UUID as text: names one run in flanks.sync_runs.
+[[nodiscard]] std::string new_run_id();
+
+}  // namespace flanks

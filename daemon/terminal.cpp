@@ -1,0 +1,103 @@
+#include "daemon/terminal.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace flanks::terminal {
+
+namespace {
+
+// Code points, by counting what is not a continuation byte.
+std::size_t points(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
+std::string printable(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, ' ');
+  return text;
+}
+
+std::string padded(const std::string& text, std::size_t width, align side) {
+  const std::string room(width - std::min(points(text), width), ' ');
+  return side == align::right ? room + text : text + room;
+}
+
+}  // namespace
+
+bool is_live(std::FILE* stream) {
+  const char* const term = std::getenv("TERM");
+  return isatty(fileno(stream)) == 1 && term != nullptr && std::strcmp(term, "dumb") != 0;
+}
+
+bool has_colour(std::FILE* stream) {
+  const char* const no_color = std::getenv("NO_COLOR");
+  return is_live(stream) && (no_color == nullptr || *no_color == '\0');
+}
+
+int width(std::FILE* stream) {
+  winsize size{};
+  if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+std::string grouped(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  const std::size_t sign = number < 0 ? 1 : 0;
+  for (std::size_t at = digits.size(); at > sign + 3;) {
+    at -= 3;
+    digits.insert(at, " ");
+  }
+  return digits;
+}
+
+std::string clock(std::chrono::seconds time) {
+  const auto s = std::max<std::int64_t>(time.count(), 0);
+  if (s < 3600) return fmt::format("{}:{:02}", s / 60, s % 60);
+  return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+}
+
+std::string rough(std::chrono::seconds time) {
+  const auto s = std::max<std::int64_t>(time.count(), 0);
+  if (s < 5) return "just now";
+  if (s < 120) return fmt::format("{} s", s);
+  if (s < 7200) return fmt::format("{} min", s / 60);
+  if (s < 172800) return fmt::format("{} h", s / 3600);
+  return fmt::format("{} d", s / 86400);
+}
+
+std::string table::text() const {
+  std::vector<std::size_t> widths;
+  for (const heading& h : headings_)
+    widths.push_back(points(h.title));
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], points(row[i]));
+  }
+  std::string text;
+  const auto line = [&](const std::vector<std::string>& cells) {
+    std::string out;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      out += padded(printable(cells[i]), widths[i], headings_[i].side) + "  ";
+    }
+    out.erase(out.find_last_not_of(' ') + 1);
+    text += out + "\n";
+  };
+  std::vector<std::string> titles;
+  for (const heading& h : headings_)
+    titles.push_back(h.title);
+  line(titles);
+  for (const auto& row : rows_)
+    line(row);
+  return text;
+}
+
+}  // namespace flanks::terminal

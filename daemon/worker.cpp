@@ -1,0 +1,173 @@
+#include "daemon/worker.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <random>
+
+#include "daemon/task_group.hpp"
+
+namespace flanks {
+
+namespace asio = boost::asio;
+
+namespace {
+
+class process_clock final : public engine_clock {
+ public:
+  explicit process_clock(asio::any_io_executor executor)
+      : executor_(std::move(executor)), random_(std::random_device{}()) {}
+
+  [[nodiscard]] instant now() const override {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  }
+  [[nodiscard]] std::chrono::steady_clock::time_point steady() const override {
+    return std::chrono::steady_clock::now();
+  }
+  asio::awaitable<void> sleep(std::chrono::milliseconds time) override {
+    asio::steady_timer timer(executor_, time);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  double random() override { return std::uniform_real_distribution<double>{0, 1}(random_); }
+
+ private:
+  asio::any_io_executor executor_;
+  std::mt19937_64 random_;
+};
+
+// Renews the lease three times in its life; ends when it was lost, and lives until cancelled
+// otherwise. A database that does not answer is not a lost lease: what commits re-checks it
+// (promise P6).
+asio::awaitable<void> keep_lease(worker_tools tools, credential_id id, lease_id lease,
+                                 task_group& story) {
+  const std::chrono::milliseconds period = std::chrono::milliseconds{tools.lease} / 3;
+  bool held = true;
+  while (held) {
+    co_await tools.mirror.clock.sleep(period);
+    try {
+      held = co_await tools.mirror.db.renew(id, lease);
+    } catch (const failure& f) {
+      tools.events.warn("cannot renew a lease", {{"credential_id", id.value}, {"error", f.what()}});
+    }
+  }
+  tools.events.warn("lost the lease; the work in hand is dropped", {{"credential_id", id.value}});
+  story.cancel();
+}
+
+asio::awaitable<void> tell_story(worker_tools tools, assignment job,
+                                 std::optional<credential_report>& report) {
+  report = co_await mirror(tools.mirror, std::move(job));
+}
+
+// Runs the story with a keeper beside it. What it leaves in `report` is whole or nothing.
+asio::awaitable<void> tell_under_lease(worker_tools tools, assignment job,
+                                       std::optional<credential_report>& report) {
+  task_group story(tools.executor);
+  task_group keeper(tools.executor);
+  const credential_id id = job.credential.id;
+  const lease_id lease = job.credential.lease;
+  story.spawn(tell_story(tools, std::move(job), report));
+  keeper.spawn(keep_lease(tools, id, lease, story));
+  std::exception_ptr error;
+  try {
+    co_await story.join();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  keeper.cancel();
+  const auto shield = shield_from_cancellation();
+  co_await shield;
+  co_await keeper.join();
+  if (error) std::rethrow_exception(error);
+}
+
+asio::awaitable<void> give_back(worker_tools tools, credential_id id, lease_id lease,
+                                std::optional<next_attempt> next) {
+  try {
+    if (next) {
+      co_await tools.mirror.db.release(id, lease, *next);
+    } else {
+      co_await tools.mirror.db.release_untouched(id, lease);
+    }
+  } catch (const failure& f) {
+    tools.events.warn("cannot give back a lease; it runs out by itself",
+                      {{"credential_id", id.value}, {"error", f.what()}});
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<engine_clock> make_clock(asio::any_io_executor executor) {
+  return std::make_unique<process_clock>(std::move(executor));
+}
+
+void logging_observer::received(std::int64_t) {}
+
+void logging_observer::ended(const run_record& r) {
+  const std::string days = r.days ? to_string(r.days->from) + ".." + to_string(r.days->to) : "";
+  const std::string_view what = r.what ? to_string(*r.what) : "";
+  if (r.how == outcome::failed) {
+    events_.warn("run failed", {{"credential_id", r.credential.value},
+                                {"product", what},
+                                {"window", days},
+                                {"error_class", r.error_class},
+                                {"stage", r.error_stage},
+                                {"error", r.error_message},
+                                {"hint", r.error_hint},
+                                {"provider_code", r.provider_code},
+                                {"trace_id", r.trace_id},
+                                {"run_id", r.run_id}});
+    return;
+  }
+  if (r.how == outcome::unchanged_upstream || r.how == outcome::not_available) {
+    events_.debug("not fetched", {{"credential_id", r.credential.value},
+                                  {"product", what},
+                                  {"outcome", to_string(r.how)},
+                                  {"reason", r.error_message}});
+    return;
+  }
+  events_.info("window stored",
+               {{"credential_id", r.credential.value},
+                {"product", what},
+                {"window", days},
+                {"outcome", to_string(r.how)},
+                {"fetched", r.counts.fetched},
+                {"inserted", r.counts.inserted},
+                {"updated", r.counts.updated},
+                {"unchanged", r.counts.unchanged},
+                {"quarantined", r.counts.quarantined},
+                {"provider_ms", static_cast<std::int64_t>(r.provider_time.count())},
+                {"database_ms", static_cast<std::int64_t>(r.database_time.count())},
+                {"run_id", r.run_id}});
+}
+
+asio::awaitable<std::optional<credential_report>> work(worker_tools tools, assignment job) {
+  const claimed_credential credential = job.credential;
+  std::optional<credential_report> report;
+  std::exception_ptr error;
+  try {
+    co_await tell_under_lease(tools, std::move(job), report);
+  } catch (const failure& f) {
+    tools.events.error(
+        "cannot record what happened to a credential",
+        {{"credential_id", credential.id.value}, {"error", f.what()}, {"hint", f.hint}});
+  } catch (...) {
+    error = std::current_exception();
+  }
+  const auto shield = shield_from_cancellation();
+  co_await shield;
+  std::optional<next_attempt> next;
+  // Keys that are refused, or a schema that does not fit, say nothing about this credential: it
+  // stays due.
+  if (report && !report->stopped_by && !report->lease_lost) {
+    const double jitter = tools.mirror.clock.random();
+    next = after(*report, credential, tools.mirror.policy, tools.mirror.clock.now(), jitter);
+  }
+  co_await give_back(tools, credential.id, credential.lease, next);
+  if (error && !is_cancellation(error)) std::rethrow_exception(error);
+  co_return report;
+}
+
+}  // namespace flanks

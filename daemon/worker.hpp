@@ -1,0 +1,41 @@
+// One credential under its lease: keeps the lease alive while the story is told, then gives it
+// back.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <optional>
+
+#include "daemon/log.hpp"
+#include "sync/mirror.hpp"
+
+namespace flanks {
+
+struct worker_tools {
+  boost::asio::any_io_executor executor;
+  mirror_tools mirror;
+  log& events;
+  std::chrono::seconds lease;  // how long a claim lasts without being renewed (config: sync.lease)
+};
+
+// The clock of the process, its waits on `executor`.
+[[nodiscard]] std::unique_ptr<engine_clock> make_clock(boost::asio::any_io_executor executor);
+
+// Logs every window as it ends; the base of the observers of the commands.
+class logging_observer : public mirror_observer {
+ public:
+  explicit logging_observer(log& events) : events_(events) {}
+  void received(std::int64_t elements) override;
+  void ended(const run_record& record) override;
+
+ private:
+  log& events_;
+};
+
+// Mirrors one claimed credential and releases its lease. Nothing when it was cancelled (the lease
+// is given back and the credential stays due) or the database went away meanwhile (logged; the
+// lease runs out by itself).
+[[nodiscard]] boost::asio::awaitable<std::optional<credential_report>> work(worker_tools tools,
+                                                                            assignment job);
+
+}  // namespace flanks

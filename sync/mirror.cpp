@@ -1,0 +1,346 @@
+#include "sync/mirror.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sync/retry.hpp"
+#include "sync/window.hpp"
+
+namespace flanks {
+
+namespace {
+
+namespace chr = std::chrono;
+
+// Hands the batches of one response to the ledger of its window.
+class ledger_sink final : public batch_sink {
+ public:
+  ledger_sink(window_ledger& ledger, mirror_observer& observer, chr::milliseconds& database_time,
+              const engine_clock& clock)
+      : ledger_(ledger), observer_(observer), database_time_(database_time), clock_(clock) {}
+
+  awaitable<void> take(transaction_batch batch) override {
+    const auto begin = clock_.steady();
+    const std::int64_t elements = batch.elements();
+    co_await ledger_.apply(std::move(batch));
+    database_time_ += chr::duration_cast<chr::milliseconds>(clock_.steady() - begin);
+    observer_.received(elements);
+  }
+
+ private:
+  window_ledger& ledger_;
+  mirror_observer& observer_;
+  chr::milliseconds& database_time_;
+  const engine_clock& clock_;
+};
+
+// One window to fetch; for a backfill the plan's item that it finishes.
+struct piece {
+  product what;
+  window days;
+  std::optional<std::int64_t> item;
+  bool sweep = false;  // with it, all history of the product has been read
+};
+
+bool timed_out(const failure& f) {
+  return f.error_class.ends_with("_timeout");
+}
+
+class credential_story {
+ public:
+  credential_story(mirror_tools tools, assignment job) : t_(tools), job_(std::move(job)) {
+    report_.id = job_.credential.id;
+  }
+
+  awaitable<credential_report> tell() {
+    const std::optional<credential_status> status = co_await ask_status();
+    if (status) {
+      provider_update_ = status->last_update;
+      report_.state = state_of(*status);
+      report_.pending = status->pending;
+      std::vector<piece> pieces = co_await plan(*status);
+      for (const piece& p : pieces) {
+        if (must_stop()) break;
+        co_await fetch(p);
+      }
+    }
+    co_return std::move(report_);
+  }
+
+ private:
+  [[nodiscard]] bool must_stop() const {
+    return report_.stopped_by.has_value() || report_.lease_lost || report_.not_found ||
+           report_.unauthorized;
+  }
+
+  // Asks the provider how the credential is and writes that down; nothing when that failed.
+  awaitable<std::optional<credential_status>> ask_status() {
+    std::optional<credential_status> status;
+    std::optional<failure> failed;
+    run_record record = new_record();
+    try {
+      status = co_await t_.api.status(job_.credential.credentials_token);
+      co_await t_.db.record_status(job_.credential.id, job_.credential.lease, *status);
+    } catch (const failure& f) {
+      failed = f;
+    }
+    if (failed) {
+      status.reset();
+      co_await record_failure(std::move(record), *failed);
+      co_await fail_items(*failed);
+    }
+    co_return status;
+  }
+
+  awaitable<std::vector<piece>> plan(const credential_status& status) {
+    std::vector<piece> pieces;
+    if (job_.items) {
+      for (const plan_item& item : *job_.items) {
+        const fetch_decision decision = availability(status, item.what);
+        if (decision.fetch) {
+          pieces.push_back(piece{item.what, item.days, item.item_id, reads_all_history(item.days)});
+        } else {
+          co_await skip(item.what, decision, item);
+        }
+      }
+      co_return pieces;
+    }
+    const instant now = t_.clock.now();
+    const bool sweep = sweep_due(job_.credential.last_sweep, now, t_.policy);
+    for (const product what : products()) {
+      const product_coverage& covered = job_.credential.of(what);
+      const fetch_decision decision =
+          decide_fetch(status, covered, what, t_.policy, day_of(now), sweep, job_.force);
+      if (decision.fetch) {
+        pieces.push_back(
+            piece{what, decision.days, std::nullopt, reads_all_history(decision.days)});
+      } else {
+        co_await skip(what, decision, std::nullopt);
+      }
+    }
+    co_return pieces;
+  }
+
+  [[nodiscard]] const std::vector<product>& products() const {
+    return job_.products.empty() ? t_.policy.products : job_.products;
+  }
+
+  [[nodiscard]] bool reads_all_history(window days) const {
+    return days.from <= history(day_of(t_.clock.now()), t_.policy.history_months).from;
+  }
+
+  // Not fetched: a run record says why, so that "nothing new" and "not asked" never look alike
+  // (promise P8).
+  awaitable<void> skip(product what, const fetch_decision& decision,
+                       std::optional<plan_item> item) {
+    run_record record = new_record();
+    record.what = what;
+    if (item) record.days = item->days;
+    record.how = decision.why_not;
+    record.error_class = decision.error_class;
+    record.error_message = decision.explanation;
+    record.provider_update = provider_update_;
+    if (record.how == outcome::failed) note(decision.explanation, "");
+    if (record.how == outcome::failed) ++report_.failed;
+    if (record.how == outcome::not_available) ++report_.not_available;
+    t_.observer.ended(record);
+    co_await t_.db.record_run(std::move(record));
+    if (!item) co_return;
+    // Only an extraction that is still to come keeps a backfill open: a product that the bank does
+    // not have never ends.
+    if (report_.pending || decision.why_not == outcome::failed) {
+      co_await t_.db.fail_item(item->item_id, decision.explanation);
+    } else {
+      co_await t_.db.skip_item(item->item_id, decision.explanation);
+    }
+  }
+
+  // One planned piece, in as many windows as the provider makes us split it into.
+  awaitable<void> fetch(piece whole) {
+    std::vector<piece> todo{whole};  // the last one is next
+    while (!todo.empty()) {
+      const piece next = todo.back();
+      todo.pop_back();
+      const std::optional<failure> failed = co_await fetch_window(next);
+      if (!failed) continue;
+      if (failed->then == verdict::halve && split(next, todo)) continue;
+      co_await give_up(next, *failed);
+      co_return;
+    }
+  }
+
+  // Older half first, so that coverage grows from the beginning; the item is finished by the newer
+  // half.
+  static bool split(const piece& p, std::vector<piece>& todo) {
+    const auto parts = halves(p.days);
+    if (!parts) return false;
+    todo.push_back(piece{p.what, parts->second, p.item, p.sweep});
+    todo.push_back(piece{p.what, parts->first, std::nullopt, false});
+    return true;
+  }
+
+  // Tries one window until it is stored or the verdict says that trying again is of no use.
+  awaitable<std::optional<failure>> fetch_window(piece p) {
+    int timeouts = 0;
+    for (int attempt = 1;; ++attempt) {
+      std::optional<failure> failed = co_await attempt_window(p);
+      if (!failed) co_return std::nullopt;
+      if (timed_out(*failed) && ++timeouts == 2 && p.days.days() > 1) failed->then = verdict::halve;
+      if (failed->then != verdict::retry || attempt >= t_.policy.tries) co_return failed;
+      const chr::milliseconds pause = full_jitter(retry_policy{}, attempt, t_.clock.random());
+      co_await t_.clock.sleep(pause);
+    }
+  }
+
+  // One request and one database transaction. Nothing of it is left when it fails.
+  awaitable<std::optional<failure>> attempt_window(piece p) {
+    run_record record = new_record();
+    record.what = p.what;
+    record.days = p.days;
+    record.provider_update = provider_update_;
+    ++requests_;
+    record.requests = requests_;
+    std::unique_ptr<window_ledger> ledger;
+    std::optional<failure> failed;
+    const auto begin = t_.clock.steady();
+    try {
+      ledger = co_await t_.db.open_window(job_.credential.id, job_.credential.lease, p.what, p.days,
+                                          p.item);
+      ledger_sink sink(*ledger, t_.observer, record.database_time, t_.clock);
+      const response_summary summary =
+          co_await t_.api.transactions(job_.credential.credentials_token, p.what, p.days, sink);
+      record.response_bytes = summary.bytes;
+      const auto fetched = chr::duration_cast<chr::milliseconds>(t_.clock.steady() - begin);
+      record.provider_time = std::max(fetched - record.database_time, chr::milliseconds{0});
+      record.counts = co_await ledger->commit(record, p.sweep);
+    } catch (const failure& f) {
+      failed = f;
+    }
+    if (failed) {
+      if (ledger) co_await ledger->abandon();
+      co_return failed;
+    }
+    requests_ = 0;
+    stored(std::move(record));
+    co_return std::nullopt;
+  }
+
+  void stored(run_record record) {
+    record.how = record.counts.quarantined > 0 ? outcome::partial : outcome::ok;
+    report_.counts += record.counts;
+    ++report_.windows_stored;
+    t_.observer.ended(record);
+  }
+
+  awaitable<void> give_up(const piece& p, const failure& failed) {
+    run_record record = new_record();
+    record.what = p.what;
+    record.days = p.days;
+    record.requests = requests_;
+    requests_ = 0;
+    if (p.item) {
+      const std::string why = failed.what();
+      co_await t_.db.fail_item(*p.item, why);
+    } else if (job_.items) {
+      co_await fail_items_of(p.what, failed);
+    }
+    co_await record_failure(std::move(record), failed);
+  }
+
+  // Every item of the credential stays open, with the reason.
+  awaitable<void> fail_items(const failure& failed) {
+    if (!job_.items) co_return;
+    for (const plan_item& item : *job_.items) {
+      const std::string why = failed.what();
+      co_await t_.db.fail_item(item.item_id, why);
+    }
+  }
+
+  awaitable<void> fail_items_of(product what, const failure& failed) {
+    for (const plan_item& item : *job_.items) {
+      const std::string why = failed.what();
+      if (item.what == what) co_await t_.db.fail_item(item.item_id, why);
+    }
+  }
+
+  awaitable<void> record_failure(run_record record, const failure& f) {
+    ++report_.failed;
+    note(f.what(), f.hint);
+    if (f.then == verdict::stop && !report_.stopped_by) report_.stopped_by = f;
+    report_.lease_lost = report_.lease_lost || f.at == stage::lease;
+    report_.not_found = report_.not_found || f.http_status == 404;
+    report_.unauthorized = report_.unauthorized || f.error_class == "unauthorized";
+    if (f.retry_after) report_.retry_after = f.retry_after;
+    record.how = outcome::failed;
+    record.error_class = f.error_class;
+    record.error_stage = to_string(f.at);
+    record.error_message = f.what();
+    record.error_hint = f.hint;
+    record.provider_code = f.provider_code;
+    record.trace_id = f.trace_id;
+    record.http_status = f.http_status;
+    t_.observer.ended(record);
+    co_await t_.db.record_run(std::move(record));
+  }
+
+  void note(const std::string& error, const std::string& hint) {
+    if (!report_.error.empty()) return;
+    report_.error = error;
+    report_.hint = hint;
+  }
+
+  [[nodiscard]] run_record new_record() const {
+    run_record record;
+    record.run_id = job_.run_id;
+    record.why = job_.why;
+    record.credential = job_.credential.id;
+    record.started_at = t_.clock.now();
+    return record;
+  }
+
+  mirror_tools t_;
+  assignment job_;
+  credential_report report_;
+  std::optional<instant> provider_update_;
+  int requests_ = 0;  // for the window in hand, failed attempts included
+};
+
+}  // namespace
+
+awaitable<credential_report> mirror(mirror_tools tools, assignment job) {
+  credential_story story(tools, std::move(job));
+  co_return co_await story.tell();
+}
+
+next_attempt after(const credential_report& report, const claimed_credential& credential,
+                   const sync_policy& policy, instant now, double jitter) {
+  next_attempt next;
+  next.error = report.error;
+  next.hint = report.hint;
+  next.failed = !report.ok();
+  next.not_found = report.not_found;
+  next.state = report.state;
+  if (next.failed &&
+      (next.state == credential_state::ok || next.state == credential_state::pending)) {
+    next.state = credential_state::error;
+  }
+  // A first 404 may be the provider's mistake; one on a later day is believed (design, section 5).
+  if (report.not_found && credential.not_found_since &&
+      day_of(*credential.not_found_since) < day_of(now)) {
+    next.state = credential_state::gone;
+  }
+  next.delay = next.failed
+                   ? delay_after_failure(credential.failures_in_a_row + 1, policy.interval, jitter)
+                   : delay_to_slot(credential.id, policy.interval, now, jitter);
+  // The first extraction takes minutes, not a day.
+  if (!next.failed && report.pending)
+    next.delay = std::min(next.delay, delay_after_failure(1, policy.interval, jitter));
+  // What only time or a person heals is asked about once an interval, not every few minutes.
+  if (report.not_found || report.unauthorized)
+    next.delay = delay_to_slot(credential.id, policy.interval, now, jitter);
+  if (report.retry_after) next.delay = std::max(next.delay, *report.retry_after);
+  return next;
+}
+
+}  // namespace flanks

@@ -1,0 +1,77 @@
+// The story of one credential: status, windows, transactions, rows. It holds no socket and no
+// connection, only the two interfaces; who calls it owns the lease and keeps it alive.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sync/clock.hpp"
+#include "sync/flanks_api.hpp"
+#include "sync/schedule.hpp"
+#include "sync/store.hpp"
+
+namespace flanks {
+
+// What is told while a credential is worked on. Called on the event loop; must not block or throw.
+class mirror_observer {
+ public:
+  virtual ~mirror_observer() = default;
+  // `elements` more array elements of a response arrived.
+  virtual void received(std::int64_t elements) = 0;
+  // One window ended, well or badly.
+  virtual void ended(const run_record& record) = 0;
+};
+
+// What is asked of one credential.
+struct assignment {
+  claimed_credential credential;
+  std::string run_id;
+  trigger why = trigger::schedule;
+  bool force = false;             // fetch even when the provider has nothing newer (sync)
+  std::vector<product> products;  // empty: those of the policy
+  // A backfill fetches exactly these; without it the windows follow from coverage.
+  std::optional<std::vector<plan_item>> items;
+};
+
+// How it went, over all products.
+struct credential_report {
+  credential_id id;
+  credential_state state = credential_state::ok;
+  row_counts counts;
+  int windows_stored = 0;
+  int failed = 0;             // products or windows that failed
+  int not_available = 0;      // the provider could not answer for them yet
+  bool pending = false;       // the provider has not finished the first extraction
+  bool not_found = false;     // answered 404
+  bool unauthorized = false;  // 401 again with a fresh access token
+  // Nothing can go on until an operator acts: keys refused, schema or rights of the database wrong.
+  std::optional<failure> stopped_by;
+  bool lease_lost = false;
+  std::optional<std::chrono::seconds> retry_after;
+  std::string error, hint;  // of the first failure, whole sentence
+
+  [[nodiscard]] bool ok() const { return failed == 0 && !stopped_by && !lease_lost; }
+};
+
+// Everything mirror() works with; must outlive the call.
+struct mirror_tools {
+  flanks_api& api;
+  store& db;
+  engine_clock& clock;
+  mirror_observer& observer;
+  const sync_policy& policy;
+};
+
+// Mirrors one credential. Failures of the provider and the database are recorded and reported,
+// never thrown; what travels out is cancellation (boost::system::system_error, operation_aborted)
+// and failures to record.
+[[nodiscard]] boost::asio::awaitable<credential_report> mirror(mirror_tools tools, assignment job);
+
+// When the credential is due again, and what operators read about it.
+[[nodiscard]] next_attempt after(const credential_report& report,
+                                 const claimed_credential& credential, const sync_policy& policy,
+                                 instant now, double jitter);
+
+}  // namespace flanks

@@ -1,0 +1,155 @@
+"""What an operator meets when something is wrong: one clear message, a hint, the documented exit code, and no secret."""
+import json
+import unittest
+
+from world import BINARY, WorldTest
+from sandbox import Sandbox
+
+
+class CommandLine(WorldTest):
+    def refused(self, done, code, *words):
+        self.assertEqual(done.returncode, code, done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+        self.assertNotRegex(done.stderr, r"terminate called|what\(\)|Traceback|0x[0-9a-f]{6}")
+        self.assertLess(len(done.stderr.splitlines()), 12, done.stderr)
+
+    def test_unknown_options_and_commands_are_usage_errors(self):
+        world = self.world(credentials=1, transactions=4)
+        self.refused(world.cli("backfil"), 64, "error: ", "hint: flanks-sync --help")
+        self.refused(world.cli("backfill", "--form", "2024-01-01"), 64, "--form", "hint: ")
+        self.refused(world.cli("backfill", "--from", "2024-02-30"), 64, '"2024-02-30" is not a day; write YYYY-MM-DD')
+        self.refused(world.cli("backfill", "--product", "loan"), 64, '"loan" is none of account, card, investment, liability')
+        self.refused(world.cli("backfill", "--to", "2024-01-01"), 64, "--to needs --from")
+        self.refused(world.cli(), 64, "hint: ")
+
+    def test_every_mistake_of_the_configuration_is_told_at_once(self):
+        world = self.world(credentials=1, transactions=4)
+        world.config.write_text("flanks:\n  base_urll: https://x\n  client_id: a\n  client_secret_file: nowhere\n"
+                                "database:\n  dsn: dbname=x password=hunter2secret\nsync:\n  interval: 5 minutes\n")
+        for command in (("config", "check"), ("run",), ("backfill",)):
+            done = world.cli(*command)
+            self.refused(done, 78, "config.yaml:2:3: flanks.base_urll: unknown key", "base_url", "sync.interval",
+                         "database.dsn", "client_secret_file")
+            self.assertNotIn("hunter2secret", done.stderr + done.stdout)
+        missing = world.cli("--config", "/nowhere/config.yaml", "status")
+        self.refused(missing, 78, "/nowhere/config.yaml")
+
+    def test_config_show_loads_again_and_shows_no_secret(self):
+        world = self.world(credentials=1, transactions=4)
+        shown = world.ok("config", "show")
+        self.assertNotIn(world.sandbox.client_secret, shown)
+        world.config.write_text(shown)
+        self.assertEqual(world.ok("config", "show"), shown)
+        self.assertIn("client_secret_file", world.ok("config", "example"))
+
+    def test_wrong_keys_are_told_once_and_not_hammered(self):
+        world = self.world(credentials=6, transactions=4)
+        world.register_all()
+        (world.dir / "client_secret").write_text("not-the-secret\n")
+        done = world.cli("backfill")
+        self.refused(done, 77, world.sandbox.client_id, "client_secret")
+        self.assertNotIn("not-the-secret", done.stderr)
+        self.assertEqual(world.sandbox.requests()["token_calls"], 1)
+
+    def test_wrong_ca_and_wrong_host_name_are_refused(self):
+        world = self.world(credentials=1, transactions=4)
+        ids = world.register_all()
+        other = Sandbox(certificate="unknown-ca", credentials=1)
+        self.addCleanup(other.stop)
+        world.write_config(flanks__base_url=other.url)
+        self.refused_by_tls(world, ids, "not trusted")
+        for certificate, words in (("other-host", "host"), ("expired", "expired"), ("self-signed", "self-signed")):
+            with self.subTest(certificate):
+                bad = Sandbox(certificate=certificate, credentials=1)
+                self.addCleanup(bad.stop)
+                world.write_config(flanks__base_url=bad.url, flanks__ca_file=str(bad.ca_file))
+                self.refused_by_tls(world, ids, words)
+        self.assertEqual(world.sql("select count(*) from flanks.transactions"), "0")
+
+    def refused_by_tls(self, world, ids, words):
+        done = world.cli("sync")
+        self.assertIn(done.returncode, (3, 69), done.stderr)
+        self.assertIn(words, done.stdout + done.stderr)
+        self.assertIn("ca_file", done.stdout + done.stderr)
+        for token in ids:
+            self.assertNotIn(token, done.stdout + done.stderr)
+
+    def test_database_troubles_have_one_message_each(self):
+        world = self.world(credentials=1, transactions=4)
+        host = world.cluster.host
+        for dsn, code, words in ((f"host={host} user=postgres dbname=nowhere", 69, 'database "nowhere" does not exist'),
+                                 (f"host={host} user=nobody_here dbname=postgres", 77, 'role "nobody_here" does not exist'),
+                                 ("host=127.0.0.1 port=1 user=x dbname=x", 69, "Connection refused"),
+                                 ("host=/nowhere user=x dbname=x", 69, "No such file or directory")):
+            with self.subTest(dsn):
+                world.write_config(database__dsn=dsn)
+                for command in ("status", "backfill", "migrate"):
+                    arguments = (command, "status") if command == "migrate" else (command,)
+                    self.refused(world.cli(*arguments), code, "cannot open", words, "hint: ")
+
+    def test_a_schema_that_does_not_fit_is_refused_until_told_to_migrate(self):
+        world = self.world(migrate=False, credentials=1, transactions=4)
+        for command in ("run", "backfill"):
+            self.refused(world.cli(command), 78, "migrate up")
+        plan = world.ok("migrate", "plan")
+        self.assertIn("create table flanks.transactions", plan)
+        world.ok("backfill", "--migrate")
+        world.sql("insert into flanks_internal.schema_migrations (version, name, sha256) values (9999, '9999_future', 'x')")
+        self.refused(world.cli("backfill"), 78, "9999")
+
+    def test_json_is_json(self):
+        world = self.world(credentials=2, transactions=8)
+        world.register_all()
+        json.loads(world.ok("--json", "backfill", "--dry-run"))
+        json.loads(world.ok("--json", "backfill"))
+        self.assertEqual(len(json.loads(world.ok("--json", "status"))), 2)
+        json.loads(world.ok("--json", "sync"))
+        self.assertEqual(len(json.loads(world.ok("--json", "credentials", "list"))), 2)
+
+
+class Credentials(WorldTest):
+    def test_add_show_pause_resume_remove(self):
+        world = self.world(credentials=2, transactions=40)
+        tokens = [c["credentials_token"] for c in world.sandbox.credentials()]
+        out = world.ok("credentials", "add", "--user", "ana", stdin=tokens[0] + "\n")
+        self.assertIn("credential 1", out)
+        self.assertIn("credential 1", world.ok("credentials", "add", "--user", "luis", stdin=tokens[0]))
+        self.assertEqual(world.sql("select count(*), min(users::text) from flanks.sync_status"), "1|{ana,luis}")
+        world.ok("credentials", "pause", "1")
+        world.ok("run", "--once")
+        self.assertEqual(world.sql("select count(*) from flanks.transactions"), "0")
+        self.assertIn("paused", world.ok("credentials", "list"))
+        world.ok("credentials", "resume", "1")
+        world.ok("run", "--once")
+        rows = world.sql("select count(*) from flanks.transactions")
+        self.assertNotEqual(rows, "0")
+        shown = world.ok("credentials", "show", "1")
+        for words in ("ana", "luis", "account", "ok"):
+            self.assertIn(words, shown)
+        world.ok("credentials", "remove", "1")
+        self.assertEqual(world.sql("select count(*) from flanks.transactions"), rows, "the rows stay")
+        self.assertEqual(world.sql("select count(*) from flanks_internal.credentials_tokens where credentials_token is not null"), "0")
+        self.assertEqual(world.cli("credentials", "show", "77").returncode, 1)
+
+    def test_import_reads_csv_and_tells_every_bad_line(self):
+        world = self.world(credentials=3, transactions=4)
+        tokens = [c["credentials_token"] for c in world.sandbox.credentials()]
+        file = world.dir / "credentials.csv"
+        file.write_text(f'user_id,credentials_token\nana,{tokens[0]}\n"o\'neill, ""bob""",{tokens[1]}\nana,{tokens[2]}\n')
+        self.assertIn("3", world.ok("credentials", "import", file))
+        world.ok("credentials", "import", file)
+        self.assertEqual(world.sql("select count(*) from flanks.user_credentials"), "3")
+        self.assertEqual(world.sql("select count(*) from flanks.user_credentials where user_id = 'o''neill, \"bob\"'"), "1")
+        file.write_text(f"user_id,credentials_token\n,{tokens[0]}\nluis\neva,{tokens[1]}\n")
+        done = world.cli("credentials", "import", file)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("credentials.csv:2", done.stderr)
+        self.assertIn("credentials.csv:3", done.stderr)
+        self.assertNotIn(tokens[0], done.stderr + done.stdout)
+        self.assertEqual(world.sql("select count(*) from flanks.user_credentials where user_id = 'eva'"), "0",
+                         "nothing of a file with mistakes is imported")
+
+
+if __name__ == "__main__":
+    unittest.main()

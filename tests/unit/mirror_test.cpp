@@ -1,0 +1,332 @@
+// The story of one credential against a scripted provider and a store that remembers: order,
+// retries, halving, what is recorded, what stays open. The real database and network are met in
+// tests/pg and tests/e2e.
+#include "sync/mirror.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <deque>
+#include <map>
+
+namespace flanks {
+namespace {
+
+namespace asio = boost::asio;
+namespace chr = std::chrono;
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+
+const day today = *day_from("2026-11-22");
+
+transaction_batch batch_of(int rows) {
+  transaction_batch batch;
+  for (int i = 0; i < rows; ++i) {
+    transaction t;
+    t.values[0] = batch.text.copy("id-" + std::to_string(i));
+    batch.transactions.push_back(t);
+  }
+  return batch;
+}
+
+failure of(verdict then, const std::string& name, int http = 0) {
+  failure f(stage::answer, then, name, "the provider said " + name);
+  f.http_status = http;
+  return f;
+}
+
+// Answers from a script: per call a failure, or a number of rows.
+class scripted_api final : public flanks_api {
+ public:
+  struct step {
+    std::optional<failure> fails;
+    int rows = 0;
+  };
+  credential_status said;
+  std::optional<failure> status_fails;
+  std::deque<step> script;
+  std::vector<std::string> asked;
+
+  awaitable<credential_status> status(const secret&) override {
+    if (status_fails) throw *status_fails;
+    co_return said;
+  }
+  awaitable<response_summary> transactions(const secret&, product what, window days,
+                                           batch_sink& sink) override {
+    asked.push_back(std::string(to_string(what)) + " " + to_string(days.from) + ".." +
+                    to_string(days.to));
+    step next;
+    if (!script.empty()) {
+      next = script.front();
+      script.pop_front();
+    }
+    if (next.rows > 0) {
+      transaction_batch batch = batch_of(next.rows);
+      co_await sink.take(std::move(batch));
+    }
+    if (next.fails) throw *next.fails;
+    response_summary summary;
+    summary.elements = next.rows;
+    co_return summary;
+  }
+  awaitable<void> authenticate() override { co_return; }
+  awaitable<void> close() override { co_return; }
+};
+
+// What reached the database.
+struct memory {
+  std::vector<std::string> stored;  // "account 2024-11-22..2026-11-22 rows item"
+  std::vector<run_record> runs;
+  std::vector<std::string> failed_items, skipped_items;
+  int abandoned = 0;
+};
+
+class memory_ledger final : public window_ledger {
+ public:
+  memory_ledger(memory& m, product what, window days, std::optional<std::int64_t> item)
+      : memory_(m), what_(what), days_(days), item_(item) {}
+  awaitable<void> apply(transaction_batch batch) override {
+    rows_ += batch.elements();
+    co_return;
+  }
+  awaitable<row_counts> commit(run_record, bool sweep) override {
+    std::string line = std::string(to_string(what_)) + " " + to_string(days_.from) + ".." +
+                       to_string(days_.to) + " " + std::to_string(rows_);
+    if (item_) line += " item " + std::to_string(*item_);
+    if (sweep) line += " sweep";
+    memory_.stored.push_back(line);
+    row_counts counts;
+    counts.fetched = counts.inserted = rows_;
+    co_return counts;
+  }
+  awaitable<void> abandon() override {
+    ++memory_.abandoned;
+    co_return;
+  }
+
+ private:
+  memory& memory_;
+  product what_;
+  window days_;
+  std::optional<std::int64_t> item_;
+  std::int64_t rows_ = 0;
+};
+
+class memory_store final : public store {
+ public:
+  explicit memory_store(memory& m) : memory_(m) {}
+  awaitable<std::vector<claimed_credential>> claim_due(int) override {
+    co_return std::vector<claimed_credential>{};
+  }
+  awaitable<std::optional<claimed_credential>> claim(credential_id) override {
+    co_return std::nullopt;
+  }
+  awaitable<bool> renew(credential_id, lease_id) override { co_return true; }
+  awaitable<void> release(credential_id, lease_id, next_attempt) override { co_return; }
+  awaitable<void> release_untouched(credential_id, lease_id) override { co_return; }
+  awaitable<std::optional<chr::seconds>> next_due() override { co_return std::nullopt; }
+  awaitable<void> record_status(credential_id, lease_id, credential_status) override { co_return; }
+  awaitable<void> record_run(run_record record) override {
+    memory_.runs.push_back(std::move(record));
+    co_return;
+  }
+  awaitable<std::unique_ptr<window_ledger>> open_window(credential_id, lease_id, product what,
+                                                        window days,
+                                                        std::optional<std::int64_t> item) override {
+    co_return std::make_unique<memory_ledger>(memory_, what, days, item);
+  }
+  awaitable<backfill_plan> plan_backfill(selection, window, bool, bool) override {
+    co_return backfill_plan{};
+  }
+  awaitable<backfill_plan> preview_backfill(selection, window, bool, bool) override {
+    co_return backfill_plan{};
+  }
+  awaitable<std::vector<credential_id>> backfill_credentials(std::int64_t, credential_id,
+                                                             int) override {
+    co_return std::vector<credential_id>{};
+  }
+  awaitable<std::vector<plan_item>> open_items(std::int64_t, credential_id) override {
+    co_return std::vector<plan_item>{};
+  }
+  awaitable<void> fail_item(std::int64_t item, std::string error) override {
+    memory_.failed_items.push_back(std::to_string(item) + ": " + error);
+    co_return;
+  }
+  awaitable<void> skip_item(std::int64_t item, std::string) override {
+    memory_.skipped_items.push_back(std::to_string(item));
+    co_return;
+  }
+  awaitable<std::int64_t> finish_backfill(std::int64_t) override { co_return 0; }
+  awaitable<std::vector<credential_id>> resolve(selection) override {
+    co_return std::vector<credential_id>{};
+  }
+
+ private:
+  memory& memory_;
+};
+
+class still_clock final : public engine_clock {
+ public:
+  std::vector<chr::milliseconds> slept;
+  [[nodiscard]] instant now() const override { return instant{today + 9h}; }
+  [[nodiscard]] chr::steady_clock::time_point steady() const override { return {}; }
+  awaitable<void> sleep(chr::milliseconds time) override {
+    slept.push_back(time);
+    co_return;
+  }
+  double random() override { return 0.5; }
+};
+
+class silent final : public mirror_observer {
+ public:
+  std::int64_t elements = 0;
+  void received(std::int64_t n) override { elements += n; }
+  void ended(const run_record&) override {}
+};
+
+class mirror_story : public testing::Test {
+ protected:
+  mirror_story() {
+    api.said.last_update = instant{today + 4h};
+    for (product_status& p : api.said.transactions)
+      p = {.created = true, .errored = false};
+    policy.products = {product::account};
+    job.credential.id = credential_id{7};
+    job.credential.last_sweep = instant{today - 24h};
+    job.run_id = "run";
+  }
+
+  credential_report tell() {
+    asio::io_context loop;
+    std::optional<credential_report> report;
+    const mirror_tools tools{api, db, clock, observer, policy};
+    auto done = [&](std::exception_ptr error, credential_report r) {
+      if (error) std::rethrow_exception(error);
+      report = std::move(r);
+    };
+    asio::co_spawn(loop, mirror(tools, job), done);
+    loop.run();
+    return *report;
+  }
+
+  memory kept;
+  scripted_api api;
+  memory_store db{kept};
+  still_clock clock;
+  silent observer;
+  sync_policy policy;
+  assignment job;
+};
+
+TEST_F(mirror_story, first_time_stores_all_history_as_a_sweep) {
+  api.script = {{{}, 3}};
+  const credential_report r = tell();
+  EXPECT_TRUE(r.ok());
+  EXPECT_THAT(kept.stored, ElementsAre("account 2024-11-22..2026-11-22 3 sweep"));
+  EXPECT_EQ(r.counts.inserted, 3);
+  EXPECT_EQ(observer.elements, 3);
+  EXPECT_TRUE(kept.runs.empty()) << "a stored window's record is written by its own commit";
+}
+
+TEST_F(mirror_story, nothing_newer_upstream_asks_for_no_transactions) {
+  auto& c = job.credential.coverage[0];
+  c.from = day_from("2024-01-01");
+  c.to = day_from("2026-11-21");
+  c.provider_seen = api.said.last_update;
+  EXPECT_TRUE(tell().ok());
+  EXPECT_TRUE(api.asked.empty());
+  ASSERT_EQ(kept.runs.size(), 1U);
+  EXPECT_EQ(kept.runs[0].how, outcome::unchanged_upstream);
+}
+
+TEST_F(mirror_story, failure_after_some_rows_forgets_them_and_tries_the_whole_window_again) {
+  api.script = {{of(verdict::retry, "truncated"), 2}, {{}, 5}};
+  const credential_report r = tell();
+  EXPECT_TRUE(r.ok());
+  EXPECT_EQ(kept.abandoned, 1);
+  EXPECT_THAT(kept.stored, ElementsAre("account 2024-11-22..2026-11-22 5 sweep"));
+  EXPECT_EQ(clock.slept.size(), 1U);
+}
+
+TEST_F(mirror_story, three_failures_give_up_and_store_nothing) {
+  const scripted_api::step bad{of(verdict::retry, "http_500", 500), 0};
+  api.script = {bad, bad, bad, {{}, 5}};
+  const credential_report r = tell();
+  EXPECT_EQ(r.failed, 1);
+  EXPECT_EQ(r.error, "the provider said http_500");
+  EXPECT_TRUE(kept.stored.empty());
+  ASSERT_EQ(kept.runs.size(), 1U);
+  EXPECT_EQ(kept.runs[0].how, outcome::failed);
+  EXPECT_EQ(kept.runs[0].error_class, "http_500");
+  EXPECT_EQ(kept.runs[0].http_status, 500);
+  EXPECT_EQ(kept.runs[0].requests, 3);
+}
+
+TEST_F(mirror_story, too_large_is_asked_for_in_halves_oldest_first) {
+  api.script = {{of(verdict::halve, "http_413", 413), 0}, {{}, 1}, {{}, 2}};
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(kept.stored, ElementsAre("account 2024-11-22..2025-11-21 1",
+                                       "account 2025-11-22..2026-11-22 2 sweep"));
+}
+
+TEST_F(mirror_story, a_second_timeout_halves_the_window) {
+  const scripted_api::step slow{of(verdict::retry, "first_byte_timeout"), 0};
+  api.script = {slow, slow, {{}, 1}, {{}, 1}};
+  EXPECT_TRUE(tell().ok());
+  EXPECT_EQ(kept.stored.size(), 2U);
+}
+
+TEST_F(mirror_story, one_failing_product_does_not_stop_the_next) {
+  policy.products = {product::account, product::card};
+  api.script = {{of(verdict::later, "html"), 0}, {{}, 4}};
+  const credential_report r = tell();
+  EXPECT_EQ(r.failed, 1);
+  EXPECT_THAT(kept.stored, ElementsAre("card 2024-11-22..2026-11-22 4 sweep"));
+}
+
+TEST_F(mirror_story, gone_or_refused_asks_nothing_more) {
+  policy.products = {product::account, product::card};
+  api.script = {{of(verdict::park, "not_found", 404), 0}};
+  const credential_report r = tell();
+  EXPECT_TRUE(r.not_found);
+  EXPECT_EQ(api.asked.size(), 1U);
+}
+
+TEST_F(mirror_story, status_that_fails_leaves_every_item_of_the_plan_open) {
+  api.status_fails = of(verdict::retry, "http_500", 500);
+  job.items = {plan_item{1, product::account, {today, today}},
+               plan_item{2, product::card, {today, today}}};
+  const credential_report r = tell();
+  EXPECT_EQ(r.failed, 1);
+  EXPECT_THAT(kept.failed_items,
+              ElementsAre("1: the provider said http_500", "2: the provider said http_500"));
+  ASSERT_EQ(kept.runs.size(), 1U);
+  EXPECT_FALSE(kept.runs[0].what);
+}
+
+TEST_F(mirror_story, backfill_fetches_exactly_the_items_and_finishes_one_only_with_its_last_half) {
+  const window days{*day_from("2026-01-01"), *day_from("2026-01-04")};
+  job.items = {plan_item{1, product::account, days}};
+  api.script = {{of(verdict::halve, "http_413", 413), 0}, {{}, 1}, {{}, 2}};
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(kept.stored, ElementsAre("account 2026-01-01..2026-01-02 1",
+                                       "account 2026-01-03..2026-01-04 2 item 1"));
+}
+
+TEST_F(mirror_story, backfill_of_a_pending_credential_stays_open_and_of_a_missing_product_closes) {
+  const window days{today, today};
+  job.items = {plan_item{1, product::card, days}};
+  api.said.pending = true;
+  EXPECT_EQ(tell().not_available, 1);
+  EXPECT_EQ(kept.failed_items.size(), 1U);
+  EXPECT_TRUE(api.asked.empty());
+  api.said.pending = false;
+  api.said.transactions[static_cast<std::size_t>(product::card)].created = false;
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(kept.skipped_items, ElementsAre("1"));
+}
+
+}  // namespace
+}  // namespace flanks

@@ -1,0 +1,148 @@
+// Who is due when, and what is fetched: the truth table of sync/schedule.
+#include "sync/schedule.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "sync/mirror.hpp"
+
+namespace flanks {
+namespace {
+
+namespace chr = std::chrono;
+using namespace std::chrono_literals;
+
+const day today = *day_from("2026-11-22");
+const instant yesterday_night{chr::sys_days{2026y / 11 / 21} + 23h};
+
+credential_status answered() {
+  credential_status s;
+  s.last_update = yesterday_night;
+  for (product_status& p : s.transactions)
+    p = {.created = true, .errored = false};
+  return s;
+}
+
+product_coverage covered(std::string_view from, std::string_view to, std::optional<instant> seen) {
+  product_coverage c;
+  c.from = day_from(from);
+  c.to = day_from(to);
+  c.provider_seen = seen;
+  return c;
+}
+
+fetch_decision decide(const credential_status& s, const product_coverage& c, bool sweep = false,
+                      bool force = false) {
+  return decide_fetch(s, c, product::card, sync_policy{}, today, sweep, force);
+}
+
+TEST(schedule, never_fetched_before_asks_for_all_history) {
+  const fetch_decision d = decide(answered(), {});
+  EXPECT_TRUE(d.fetch);
+  EXPECT_EQ(d.days, (window{*day_from("2024-11-22"), today}));
+}
+
+TEST(schedule, newer_data_upstream_asks_from_coverage_minus_overlap) {
+  const auto c = covered("2024-01-01", "2026-11-20", yesterday_night - 24h);
+  const fetch_decision d = decide(answered(), c);
+  EXPECT_TRUE(d.fetch);
+  EXPECT_EQ(d.days, (window{*day_from("2026-10-21"), today}));
+}
+
+TEST(schedule, nothing_newer_upstream_fetches_nothing_and_says_so) {
+  const auto c = covered("2024-01-01", "2026-11-21", yesterday_night);
+  EXPECT_FALSE(decide(answered(), c).fetch);
+  EXPECT_EQ(decide(answered(), c).why_not, outcome::unchanged_upstream);
+  EXPECT_TRUE(decide(answered(), c, /*sweep=*/true).fetch);
+  EXPECT_TRUE(decide(answered(), c, false, /*force=*/true).fetch);
+}
+
+TEST(schedule, nothing_newer_upstream_but_history_incomplete_fetches) {
+  const auto c = covered("2026-06-01", "2026-11-21", yesterday_night);
+  EXPECT_TRUE(decide(answered(), c).fetch);
+}
+
+TEST(schedule, an_unknown_last_update_fetches) {
+  credential_status s = answered();
+  s.last_update.reset();
+  EXPECT_TRUE(decide(s, covered("2024-01-01", "2026-11-21", yesterday_night)).fetch);
+}
+
+TEST(schedule, pending_errored_and_not_created_are_never_no_rows) {
+  credential_status s = answered();
+  s.pending = true;
+  EXPECT_EQ(decide(s, {}).why_not, outcome::not_available);
+  EXPECT_EQ(decide(s, {}, true, true).fetch, false);
+  s = answered();
+  s.transactions[static_cast<std::size_t>(product::card)].errored = true;
+  EXPECT_EQ(decide(s, {}).why_not, outcome::failed);
+  EXPECT_EQ(decide(s, {}).explanation,
+            "the provider says that its last extraction of card transactions failed; its data is "
+            "not to be trusted");
+  s = answered();
+  s.transactions[static_cast<std::size_t>(product::card)].created = false;
+  EXPECT_EQ(decide(s, {}).why_not, outcome::not_available);
+  EXPECT_EQ(decide(s, {}).error_class, "provider_not_created");
+}
+
+TEST(schedule, states_follow_from_the_status_call) {
+  credential_status s = answered();
+  EXPECT_EQ(state_of(s), credential_state::ok);
+  s.pending = true;
+  EXPECT_EQ(state_of(s), credential_state::pending);
+  s.sca_required = true;
+  EXPECT_EQ(state_of(s), credential_state::action_required);
+  s.blocked = true;
+  EXPECT_EQ(state_of(s), credential_state::blocked);
+}
+
+TEST(schedule, slots_are_stable_and_spread_evenly) {
+  const chr::seconds interval = 24h;
+  std::vector<int> hours(24);
+  for (std::int64_t id = 1; id <= 24'000; ++id) {
+    const instant now{chr::seconds{1'795'000'000 + id * 7}};
+    const chr::seconds delay = delay_to_slot(credential_id{id}, interval, now, 0);
+    ASSERT_GT(delay, interval / 4);
+    ASSERT_LE(delay, interval * 5 / 4);
+    const instant next = now + delay;
+    // Asked again at that moment, it is the same slot a whole interval later.
+    ASSERT_EQ(delay_to_slot(credential_id{id}, interval, next, 0), interval);
+    ++hours[static_cast<std::size_t>(next.time_since_epoch().count() % 86400 / 3600)];
+  }
+  for (const int in_hour : hours)
+    EXPECT_NEAR(in_hour, 1000, 150);
+}
+
+TEST(schedule, failures_wait_longer_each_time_and_never_more_than_the_interval) {
+  EXPECT_EQ(delay_after_failure(1, 24h, 0), 150s);
+  EXPECT_EQ(delay_after_failure(1, 24h, 0.999999), 299s);
+  EXPECT_EQ(delay_after_failure(3, 24h, 0), 600s);
+  EXPECT_EQ(delay_after_failure(60, 24h, 0), 12h);
+  EXPECT_EQ(delay_after_failure(1, 60s, 0), 30s);
+}
+
+TEST(schedule, a_first_404_is_an_error_and_one_on_a_later_day_is_gone) {
+  credential_report report;
+  report.failed = 1;
+  report.not_found = true;
+  report.error = "the provider does not know this credential";
+  claimed_credential credential;
+  const instant now{today + 9h};
+  EXPECT_EQ(after(report, credential, {}, now, 0).state, credential_state::error);
+  EXPECT_TRUE(after(report, credential, {}, now, 0).not_found);
+  credential.not_found_since = instant{today + 1h};
+  EXPECT_EQ(after(report, credential, {}, now, 0).state, credential_state::error);
+  credential.not_found_since = instant{today - 1h};
+  EXPECT_EQ(after(report, credential, {}, now, 0).state, credential_state::gone);
+}
+
+TEST(schedule, retry_after_is_respected) {
+  credential_report report;
+  report.failed = 1;
+  report.retry_after = 3600s;
+  EXPECT_EQ(after(report, {}, {}, instant{today}, 0).delay, 3600s);
+}
+
+}  // namespace
+}  // namespace flanks

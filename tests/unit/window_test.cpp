@@ -1,0 +1,123 @@
+// Window arithmetic, for every day of 2000 to 2100 (promise P4).
+#include "sync/window.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace flanks {
+namespace {
+
+namespace chr = std::chrono;
+using namespace std::chrono_literals;
+
+const day first = chr::sys_days{2000y / 1 / 1};
+const day last = chr::sys_days{2100y / 12 / 31};
+
+day the(std::string_view text) {
+  return *day_from(text);
+}
+
+TEST(window, months_before_clamps_to_the_end_of_the_month) {
+  EXPECT_EQ(to_string(months_before(the("2024-02-29"), 24)), "2022-02-28");
+  EXPECT_EQ(to_string(months_before(the("2024-03-31"), 1)), "2024-02-29");
+  EXPECT_EQ(to_string(months_before(the("2023-03-31"), 1)), "2023-02-28");
+  EXPECT_EQ(to_string(months_before(the("2026-01-15"), 13)), "2024-12-15");
+  EXPECT_EQ(to_string(months_before(the("2026-11-22"), 0)), "2026-11-22");
+}
+
+TEST(window, history_of_every_day_reaches_back_24_months_and_never_skips_a_day) {
+  day previous_from = history(first, 24).from;
+  for (day d = first; d <= last; d += chr::days{1}) {
+    const window w = history(d, 24);
+    const chr::year_month_day today{d};
+    const chr::year_month_day from{w.from};
+    ASSERT_EQ(w.to, d);
+    ASSERT_EQ(from.year(), today.year() - chr::years{2}) << to_string(d);
+    ASSERT_EQ(from.month(), today.month()) << to_string(d);
+    ASSERT_LE(static_cast<unsigned>(from.day()), static_cast<unsigned>(today.day()))
+        << to_string(d);
+    ASSERT_GE(static_cast<unsigned>(from.day()) + 1, static_cast<unsigned>(today.day()))
+        << to_string(d);
+    ASSERT_GE(w.from, previous_from) << "history went backwards at " << to_string(d);
+    ASSERT_LE(w.from, previous_from + chr::days{2}) << to_string(d);
+    previous_from = w.from;
+  }
+}
+
+TEST(window, next_window_of_every_day_overlaps_what_is_covered) {
+  for (day d = first; d <= last; d += chr::days{1}) {
+    const window covered{history(d, 24).from, d};
+    for (const int away : {1, 29, 400}) {
+      const day today = d + chr::days{away};
+      const window next = next_window(covered, today, 24, chr::days{30}, false);
+      ASSERT_EQ(next.from, d - chr::days{30}) << to_string(d) << " away " << away;
+      ASSERT_EQ(next.to, today);
+    }
+  }
+}
+
+TEST(window, next_window_without_coverage_is_all_history) {
+  EXPECT_EQ(next_window(std::nullopt, the("2026-11-22"), 24, chr::days{30}, false),
+            (window{the("2024-11-22"), the("2026-11-22")}));
+}
+
+TEST(window, next_window_of_a_sweep_is_all_history) {
+  const window covered{the("2020-01-01"), the("2026-11-21")};
+  EXPECT_EQ(next_window(covered, the("2026-11-22"), 24, chr::days{30}, true),
+            (window{the("2024-11-22"), the("2026-11-22")}));
+}
+
+TEST(window, next_window_is_all_history_when_its_beginning_was_never_covered) {
+  const window covered{the("2026-06-01"), the("2026-11-21")};
+  EXPECT_EQ(next_window(covered, the("2026-11-22"), 24, chr::days{30}, false),
+            (window{the("2024-11-22"), the("2026-11-22")}));
+}
+
+TEST(window, next_window_after_years_away_is_no_more_than_all_history) {
+  const window covered{the("2015-01-01"), the("2019-01-01")};
+  EXPECT_EQ(next_window(covered, the("2026-11-22"), 24, chr::days{30}, false),
+            (window{the("2024-11-22"), the("2026-11-22")}));
+}
+
+TEST(window, next_window_survives_a_clock_that_was_set_back) {
+  const window covered{the("2020-01-01"), the("2027-03-01")};
+  EXPECT_EQ(next_window(covered, the("2026-11-22"), 24, chr::days{30}, false),
+            (window{the("2026-10-23"), the("2026-11-22")}));
+}
+
+TEST(window, halves_meet_without_gap_or_overlap) {
+  std::mt19937 random(20261122);
+  for (int i = 0; i < 10'000; ++i) {
+    const day from = first + chr::days{std::uniform_int_distribution<>(0, 36'000)(random)};
+    const window w{from, from + chr::days{std::uniform_int_distribution<>(0, 800)(random)}};
+    const auto parts = halves(w);
+    if (w.days() == 1) {
+      ASSERT_FALSE(parts);
+      continue;
+    }
+    ASSERT_TRUE(parts);
+    ASSERT_EQ(parts->first.from, w.from);
+    ASSERT_EQ(parts->first.to + chr::days{1}, parts->second.from);
+    ASSERT_EQ(parts->second.to, w.to);
+    ASSERT_GE(parts->first.days(), 1);
+    ASSERT_GE(parts->second.days(), parts->first.days());
+  }
+}
+
+TEST(day, reads_only_days_that_exist) {
+  EXPECT_EQ(to_string(the("2024-02-29")), "2024-02-29");
+  for (const char* const bad :
+       {"2023-02-29", "2026-13-01", "2026-00-10", "2026-1-01", "2026-11-22 ", "2026/11/22", "",
+        "0000-01-01", "2026-11-31", "+026-11-01"}) {
+    EXPECT_FALSE(day_from(bad)) << bad;
+  }
+}
+
+TEST(day, every_day_survives_the_way_to_text_and_back) {
+  for (day d = first; d <= last; d += chr::days{1})
+    ASSERT_EQ(day_from(to_string(d)), d);
+}
+
+}  // namespace
+}  // namespace flanks
