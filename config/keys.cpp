@@ -22,6 +22,11 @@ constexpr std::array<std::string_view, 5> levels{"trace", "debug", "info", "warn
 constexpr std::array<std::string_view, 4> formats{"auto", "text", "json", "journal"};
 constexpr std::array<std::string_view, 4> products{"account", "card", "investment", "liability"};
 
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7f;
+}
+
 complaint not_one_of(std::span<const std::string_view> names) {
   std::string all;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -43,8 +48,9 @@ class table {
         std::move(path), is,
         [&into, read](std::string_view value) -> verdict_on_value {
           if (value.empty()) return complaint{"is empty", ""};
-          if (value.find('\0') != std::string_view::npos)
-            return complaint{"holds a NUL character", ""};
+          // A line break at the end of a variable would otherwise show up as a riddle much later.
+          if (std::any_of(value.begin(), value.end(), is_control))
+            return complaint{"holds a line break or another control character", ""};
           if (read != nullptr) return read(value, into);
           into = value;
           return std::nullopt;
@@ -200,12 +206,11 @@ std::vector<key> keys_of(settings& s) {
 std::string yaml_quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : unexpanded(text)) {
-    const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
+    } else if (is_control(c)) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     } else {
       out += c;
     }

@@ -4,6 +4,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <sstream>
 
 namespace flanks::config {
@@ -109,14 +110,22 @@ std::string_view to_string(yaml_node::kind k) {
 }
 
 std::variant<yaml_node, std::vector<yaml_problem>> read_yaml(std::string_view text) {
-  std::istringstream in{std::string{text}};
+  // yaml-cpp 0.7 takes a quoted value that the end of the file cuts off. A document's end mark,
+  // which no quoted value may hold, makes it complain.
+  std::istringstream in{std::string{text} + "\n...\n"};
   tree_builder builder;
   try {
     YAML::Parser parser{in};
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& e) {
-    return std::vector<yaml_problem>{{place_of(e.mark), "is not valid YAML: " + e.msg, ""}};
+    place at = place_of(e.mark);
+    const auto last_line = 1 + static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+    const bool cut_off = e.msg == YAML::ErrorMsg::DOC_IN_SCALAR && at.line > last_line;
+    if (at.line > last_line) at = {last_line, 1};
+    return std::vector<yaml_problem>{
+        {at, "is not valid YAML: " + (cut_off ? std::string{"a quote is never closed"} : e.msg),
+         ""}};
   }
   if (!builder.problems.empty()) return std::move(builder.problems);
   return std::move(builder.root);

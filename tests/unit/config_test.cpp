@@ -4,6 +4,7 @@
 
 #include <map>
 #include <regex>
+#include <sstream>
 #include <string>
 
 #include "config/keys.hpp"
@@ -185,6 +186,46 @@ TEST(config, the_example_names_every_key_with_its_default) {
   }
 }
 
+// "# ..., 1 to 64." above a key says which values it takes.
+TEST(config, the_example_names_the_bounds_that_are_kept) {
+  settings s;
+  std::map<std::string, key> keys;
+  for (key& k : keys_of(s))
+    keys.emplace(k.path, std::move(k));
+  const std::regex bounds{R"((\d+\w*) to\s+(\d+\w*))"};
+  const std::regex line{R"(( *)(# )?(.*))"};
+  const std::regex setting{R"((\w+):.*)"};
+  std::istringstream in{std::string{example()}};
+  std::string text, comment;
+  std::vector<std::string> sections(3);
+  int checked = 0;
+  while (std::getline(in, text)) {
+    std::smatch part, name, range;
+    ASSERT_TRUE(std::regex_match(text, part, line));
+    const std::string rest = part[3];
+    if (part[2].matched) {
+      comment += rest + " ";
+      continue;
+    }
+    if (std::regex_match(rest, name, setting)) {
+      const std::size_t depth = part[1].length() / 2U;
+      sections.at(depth) = (depth == 0 ? "" : sections.at(depth - 1) + ".") + name[1].str();
+      const auto found = keys.find(sections.at(depth));
+      if (found != keys.end() && std::regex_search(comment, range, bounds)) {
+        ++checked;
+        EXPECT_FALSE(found->second.read(range[1].str())) << text << ": " << range[1];
+        EXPECT_FALSE(found->second.read(range[2].str())) << text << ": " << range[2];
+        const std::string unit = std::regex_replace(range[2].str(), std::regex{"\\d+"}, "");
+        const auto beyond = found->second.read("99999" + unit);
+        ASSERT_TRUE(beyond) << text;
+        EXPECT_EQ(beyond->what, "must be between " + range[1].str() + " and " + range[2].str());
+      }
+    }
+    comment.clear();
+  }
+  EXPECT_EQ(checked, 21);
+}
+
 TEST(config, the_example_loads_as_it_is) {
   EXPECT_EQ(told(example()), "");
 }
@@ -192,6 +233,8 @@ TEST(config, the_example_loads_as_it_is) {
 TEST(config, what_is_no_yaml_is_told_with_its_place) {
   EXPECT_EQ(told("flanks:\n\tclient_id: a\n"),
             "c.yaml:2:11: is not valid YAML: illegal map value\n");
+  EXPECT_EQ(told("flanks:\n  client_id: \"a\n"),
+            "c.yaml:3:1: is not valid YAML: a quote is never closed\n");
   EXPECT_EQ(told("flanks: [a\n"),
             "c.yaml:2:1: is not valid YAML: end of sequence flow not found\n");
   EXPECT_EQ(told(smallest() + "---\nflanks: {}\n"),
@@ -223,6 +266,11 @@ TEST(config, variables_stand_for_the_environment) {
   EXPECT_EQ(l.values.flanks.base_url, "https://api.flanks.io:8443");
   EXPECT_EQ(l.values.flanks.max_connections, 8);
   EXPECT_EQ(l.values.flanks.ca_file, "${x}/$y/z");
+}
+
+TEST(config, control_characters_are_refused) {
+  EXPECT_EQ(told(smallest("  ca_file: ${FILE}\n"), {{"FILE", "/ca.pem\n"}}),
+            "c.yaml:4:12: flanks.ca_file: holds a line break or another control character\n");
 }
 
 TEST(config, variable_that_is_not_set_is_told) {
