@@ -21,10 +21,12 @@ class tree_builder final : public YAML::EventHandler {
   yaml_node root;
   std::vector<yaml_problem> problems;
 
+  [[nodiscard]] int documents() const { return documents_; }
+
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++documents_ == 2) {
       problems.push_back({place_of(mark), "a second document begins here",
-                          "keep one document in the file: remove the line ---"});
+                          "keep one document in the file: remove the line --- or the stray comma"});
     }
   }
   void OnDocumentEnd() override {}
@@ -116,7 +118,9 @@ std::variant<yaml_node, std::vector<yaml_problem>> read_yaml(std::string_view te
   tree_builder builder;
   try {
     YAML::Parser parser{in};
-    while (parser.HandleNextDocument(builder)) {
+    // Two are enough to refuse the file; and for a stray comma yaml-cpp 0.7 would begin one empty
+    // document after another, for ever.
+    while (builder.documents() < 2 && parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& e) {
     place at = place_of(e.mark);

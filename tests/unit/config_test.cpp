@@ -239,7 +239,7 @@ TEST(config, what_is_no_yaml_is_told_with_its_place) {
             "c.yaml:2:1: is not valid YAML: end of sequence flow not found\n");
   EXPECT_EQ(told(smallest() + "---\nflanks: {}\n"),
             "c.yaml:5:1: a second document begins here\n"
-            "  hint: keep one document in the file: remove the line ---\n");
+            "  hint: keep one document in the file: remove the line --- or the stray comma\n");
   EXPECT_EQ(told("a: &x 1\nb: *x\nc: !!str d\n"),
             "c.yaml:2:4: aliases (*name) are not taken here\n"
             "  hint: write the value out\n"
@@ -248,6 +248,16 @@ TEST(config, what_is_no_yaml_is_told_with_its_place) {
   EXPECT_EQ(told(smallest("  <<: {base_url: x}\n")),
             "c.yaml:4:3: flanks.<<: merge keys are not taken here\n"
             "  hint: write the keys out\n");
+}
+
+// yaml-cpp would never come back from the comma.
+TEST(config, a_stray_comma_or_bracket_is_told) {
+  for (const char* text : {"]\n", "}\n", "flanks: {}]\n", ", a: b]\n"}) {
+    EXPECT_NE(told(text), "") << text;
+  }
+  EXPECT_EQ(told(", a: b]\n"),
+            "c.yaml:1:1: a second document begins here\n"
+            "  hint: keep one document in the file: remove the line --- or the stray comma\n");
 }
 
 TEST(config, a_section_that_comes_twice_is_told) {
