@@ -379,6 +379,9 @@ class Faults(WithSandbox):
         answers = [self.box.transactions(self.tokens[0]) for _ in range(3)]
         self.assertEqual([answer.status for answer in answers], [503, 503, 200])
         self.assertEqual(answers[0].headers["Retry-After"], "7")
+        self.box.fault("status", self.tokens[0], status=401, skip=1)
+        statuses = [self.box.transactions(self.tokens[0]).status for _ in range(3)]
+        self.assertEqual(statuses, [200, 401, 200])
 
     def test_whole_answers_that_are_not_data(self):
         self.assertIn(b"<html>", self.broken("html").body)
@@ -428,6 +431,11 @@ class Faults(WithSandbox):
         record = '{"_id": 7, "amount": NaN, "operationDate": "2026-02-30", "_id": 8}'
         self.assertTrue(self.broken("bad_record", record=record).body.endswith(
             record.encode() + b"]"))
+        good = '{"_id":"x","amount":1.50,"operationDate":"2026-01-01"}'
+        records = self.broken("bad_record", records=[good, good], after_records=2).json()
+        self.assertEqual([one["_id"] == "x" for one in records[:5]],
+                         [False, False, True, True, False])
+        self.assertEqual(len(records), 502)
         same = self.broken("duplicate").json()
         self.assertEqual((len(same), same[0]), (501, same[1]))
         other = self.broken("duplicate", changed=True).json()

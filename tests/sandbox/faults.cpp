@@ -30,7 +30,7 @@ const std::vector<kind_rule>& kinds() {
       {"drip", {"bytes_per_second"}},
       {"reset", {"after_bytes"}},
       {"latency", {"ms"}},
-      {"bad_record", {"record", "records"}},
+      {"bad_record", {"record", "records", "after_records"}},
       {"duplicate", {"changed"}},
       {"big", {"records"}},
       {"many_trailing_headers", {"count"}},
@@ -61,6 +61,20 @@ class unclosed_body final : public body_source {
  private:
   std::unique_ptr<body_source> inner_;
 };
+
+// What the contract's section 4 shows for this status.
+std::string_view usual_body(unsigned status) {
+  switch (status) {
+    case 401:
+      return R"({"error": "Invalid credentials"})";
+    case 403:
+      return R"({"error": "Invalid client credentials"})";
+    case 404:
+      return R"({"error": "Not found"})";
+    default:
+      return R"({"error": "Internal Error"})";
+  }
+}
 
 // A length that is wrong by so much needs the true one first.
 std::unique_ptr<body_source> held_whole(body_source& body) {
@@ -124,7 +138,7 @@ bool fault::use() {
 std::optional<reply> fault::instead() const {
   if (kind_ == "status") {
     const auto status = static_cast<unsigned>(number("status", 500));
-    reply out = text_reply(status, string("body", R"({"error": "Internal Error"})"));
+    reply out = text_reply(status, string("body", usual_body(status)));
     if (order_.contains("retry_after"))
       out.headers.emplace_back("Retry-After", string("retry_after", ""));
     if (status / 100 == 3)
@@ -151,6 +165,8 @@ std::optional<reply> fault::instead() const {
 array_additions fault::additions() const {
   array_additions out;
   if (kind_ == "bad_record") {
+    const auto after = number("after_records", -1);
+    if (after >= 0) out.raw_after = static_cast<std::uint64_t>(after);
     if (order_.contains("record")) out.raw.push_back(string("record", ""));
     if (const auto* list = order_.if_contains("records"); list != nullptr && list->is_array())
       for (const auto& one : list->as_array())

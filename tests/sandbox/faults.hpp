@@ -15,8 +15,9 @@ namespace sandbox {
 
 // Records that a fault adds to an array of transactions.
 struct array_additions {
-  std::vector<std::string> raw;  // JSON text as it is, good or bad
-  std::uint64_t generated = 0;   // well-formed extra records
+  std::vector<std::string> raw;          // JSON text as it is, good or bad
+  std::uint64_t raw_after = UINT64_MAX;  // so many records before it; or at the end
+  std::uint64_t generated = 0;           // well-formed extra records
   enum class repeat { none, equal, changed } duplicate = repeat::none;  // of the first record
 };
 

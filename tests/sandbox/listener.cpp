@@ -296,7 +296,12 @@ asio::awaitable<void> accept_all(tcp::acceptor& acceptor, asio::ssl::context* tl
     auto token = asio::redirect_error(asio::use_awaitable, error);
     co_await acceptor.async_accept(socket, token);
     if (error == asio::error::operation_aborted) co_return;
-    if (error) continue;
+    if (error) {
+      // Out of descriptors, most likely: do not spin until some are free.
+      asio::steady_timer timer{executor, std::chrono::milliseconds(20)};
+      co_await timer.async_wait(token);
+      continue;
+    }
     socket.set_option(tcp::no_delay(true), error);
     if (tls != nullptr)
       asio::co_spawn(executor, serve_tls(std::move(socket), *tls, answers), asio::detached);

@@ -102,7 +102,7 @@ class application final : public service {
 
   reply answer(const request& asked) override {
     if (asked.path.starts_with(control::prefix)) return control_.answer(asked);
-    reply out = provider_.answer(asked);
+    reply out = answer_as_provider(asked);
     out.wire.delay += latency_;
     return out;
   }
@@ -122,6 +122,17 @@ class application final : public service {
   }
 
  private:
+  // A mistake of the sandbox must not look like silence.
+  reply answer_as_provider(const request& asked) {
+    try {
+      return provider_.answer(asked);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "error: %s %s: %s\n", asked.method.c_str(), asked.path.c_str(),
+                   error.what());
+      return text_reply(500, R"({"error": "Internal Error"})");
+    }
+  }
+
   world world_;
   faults faults_;
   counters counters_;

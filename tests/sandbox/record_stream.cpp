@@ -35,6 +35,7 @@ bool transactions_body::fill(std::string& out) {
 }
 
 bool transactions_body::append_next(std::string& out) {
+  if (records_ >= more_.raw_after && raw_ < more_.raw.size()) return append_addition(out);
   while (cursor_.next(operation_)) {
     data_.make(operation_, record_);
     if (!only_days_ && !query_.matches(record_)) continue;
@@ -45,6 +46,7 @@ bool transactions_body::append_next(std::string& out) {
 }
 
 void transactions_body::append_current(std::string& out) {
+  ++records_;
   separate(out);
   generator::render(record_, out);
   const auto again = more_.duplicate;

@@ -30,6 +30,7 @@ class transactions_body final : public body_source {
   record record_;
   bool opened_ = false;
   bool any_ = false;
+  std::uint64_t records_ = 0;
   std::size_t raw_ = 0;
   std::uint64_t generated_ = 0;
 };
