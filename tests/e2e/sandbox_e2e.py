@@ -150,6 +150,8 @@ class Query(WithSandbox):
     def test_regex_anchored_and_not(self):
         self.check({"description": ["^TRANSFERENCIA.*"]},
                    lambda one: one["description"].startswith("TRANSFERENCIA"))
+        self.check({"description": ["^C"]}, lambda one: one["description"].startswith("C"))
+        self.check({"description": ["7$"]}, lambda one: one["description"].endswith("7"))
         self.check({"description": ["R[EÉ]CIBO .*[0-9]{6}$", "BIZUM"]},
                    lambda one: re.search("RECIBO [^\\r\\n]*[0-9]{6}$|BIZUM", one["description"]))
 
@@ -159,6 +161,9 @@ class Query(WithSandbox):
         self.check({"amount": [{"gte": 1e15}, {"lte": -2000.5}]},
                    lambda one: Decimal(one["amount"]) >= 10**15
                    or Decimal(one["amount"]) <= Decimal("-2000.5"))
+        # Leading zeros are not digits: 0.1 is below 1.
+        self.check({"amount": [{"gte": 1, "lte": 30}]},
+                   lambda one: 1 <= Decimal(one["amount"]) <= 30)
         self.check({"amount": [{"gte": 100, "lte": 100}]},
                    lambda one: Decimal(one["amount"]) == 100)
 
@@ -303,7 +308,10 @@ class Arrivals(unittest.TestCase):
 
 class Refresh(WithSandbox):
     def view(self, token):
-        return {one["_id"]: one["record"] for one in self.box.ledger(token)}
+        lines = self.box.ledger(token)
+        found = {one["_id"]: one["record"] for one in lines}
+        self.assertEqual(len(found), len(lines), "an _id is held twice")
+        return found
 
     def updated(self, token):
         body = {"credentials_token": token}
