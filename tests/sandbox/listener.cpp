@@ -328,8 +328,14 @@ void serve(const listen_options& options, service& answers) {
   asio::ssl::context tls{asio::ssl::context::tls_server};
   if (secure) {
     SSL_CTX_set_min_proto_version(tls.native_handle(), TLS1_2_VERSION);
-    tls.use_certificate_chain_file(options.certificate_file);
-    tls.use_private_key_file(options.key_file, asio::ssl::context::pem);
+    error_code error;
+    tls.use_certificate_chain_file(options.certificate_file, error);
+    if (error)
+      throw std::runtime_error("cannot use certificate " + options.certificate_file + ": " +
+                               error.message());
+    tls.use_private_key_file(options.key_file, asio::ssl::context::pem, error);
+    if (error)
+      throw std::runtime_error("cannot use key " + options.key_file + ": " + error.message());
   }
   asio::io_context loop{1};
   const tcp::endpoint wanted{asio::ip::make_address(options.address), options.port};
