@@ -136,7 +136,7 @@ status_rule rule_for(int status) {
   for (const status_rule& rule : rules) {
     if (rule.status == status) return rule;
   }
-  return {status, status >= 500 ? verdict::retry : verdict::later, nullptr, "failed"};
+  return {status, status >= 500 ? verdict::retry : verdict::later, nullptr, nullptr};
 }
 
 }  // namespace
@@ -189,10 +189,11 @@ failure from_status(const answer& a, const call_info& call) {
   const error_object e = read_error(a, call);
   const status_rule rule = rule_for(a.status);
   const std::string name = rule.name != nullptr ? rule.name : fmt::format("http_{}", a.status);
-  failure f = with_answer(
-      failure{stage::answer, rule.then, name,
-              fmt::format("{} answered {}: it {}{}", call.what, a.status, rule.says, tail(e))},
-      a, e);
+  const std::string says = rule.says != nullptr ? fmt::format(": it {}", rule.says) : "";
+  failure f =
+      with_answer(failure{stage::answer, rule.then, name,
+                          fmt::format("{} answered {}{}{}", call.what, a.status, says, tail(e))},
+                  a, e);
   if (a.status == 429 || a.status == 503) f.retry_after = retry_after(a.retry_after, a.date);
   return f;
 }

@@ -56,7 +56,6 @@ void transaction_parser::read_elements(std::string_view& bytes) {
   });
   if (scanner_.closed()) {
     place_ = place::after;
-    finish_batch();
     bytes.remove_prefix(read);
     return;
   }
@@ -130,7 +129,12 @@ void transaction_parser::finish_batch() {
 }
 
 void transaction_parser::finish() {
-  if (place_ == place::after) return;
+  if (place_ == place::after) {
+    // Not before: a short response is handed on only when all of it has come, and can be asked for
+    // again until then.
+    finish_batch();
+    return;
+  }
   if (place_ == place::inside) throw cut_short(call_, bytes_);
   answer a;
   a.status = 200;

@@ -1,6 +1,8 @@
 #include "sync/flanks/record.hpp"
 
+#include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
+#include <charconv>
 
 #include "sync/flanks/record_handler.hpp"
 
@@ -30,6 +32,38 @@ std::string_view objection_to_record(const json::error_code& error) {
   return {};
 }
 
+int hex_at(std::string_view text, std::size_t at) {
+  int value = 0;
+  const auto read = std::from_chars(text.data() + at, text.data() + at + 4, value, 16);
+  return read.ptr == text.data() + at + 4 ? value : -1;
+}
+
+bool is_escape(std::string_view text, std::size_t at, int from, int to) {
+  if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return false;
+  const int code = hex_at(text, at + 2);
+  return code >= from && code <= to;
+}
+
+// Half a surrogate pair ("\ud800" alone) is JSON by its grammar but no text: a copy with U+FFFD in
+// its place. Empty when there is none.
+std::string mend_surrogates(std::string_view element) {
+  std::string mended{element};
+  bool found = false;
+  for (std::size_t at = mended.find('\\'); at != std::string::npos; at = mended.find('\\', at)) {
+    const bool high = is_escape(mended, at, 0xD800, 0xDBFF);
+    if (high && is_escape(mended, at + 6, 0xDC00, 0xDFFF)) {
+      at += 12;
+    } else if (high || is_escape(mended, at, 0xDC00, 0xDFFF)) {
+      mended.replace(at + 2, 4, "fffd");
+      found = true;
+      at += 6;
+    } else {
+      at += 2;
+    }
+  }
+  return found ? mended : std::string{};
+}
+
 }  // namespace
 
 struct record_reader::parser {
@@ -39,17 +73,29 @@ struct record_reader::parser {
 record_reader::record_reader() : parser_(std::make_unique<parser>()) {}
 record_reader::~record_reader() = default;
 
+// Walks through `bytes`, which lie in the batch, into its newest row.
+json::error_code record_reader::walk(std::string_view bytes, transaction_batch& batch) {
+  json::basic_parser<record_handler>& json = parser_->json;
+  json.handler().begin(bytes, batch.text, batch.transactions.back());
+  json.reset();
+  json::error_code error;
+  json.write_some(false, bytes.data(), bytes.size(), error);
+  return error;
+}
+
 bool record_reader::read(std::string_view element, transaction_batch& batch) {
   transaction& row = batch.transactions.emplace_back();
-  const std::string_view bytes = batch.text.copy(element);
-  json::basic_parser<record_handler>& walk = parser_->json;
-  record_handler& handler = walk.handler();
-  handler.begin(bytes, batch.text, row);
-  walk.reset();
-  json::error_code error;
-  walk.write_some(false, bytes.data(), bytes.size(), error);
+  record_handler& handler = parser_->json.handler();
+  json::error_code error = walk(batch.text.copy(element), batch);
   if (error) {
-    const std::string_view reason = objection_to_record(error);
+    std::string_view reason = objection_to_record(error);
+    const std::string mended = reason.empty() ? mend_surrogates(element) : std::string{};
+    if (!mended.empty()) {
+      // Only to learn whether all the rest is JSON, and which _id it has.
+      row = transaction{};
+      error = walk(batch.text.copy(mended), batch);
+      reason = error ? objection_to_record(error) : std::string_view{"bad_unicode"};
+    }
     if (reason.empty()) {
       batch.transactions.pop_back();
       return false;
