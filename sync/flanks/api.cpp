@@ -77,12 +77,13 @@ class https_api final : public flanks_api {
   awaitable<void> take_turn();
   retry_decision judge(const failure& f, attempts& so_far);
   awaitable<void> after(failure f, attempts& so_far);
-  awaitable<std::unique_ptr<http_response>> ask(http_request request);
+  awaitable<std::unique_ptr<http_response>> ask(const http_place& place, http_request request);
 
-  awaitable<access_token> fresh_token();
-  awaitable<void> fetch_token();
-  awaitable<granted_token> ask_for_token();
-  awaitable<std::unique_ptr<http_response>> authorized(std::string_view endpoint, secret body,
+  awaitable<access_token> fresh_token(const http_place& place);
+  awaitable<void> fetch_token(const http_place& place);
+  awaitable<granted_token> ask_for_token(const http_place& place);
+  awaitable<std::unique_ptr<http_response>> authorized(const http_place& place,
+                                                       std::string_view endpoint, secret body,
                                                        call_info who);
 
   awaitable<credential_status> fetch_status(const secret& credentials_token);
@@ -142,19 +143,20 @@ awaitable<void> https_api::after(failure f, attempts& so_far) {
   if (d.what == next_step::again) co_await sleep(until);
 }
 
-awaitable<std::unique_ptr<http_response>> https_api::ask(http_request request) {
-  co_await take_turn();
+awaitable<std::unique_ptr<http_response>> https_api::ask(const http_place& place,
+                                                         http_request request) {
   budget_.count_request();
-  awaitable<std::unique_ptr<http_response>> sending = client_.send(std::move(request));
+  awaitable<std::unique_ptr<http_response>> sending = client_.send(place, std::move(request));
   std::unique_ptr<http_response> response = co_await std::move(sending);
   co_return response;
 }
 
-awaitable<granted_token> https_api::ask_for_token() {
+awaitable<granted_token> https_api::ask_for_token(const http_place& place) {
+  co_await take_turn();
   http_request request;
   request.target = token_endpoint;
   request.body = token_body(options_);
-  awaitable<std::unique_ptr<http_response>> asking = ask(std::move(request));
+  awaitable<std::unique_ptr<http_response>> asking = ask(place, std::move(request));
   const std::unique_ptr<http_response> response = co_await std::move(asking);
   http_response& open = *response;
   const answer a = co_await read_whole(open, object_limit);
@@ -164,7 +166,7 @@ awaitable<granted_token> https_api::ask_for_token() {
   co_return token;
 }
 
-awaitable<void> https_api::fetch_token() {
+awaitable<void> https_api::fetch_token(const http_place& place) {
   const auto flight = std::make_shared<token_flight>(executor_);
   flight_ = flight;
   struct landing {  // also when we are cancelled
@@ -181,7 +183,7 @@ awaitable<void> https_api::fetch_token() {
   for (;;) {
     std::optional<failure> failed;
     try {
-      granted_token token = co_await ask_for_token();
+      granted_token token = co_await ask_for_token(place);
       token_.accept(std::move(token), clock_type::now());
       flight->brought_one = true;
       co_return;
@@ -201,7 +203,7 @@ awaitable<void> https_api::fetch_token() {
   }
 }
 
-awaitable<access_token> https_api::fresh_token() {
+awaitable<access_token> https_api::fresh_token(const http_place& place) {
   for (;;) {
     const auto now = clock_type::now();
     std::optional<access_token> held = token_.usable(now);
@@ -209,7 +211,7 @@ awaitable<access_token> https_api::fresh_token() {
     const std::optional<failure> refusal = token_.standing_refusal(now);
     if (refusal) throw failure{*refusal};
     if (flight_ == nullptr) {
-      co_await fetch_token();
+      co_await fetch_token(place);
       access_token brought = token_.newest();
       co_return brought;
     }
@@ -226,17 +228,21 @@ awaitable<access_token> https_api::fresh_token() {
   }
 }
 
-// Asks with the access token; a 401 is answered by one newer token and one replay, shared by all
-// who were answered so.
-awaitable<std::unique_ptr<http_response>> https_api::authorized(std::string_view endpoint,
+// The caller has his place already, and the one who fetches the token uses his own for it: so those
+// who wait here for a token hold up nobody who could bring it, and nobody sends a token that grew
+// old in the line. Asks with the access token; a 401 is answered by one newer token and one replay,
+// shared by all who were answered so.
+awaitable<std::unique_ptr<http_response>> https_api::authorized(const http_place& place,
+                                                                std::string_view endpoint,
                                                                 secret body, call_info who) {
   for (bool replay = false;; replay = true) {
-    const access_token token = co_await fresh_token();
+    co_await take_turn();
+    const access_token token = co_await fresh_token(place);
     http_request request;
     request.target = endpoint;
     request.body = body;
     request.bearer = token.value;
-    awaitable<std::unique_ptr<http_response>> asking = ask(std::move(request));
+    awaitable<std::unique_ptr<http_response>> asking = ask(place, std::move(request));
     std::unique_ptr<http_response> response = co_await std::move(asking);
     if (response->head().status == 200) co_return response;
     http_response& open = *response;
@@ -251,14 +257,17 @@ awaitable<std::unique_ptr<http_response>> https_api::authorized(std::string_view
 }
 
 awaitable<void> https_api::authenticate() {
-  const access_token token = co_await fresh_token();
+  const std::unique_ptr<http_place> held = co_await client_.enter();
+  const http_place& place = *held;
+  const access_token token = co_await fresh_token(place);
 }
 
 awaitable<credential_status> https_api::fetch_status(const secret& credentials_token) {
+  const std::unique_ptr<http_place> place = co_await client_.enter();
   call_info who = call(status_endpoint);
   who.secrets.push_back(&credentials_token);
   awaitable<std::unique_ptr<http_response>> asking =
-      authorized(status_endpoint, status_body(credentials_token), who);
+      authorized(*place, status_endpoint, status_body(credentials_token), who);
   const std::unique_ptr<http_response> response = co_await std::move(asking);
   http_response& open = *response;
   const answer a = co_await read_whole(open, object_limit);
@@ -286,10 +295,11 @@ awaitable<response_summary> https_api::fetch_transactions(const secret& credenti
                                                           batch_sink& sink, bool& handed_on) {
   const auto begun = clock_type::now();
   const std::string_view endpoint = transactions_endpoint(what);
+  const std::unique_ptr<http_place> place = co_await client_.enter();
   call_info who = call(endpoint);
   who.secrets.push_back(&credentials_token);
   awaitable<std::unique_ptr<http_response>> asking =
-      authorized(endpoint, transactions_body(credentials_token, days), who);
+      authorized(*place, endpoint, transactions_body(credentials_token, days), who);
   const std::unique_ptr<http_response> response = co_await std::move(asking);
 
   parse_limits limits;

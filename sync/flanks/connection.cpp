@@ -137,8 +137,10 @@ void connection::fail(stage at, const error_code& error, std::string_view doing)
   }
   const std::string who = where_.authority();
   if (expired != nullptr) {
+    const bool total = std::string_view{expired} == "total_timeout";
     throw failure{at, verdict::retry, expired,
-                  fmt::format("cannot {} {}: nothing happened within {} ms", doing, who,
+                  fmt::format("cannot {} {}: {} {} ms", doing, who,
+                              total ? "the request is not done after" : "nothing came of it within",
                               watchdog_.limit().count())};
   }
   const bool refused = error == asio::error::connection_refused;

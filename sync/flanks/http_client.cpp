@@ -51,13 +51,19 @@ bool connection_was_lost(const failure& f) {
          f.error_class == "io_error";
 }
 
+class held_slot final : public http_place {
+ public:
+  explicit held_slot(connection_pool::slot slot) : slot_(std::move(slot)) {}
+
+ private:
+  connection_pool::slot slot_;
+};
+
 class response_in_progress final : public http_response {
  public:
-  response_in_progress(connection_pool& pool, connection_pool::slot slot,
-                       std::unique_ptr<connection> wire, const origin& where,
+  response_in_progress(connection_pool& pool, std::unique_ptr<connection> wire, const origin& where,
                        std::int64_t max_bytes)
       : pool_(pool),
-        slot_(std::move(slot)),
         wire_(std::move(wire)),
         who_(where.authority()),
         max_bytes_(max_bytes),
@@ -79,8 +85,6 @@ class response_in_progress final : public http_response {
   void resume() override { wire_->extend_total(clock_type::now() - paused_at_); }
   std::chrono::milliseconds time_to_first_byte() const override { return first_byte_after_; }
 
-  // For the next try when this one never got an answer.
-  connection_pool::slot give_slot_back() { return std::move(slot_); }
   [[nodiscard]] bool answered() const { return received_ > 0; }
 
  private:
@@ -93,7 +97,6 @@ class response_in_progress final : public http_response {
   [[noreturn]] void refuse(verdict then, const char* name, const std::string& what) const;
 
   connection_pool& pool_;
-  connection_pool::slot slot_;
   std::unique_ptr<connection> wire_;
   std::string who_;
   std::int64_t max_bytes_;
@@ -278,10 +281,18 @@ http_client::http_client(asio::any_io_executor executor, origin where, const api
 
 http_client::~http_client() = default;
 
-asio::awaitable<std::unique_ptr<http_response>> http_client::send(http_request request) {
+asio::awaitable<std::unique_ptr<http_place>> http_client::enter() {
+  connection_pool& pool = impl_->pool;
+  const std::chrono::milliseconds timeout = impl_->timeouts.connection;
+  connection_pool::slot slot = co_await pool.acquire(timeout);
+  std::unique_ptr<http_place> place = std::make_unique<held_slot>(std::move(slot));
+  co_return place;
+}
+
+asio::awaitable<std::unique_ptr<http_response>> http_client::send(const http_place&,
+                                                                  http_request request) {
   impl& my = *impl_;
   const secret text = request_text(request, my.where, my.user_agent);
-  connection_pool::slot slot = co_await my.pool.acquire(my.timeouts.connection);
   std::unique_ptr<connection> wire = my.pool.take_resting();
   for (bool fresh_one_next = false;; fresh_one_next = true) {
     const bool reused = wire != nullptr;
@@ -290,8 +301,8 @@ asio::awaitable<std::unique_ptr<http_response>> http_client::send(http_request r
     } else {
       wire = co_await my.connect();
     }
-    auto response = std::make_unique<response_in_progress>(my.pool, std::move(slot),
-                                                           std::move(wire), my.where, my.max_bytes);
+    auto response =
+        std::make_unique<response_in_progress>(my.pool, std::move(wire), my.where, my.max_bytes);
     bool stale = false;
     try {
       co_await response->begin(text);
@@ -304,7 +315,6 @@ asio::awaitable<std::unique_ptr<http_response>> http_client::send(http_request r
       std::unique_ptr<http_response> answer = std::move(response);
       co_return answer;
     }
-    slot = response->give_slot_back();
   }
 }
 

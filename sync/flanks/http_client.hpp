@@ -28,8 +28,15 @@ struct http_head {
   std::string retry_after, date, location;  // empty when absent
 };
 
+// The right to use one connection of the pool. Gives itself back.
+class http_place {
+ public:
+  virtual ~http_place() = default;
+};
+
 // An answer whose head has come. Unless read to its end, its connection is closed by the
-// destructor. Must not outlive its client.
+// destructor. Must outlive
+// neither its place nor its client.
 class http_response {
  public:
   virtual ~http_response() = default;
@@ -51,9 +58,15 @@ class http_client {
   http_client(const http_client&) = delete;
   http_client& operator=(const http_client&) = delete;
 
-  // Returns when the head of the response has come, whatever its status. Throws failure for every
-  // named wait (see api_timeouts) and for what is not HTTP.
-  boost::asio::awaitable<std::unique_ptr<http_response>> send(http_request request);
+  // Waits in line for a connection's turn. Whoever has a place needs no other one, also for the
+  // token call that his call turns out to need: so nobody waits in a circle. Throws failure
+  // connection_wait_timeout.
+  boost::asio::awaitable<std::unique_ptr<http_place>> enter();
+
+  // Returns when the head of the response has come, whatever its status. One response at a time in
+  // a place. Throws failure for every named wait (see api_timeouts) and for what is not HTTP.
+  boost::asio::awaitable<std::unique_ptr<http_response>> send(const http_place& place,
+                                                              http_request request);
 
   boost::asio::awaitable<void> close();
 

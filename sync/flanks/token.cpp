@@ -27,7 +27,7 @@ std::optional<std::chrono::seconds> lifetime_of(const json::object& object) {
   const json::value* const value = object.if_contains("expires_in");
   if (value == nullptr || !value->is_number()) return std::nullopt;
   const double seconds = value->to_number<double>();
-  if (!(seconds > 0)) return std::chrono::seconds{0};
+  if (!(seconds >= 1)) return std::nullopt;  // as good as not said
   const double longest = static_cast<double>(longest_life.count());
   return std::chrono::seconds{static_cast<std::int64_t>(std::min(seconds, longest))};
 }
