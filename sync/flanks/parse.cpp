@@ -139,7 +139,7 @@ void transaction_parser::finish() {
   answer a;
   a.status = 200;
   a.body = carry_;
-  a.body_bytes = bytes_;
+  a.body_bytes = static_cast<std::int64_t>(carried_);  // without the blanks in front
   throw from_body(a, call_, "a list");
 }
 

@@ -79,7 +79,9 @@ json::error_code record_reader::walk(std::string_view bytes, transaction_batch& 
   json.handler().begin(bytes, batch.text, batch.transactions.back());
   json.reset();
   json::error_code error;
-  json.write_some(false, bytes.data(), bytes.size(), error);
+  const std::size_t used = json.write_some(false, bytes.data(), bytes.size(), error);
+  // basic_parser is content with one value and leaves what follows it to us.
+  if (!error && used < bytes.size()) error = json::error::extra_data;
   return error;
 }
 
