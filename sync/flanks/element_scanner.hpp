@@ -40,10 +40,13 @@ template <class At>
 std::size_t element_scanner::scan(std::string_view bytes, At&& at) {
   for (std::size_t start = 0; start < bytes.size(); start += 64) {
     const masks m = classify(bytes.data() + start, bytes.size() - start);
-    const int closing = std::popcount(m.close);
-    if (depth_ - closing > 1) {
-      depth_ += std::popcount(m.open) - closing;
-      continue;  // deep inside of an element, as most blocks are
+    if (depth_ > 1) {  // inside of an element, as most blocks are
+      if ((m.open | m.close) == 0) continue;
+      const int closing = std::popcount(m.close);
+      if (depth_ - closing > 1) {
+        depth_ += std::popcount(m.open) - closing;
+        continue;
+      }
     }
     for (std::uint64_t left = m.open | m.close | m.comma; left != 0; left &= left - 1) {
       const std::uint64_t bit = left & (~left + 1);
