@@ -32,7 +32,8 @@ class CommandLine(WorldTest):
             self.refused(done, 78, "config.yaml:2:3: flanks.base_urll: unknown key", "base_url", "sync.interval",
                          "database.dsn", "client_secret_file")
             self.assertNotIn("hunter2secret", done.stderr + done.stdout)
-        missing = world.cli("--config", "/nowhere/config.yaml", "status")
+        world.config = "/nowhere/config.yaml"
+        missing = world.cli("status")
         self.refused(missing, 78, "/nowhere/config.yaml")
 
     def test_config_show_loads_again_and_shows_no_secret(self):
@@ -59,7 +60,7 @@ class CommandLine(WorldTest):
         self.addCleanup(other.stop)
         world.write_config(flanks__base_url=other.url)
         self.refused_by_tls(world, ids, "not trusted")
-        for certificate, words in (("other-host", "host"), ("expired", "expired"), ("self-signed", "self-signed")):
+        for certificate, words in (("other-host", "address mismatch"), ("expired", "expired"), ("self-signed", "self-signed")):
             with self.subTest(certificate):
                 bad = Sandbox(certificate=certificate, credentials=1)
                 self.addCleanup(bad.stop)

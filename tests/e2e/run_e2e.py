@@ -32,7 +32,7 @@ class Notifications:
 
 class Run(WorldTest):
     def test_mirrors_what_is_registered_while_it_runs_and_follows_the_provider(self):
-        world = self.world(credentials=3, transactions=200, settings={"sync": {"interval": "60s", "poll": "1s"}})
+        world = self.world(credentials=3, transactions=200, settings={"sync": {"interval": "60s", "overlap": "730d"}})
         daemon = world.start("run")
         ids = world.register_all()
         wait_until(lambda: world.sql("select count(*) from flanks.sync_status where state = 'ok'") == "3", "all are ok")
@@ -67,7 +67,7 @@ class Run(WorldTest):
         world.register_all()
         manager = Notifications()
         self.addCleanup(manager.close)
-        daemon = world.start("run", env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000", "WATCHDOG_PID": ""})
+        daemon = world.start("run", env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"})
         wait_until(lambda: "READY=1" in manager.listen(), "READY=1")
         wait_until(lambda: "WATCHDOG=1" in manager.listen(), "WATCHDOG=1")
         wait_until(lambda: any(line.startswith("STATUS=") for line in manager.listen()), "STATUS=")
