@@ -67,6 +67,7 @@ asio::awaitable<void> connection::connect(address_book::addresses addresses) {
     socket_.close(ignored);
     watchdog_.arm("connect_timeout", share);
     co_await socket_.async_connect(to, token);
+    watchdog_.rest();
     if (!error) co_return;
     const bool cancelled = error == asio::error::operation_aborted;
     if (cancelled && watchdog_.expired() == nullptr) break;
@@ -83,6 +84,7 @@ asio::awaitable<void> connection::handshake() {
   auto token = asio::redirect_error(asio::use_awaitable, error);
   watchdog_.arm("tls_timeout", timeouts_.tls);
   co_await tls_->async_handshake(ssl::stream_base::client, token);
+  watchdog_.rest();
   if (error) fail_handshake(error);
 }
 
@@ -96,6 +98,7 @@ asio::awaitable<void> connection::write(std::string_view bytes) {
   } else {
     co_await asio::async_write(socket_, buffer, token);
   }
+  watchdog_.rest();
   if (error) fail(stage::send, error, "send to");
 }
 
@@ -111,6 +114,7 @@ asio::awaitable<std::size_t> connection::read(char* into, std::size_t room, bool
   } else {
     size = co_await socket_.async_read_some(buffer, token);
   }
+  watchdog_.rest();
   // A TLS peer that hangs up without close_notify ends the bytes all the same; whether they were
   // all that belong together, HTTP and JSON say.
   if (error == asio::error::eof || error == ssl::error::stream_truncated) co_return 0;

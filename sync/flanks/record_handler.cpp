@@ -5,62 +5,11 @@
 #include "sync/flanks/decimal.hpp"
 #include "sync/flanks/json_text.hpp"
 #include "sync/flanks/record.hpp"
+#include "sync/flanks/record_fields.hpp"
 
 namespace flanks {
 
 namespace {
-
-struct field_name {
-  std::string_view name;
-  column to;
-};
-// API contract, section 3; sorted by length, so that a key is compared with one to three names.
-constexpr std::array<field_name, 18> fields{{{"_id", column::id},
-                                             {"shop", column::shop},
-                                             {"amount", column::amount},
-                                             {"entity", column::entity},
-                                             {"card_id", column::card_id},
-                                             {"balance", column::balance},
-                                             {"currency", column::currency},
-                                             {"category", column::category},
-                                             {"transfer", column::transfer},
-                                             {"valueDate", column::value_date},
-                                             {"account_id", column::account_id},
-                                             {"cardNumber", column::card_number},
-                                             {"description", column::description},
-                                             {"liability_id", column::liability_id},
-                                             {"portfolio_id", column::portfolio_id},
-                                             {"operationDate", column::operation_date},
-                                             {"investment_id", column::investment_id},
-                                             {"productDescription", column::product_description}}};
-
-constexpr std::size_t longest_name = fields.back().name.size();
-// by_length[n]: the first field whose name has n or more bytes.
-constexpr auto by_length = [] {
-  std::array<std::uint8_t, longest_name + 2> first{};
-  for (std::size_t n = 0; n < first.size(); ++n) {
-    std::uint8_t i = 0;
-    while (i < fields.size() && fields[i].name.size() < n)
-      ++i;
-    first[n] = i;
-  }
-  return first;
-}();
-
-std::uint8_t column_of(std::string_view key, std::uint8_t unknown) {
-  if (key.size() > longest_name) return unknown;
-  for (std::size_t i = by_length[key.size()]; i < by_length[key.size() + 1]; ++i) {
-    if (fields[i].name == key) return static_cast<std::uint8_t>(fields[i].to);
-  }
-  return unknown;
-}
-
-std::string_view name_of_field(std::uint8_t col) {
-  for (const field_name& f : fields) {
-    if (static_cast<std::uint8_t>(f.to) == col) return f.name;
-  }
-  return "";
-}
 
 // What may follow the day: a blank or T, then nothing but a time and an offset.
 bool is_time(std::string_view rest) {
@@ -92,7 +41,7 @@ void record_handler::finish() {
   }
   const auto require = [&](column c, std::string_view reason) {
     if (row_->is_null(c)) {
-      flag(reason, name_of_field(static_cast<std::uint8_t>(c)), "is missing or null");
+      flag(reason, field_of(c), "is missing or null");
     }
   };
   require(column::id, "missing_id");
@@ -134,7 +83,7 @@ bool record_handler::on_key(text_view part, std::size_t size, error_code&) {
   if (depth_ == 1) {
     key_ = key.text;
     key_plain_ = key.plain;
-    field_ = column_of(key_, unknown);
+    field_ = column_of(key_);
     if (field_ == unknown) {
       note_key(key_);
     } else {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/flanks/record_fields.hpp"
 #include "sync/transaction.hpp"
 
 namespace flanks {
@@ -64,7 +65,7 @@ class record_handler {
     bool plain = true;
     bool nul = false;
   };
-  static constexpr std::uint8_t unknown = 0xFF;
+  static constexpr std::uint8_t unknown = unknown_field;
 
   bool collect(text_view part);
   decoded complete(text_view part, std::size_t size);

@@ -67,8 +67,12 @@ void watchdog::arm(const char* name, std::chrono::milliseconds limit) {
   s.watch();
 }
 
-void watchdog::disarm() {
+void watchdog::rest() {
   state_->name = nullptr;
+}
+
+void watchdog::disarm() {
+  rest();
   state_->waiting = false;
   state_->timer.cancel();
 }

@@ -23,7 +23,9 @@ class watchdog {
   void set_total(clock::time_point until);
   // The wait that begins now. `name` is a literal: "connect_timeout", ...
   void arm(const char* name, std::chrono::milliseconds limit);
-  // Nobody waits any more.
+  // That wait is over. Cheap: the timer goes on and finds nobody waiting.
+  void rest();
+  // Nobody will wait for a while: the timer ends too.
   void disarm();
   // The wait that ran out, or null.
   [[nodiscard]] const char* expired() const;

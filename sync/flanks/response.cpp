@@ -1,0 +1,152 @@
+#include "sync/flanks/response.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace flanks {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
+namespace {
+
+constexpr std::uint32_t header_limit = 32 * 1024;
+constexpr int most_informational = 8;  // 1xx answers before the real one
+
+}  // namespace
+
+void response_in_progress::new_parser() {
+  parser_.emplace();
+  parser_->header_limit(header_limit);
+  parser_->body_limit(boost::none);  // 8 MiB otherwise; max_bytes_ is the limit
+  parser_->eager(false);
+}
+
+void response_in_progress::refuse(verdict then, const char* name, const std::string& what) const {
+  failure f{answered() ? stage::receive : stage::first_byte, then, name,
+            fmt::format("the answer of {} {}", who_, what)};
+  f.http_status = head_.status;
+  throw f;
+}
+
+asio::awaitable<void> response_in_progress::begin(const secret& text) {
+  sent_at_ = clock::now();
+  const std::string_view bytes = text.reveal();
+  co_await wire_->write(bytes);
+  for (int informational = 0;; ++informational) {
+    asio::awaitable<void> reading = read_head();
+    co_await std::move(reading);
+    if (parser_->get().result_int() >= 200) break;
+    if (informational >= most_informational) refuse(verdict::later, "bad_response", "never begins");
+    new_parser();
+  }
+  judge_head();
+}
+
+asio::awaitable<bool> response_in_progress::fill() {
+  if (begin_ == end_) begin_ = end_ = 0;
+  if (end_ == in_.size() && begin_ > 0) {
+    std::copy(in_.begin() + static_cast<std::ptrdiff_t>(begin_), in_.end(), in_.begin());
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  if (end_ == in_.size()) refuse(verdict::later, "bad_response", "has an endless header");
+  const bool first = received_ == 0;
+  char* const into = in_.data() + end_;
+  const std::size_t room = in_.size() - end_;
+  const std::size_t size = co_await wire_->read(into, room, first);
+  if (first && size > 0) {
+    first_byte_after_ = std::chrono::floor<std::chrono::milliseconds>(clock::now() - sent_at_);
+  }
+  end_ += size;
+  received_ += static_cast<std::int64_t>(size);
+  if (received_ > max_bytes_) {
+    refuse(verdict::halve, "response_too_large",
+           fmt::format("is larger than {} bytes", max_bytes_));
+  }
+  co_return size > 0;
+}
+
+error_code response_in_progress::parse_some() {
+  error_code error;
+  begin_ += parser_->put(asio::const_buffer(in_.data() + begin_, end_ - begin_), error);
+  if (error == http::error::need_more || error == http::error::need_buffer) error = {};
+  return error;
+}
+
+asio::awaitable<void> response_in_progress::read_head() {
+  while (!parser_->is_header_done()) {
+    const std::size_t before = begin_;
+    if (begin_ != end_) {
+      const error_code error = parse_some();
+      if (error) refuse(verdict::later, "bad_response", "is not HTTP: " + error.message());
+      if (begin_ != before) continue;
+    }
+    asio::awaitable<bool> filling = fill();
+    const bool more = co_await std::move(filling);
+    if (more) continue;
+    if (answered()) refuse(verdict::retry, "truncated", "breaks off within its header");
+    throw failure{stage::first_byte, verdict::retry, "connection_closed",
+                  fmt::format("{} closed the connection without an answer", who_)};
+  }
+}
+
+// RFC 9112, 6.1: both lengths at once is how requests are smuggled; Beast takes some of these.
+void response_in_progress::judge_head() {
+  const auto& fields = parser_->get();
+  const auto text = [&](http::field name) {
+    const auto value = fields[name];
+    return std::string(value.data(), value.size());
+  };
+  head_.status = static_cast<int>(fields.result_int());
+  head_.retry_after = text(http::field::retry_after);
+  head_.date = text(http::field::date);
+  head_.location = text(http::field::location);
+  const std::string transfer = text(http::field::transfer_encoding);
+  if (!transfer.empty() && fields.count(http::field::content_length) > 0) {
+    refuse(verdict::later, "bad_response", "has both Content-Length and Transfer-Encoding");
+  }
+  if (!transfer.empty() && !parser_->chunked()) {
+    refuse(verdict::later, "bad_response", "has a Transfer-Encoding other than chunked");
+  }
+  const std::string coding = text(http::field::content_encoding);
+  if (!coding.empty() && coding != "identity") {
+    refuse(verdict::later, "bad_response", "is compressed, though that was not asked for");
+  }
+}
+
+asio::awaitable<std::string_view> response_in_progress::read() {
+  auto& body = parser_->get().body();
+  while (!parser_->is_done()) {
+    body.data = out_.data();
+    body.size = out_.size();
+    body.more = true;
+    const std::size_t before = begin_;
+    if (begin_ != end_) {
+      const error_code error = parse_some();
+      if (error) refuse(verdict::retry, "bad_response", "is not HTTP: " + error.message());
+      const std::size_t size = out_.size() - body.size;
+      if (size > 0) co_return std::string_view(out_.data(), size);
+      if (begin_ != before || parser_->is_done()) continue;
+    }
+    asio::awaitable<bool> filling = fill();
+    const bool more = co_await std::move(filling);
+    if (!more) end_of_input();
+  }
+  over_ = true;
+  co_return std::string_view{};
+}
+
+// Allowed only when the end of the connection is the end of the body.
+void response_in_progress::end_of_input() {
+  error_code error;
+  parser_->put_eof(error);
+  if (error) {
+    refuse(verdict::retry, "truncated",
+           fmt::format("breaks off after {} bytes: the connection was closed", received_));
+  }
+}
+
+}  // namespace flanks
