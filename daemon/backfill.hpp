@@ -61,7 +61,8 @@ class backfill {
   // Counts windows and rows as they come, and logs them.
   class counter final : public logging_observer {
    public:
-    counter(backfill& owner, log& events) : logging_observer(events), owner_(owner) {}
+    counter(backfill& owner, log& events)
+        : logging_observer(events, config::log_level::debug), owner_(owner) {}
     void received(std::int64_t elements) override;
     void ended(const run_record& record) override;
 

@@ -128,19 +128,19 @@ void logging_observer::ended(const run_record& r) {
                                   {"reason", r.error_message}});
     return;
   }
-  events_.info("window stored",
-               {{"credential_id", r.credential.value},
-                {"product", what},
-                {"window", days},
-                {"outcome", to_string(r.how)},
-                {"fetched", r.counts.fetched},
-                {"inserted", r.counts.inserted},
-                {"updated", r.counts.updated},
-                {"unchanged", r.counts.unchanged},
-                {"quarantined", r.counts.quarantined},
-                {"provider_ms", static_cast<std::int64_t>(r.provider_time.count())},
-                {"database_ms", static_cast<std::int64_t>(r.database_time.count())},
-                {"run_id", r.run_id}});
+  events_.write(good_, "window stored",
+                {{"credential_id", r.credential.value},
+                 {"product", what},
+                 {"window", days},
+                 {"outcome", to_string(r.how)},
+                 {"fetched", r.counts.fetched},
+                 {"inserted", r.counts.inserted},
+                 {"updated", r.counts.updated},
+                 {"unchanged", r.counts.unchanged},
+                 {"quarantined", r.counts.quarantined},
+                 {"provider_ms", static_cast<std::int64_t>(r.provider_time.count())},
+                 {"database_ms", static_cast<std::int64_t>(r.database_time.count())},
+                 {"run_id", r.run_id}});
 }
 
 asio::awaitable<std::optional<credential_report>> work(worker_tools tools, assignment job) {

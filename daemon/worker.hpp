@@ -21,15 +21,18 @@ struct worker_tools {
 // The clock of the process, its waits on `executor`.
 [[nodiscard]] std::unique_ptr<engine_clock> make_clock(boost::asio::any_io_executor executor);
 
-// Logs every window as it ends; the base of the observers of the commands.
+// Logs every window as it ends; the base of the observers of the commands. What goes well is logged
+// at `good`: the daemon's log tells of every window, a command that prints a summary only of what
+// goes wrong.
 class logging_observer : public mirror_observer {
  public:
-  explicit logging_observer(log& events) : events_(events) {}
+  logging_observer(log& events, config::log_level good) : events_(events), good_(good) {}
   void received(std::int64_t elements) override;
   void ended(const run_record& record) override;
 
  private:
   log& events_;
+  config::log_level good_;
 };
 
 // Mirrors one claimed credential and releases its lease. Nothing when it was cancelled (the lease

@@ -180,7 +180,7 @@ exit_code command_backfill(const invocation& asked) {
   if (!asked.level && terminal::is_live(stderr)) e.events->set_level(config::log_level::warn);
   const backfill_request request = request_of(asked, e);
   if (asked.dry_run) return preview(e, request, asked.json);
-  logging_observer observer(*e.events);
+  logging_observer observer(*e.events, config::log_level::debug);
   const mirror_tools mirror{*e.api, *e.db, *e.clock, observer, e.policy};
   backfill work(worker_tools{e.executor, mirror, *e.events, e.settings.values().sync.lease},
                 request);

@@ -72,7 +72,7 @@ exit_code command_migrate(const invocation& asked) {
     return exit_code::done;
   }
   const int applied =
-      migrator.up(patience, [](const std::string& name) { fmt::print("applied {}\n", name); });
+      migrator.up(patience, [](const std::string& event) { fmt::print("{}\n", event); });
   fmt::print("{}\n", applied == 0 ? "the schema is up to date"
                                   : fmt::format("{} migrations applied", applied));
   return exit_code::done;

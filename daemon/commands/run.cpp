@@ -19,7 +19,7 @@ class daemon_story {
   daemon_story(const invocation& asked, engine& e)
       : asked_(asked),
         engine_(e),
-        observer_(*e.events),
+        observer_(*e.events, config::log_level::info),
         options_(options_of(e.settings.values())),
         scheduler_(tools(), options_) {}
 

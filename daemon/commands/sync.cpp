@@ -28,7 +28,7 @@ struct sync_line {
 class sync_story {
  public:
   sync_story(const invocation& asked, engine& e)
-      : asked_(asked), engine_(e), observer_(*e.events) {}
+      : asked_(asked), engine_(e), observer_(*e.events, config::log_level::debug) {}
 
   asio::awaitable<void> tell() {
     task_group group(engine_.executor);
