@@ -25,6 +25,9 @@ connection::connection(asio::any_io_executor executor, const origin& where, tls_
       watchdog_(executor_, socket_) {}
 
 connection::~connection() {
+  // OpenSSL spoils the session of a connection that ends without close_notify; since TLS 1.1 that
+  // is no longer asked for (RFC 4346, 7.2.1), and the next connection would pay a full handshake.
+  if (tls_) SSL_set_shutdown(tls_->native_handle(), SSL_SENT_SHUTDOWN);
   close();
 }
 
