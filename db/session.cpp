@@ -96,6 +96,29 @@ pg_connection connect(const db_options& o) {
   return open;
 }
 
+// libpqxx 6.4 drops the SQLSTATE of many errors that it has a class for, and of every rollback.
+std::string state_of(const pqxx::failure& e) {
+  if (const auto* sql = dynamic_cast<const pqxx::sql_error*>(&e); sql && !sql->sqlstate().empty()) {
+    return sql->sqlstate();
+  }
+  const auto is = [&](auto* type) { return dynamic_cast<decltype(type)>(&e) != nullptr; };
+  if (is(static_cast<const pqxx::deadlock_detected*>(nullptr))) return "40P01";
+  if (is(static_cast<const pqxx::transaction_rollback*>(nullptr))) return "40001";
+  if (is(static_cast<const pqxx::insufficient_privilege*>(nullptr))) return "42501";
+  if (is(static_cast<const pqxx::undefined_table*>(nullptr))) return "42P01";
+  if (is(static_cast<const pqxx::undefined_column*>(nullptr))) return "42703";
+  if (is(static_cast<const pqxx::undefined_function*>(nullptr))) return "42883";
+  if (is(static_cast<const pqxx::syntax_error*>(nullptr))) return "42601";
+  if (is(static_cast<const pqxx::not_null_violation*>(nullptr))) return "23502";
+  if (is(static_cast<const pqxx::foreign_key_violation*>(nullptr))) return "23503";
+  if (is(static_cast<const pqxx::unique_violation*>(nullptr))) return "23505";
+  if (is(static_cast<const pqxx::check_violation*>(nullptr))) return "23514";
+  if (is(static_cast<const pqxx::data_exception*>(nullptr))) return "22000";
+  if (is(static_cast<const pqxx::disk_full*>(nullptr))) return "53100";
+  if (is(static_cast<const pqxx::out_of_memory*>(nullptr))) return "53200";
+  return "";
+}
+
 using pg_result = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
 }  // namespace
@@ -135,10 +158,8 @@ auto session::guarded(const char* name, Work work) -> decltype(work()) {
     sql_problem problem(name, "", e.what());
     problem.lost = true;
     throw problem;
-  } catch (const pqxx::sql_error& e) {
-    raise(name, e.sqlstate(), e.what());
   } catch (const pqxx::failure& e) {
-    raise(name, "", e.what());
+    raise(name, state_of(e), e.what());
   }
 }
 

@@ -15,8 +15,11 @@ namespace flanks {
 namespace {
 
 constexpr statement start{"open_window", R"(
-select gen_random_uuid(), exists (select from flanks_internal.leases
-  where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp()))"};
+select gen_random_uuid(),
+  exists (select from flanks_internal.leases
+    where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp()),
+  exists (select from flanks.coverage
+    where credential_id = $1 and product = $3 and days && daterange($4::date, $5::date, '[]')))"};
 
 constexpr statement savepoint{"savepoint", "savepoint piece"};
 constexpr statement release{"release", "release savepoint piece"};
@@ -167,13 +170,16 @@ struct window_writer::stored_row {
 window_writer::window_writer(session& db, window_scope scope)
     : db_(db), scope_(std::move(scope)), known_(random_seed()) {
   db_.begin();
-  const pqxx::result r = db_.run(start, sql_values(scope_.credential, scope_.lease.value));
+  const pqxx::result r =
+      db_.run(start, sql_values(scope_.credential, scope_.lease.value, to_string(scope_.what),
+                                scope_.days.from, scope_.days.to));
   sync_run_id_ = r[0][0].c_str();
   if (!r[0][1].as<bool>()) {
     throw failure(stage::lease, verdict::later, "lease_lost",
                   fmt::format("credential {}: the lease was lost before its window was written",
                               scope_.credential.value));
   }
+  look_first_ = r[0][2].as<bool>();
   load_known();
 }
 
@@ -250,7 +256,11 @@ std::vector<const transaction*> window_writer::write_round(
   // and do not deadlock.
   std::sort(fresh.begin(), fresh.end(),
             [](const transaction* a, const transaction* b) { return a->id() < b->id(); });
-  if (!fresh.empty()) insert_fresh(fresh, 0);
+  if (look_first_) {
+    doubtful.insert(doubtful.end(), fresh.begin(), fresh.end());
+  } else if (!fresh.empty()) {
+    insert_fresh(fresh, 0);
+  }
   if (!doubtful.empty()) settle(doubtful, 0);
   update_changed(changed_);
   changed_.clear();
@@ -303,6 +313,7 @@ void window_writer::insert_fresh(rows fresh, int depth) {
   if (!problem) {
     counts_.inserted += static_cast<std::int64_t>(fresh.size());
   } else if (problem->sqlstate == "23505") {
+    look_first_ = true;  // where one exists there are more
     settle(fresh, depth + 1);
   } else if (!is_bad_value(problem->sqlstate)) {
     throw *problem;

@@ -66,6 +66,9 @@ class window_writer {
   std::string sync_run_id_;
   known_rows known_;
   row_counts counts_;
+  // Days that were read before bring few new rows, and some that are stored elsewhere: looking
+  // first costs little, and a COPY that fails would leave dead rows behind with every re-read (P2).
+  bool look_first_ = false;
 
   // Of one round, emptied by it.
   std::vector<change> changed_;

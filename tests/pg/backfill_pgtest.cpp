@@ -1,0 +1,131 @@
+// Plans of a backfill: found again by equal arguments, done with their rows, gone on after a crash.
+#include "tests/pg/pg_fixture.hpp"
+
+namespace flanks::testing {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class backfill_plans : public database_test {
+ protected:
+  void SetUp() override {
+    database_test::SetUp();
+    a_ = add("ana", "t1");
+    b_ = add("ben", "t2");
+  }
+  backfill_plan plan(const selection& who, bool restart = false, window days = may,
+                     bool explicit_days = false) {
+    return run(store_->plan_backfill(who, days, explicit_days, restart));
+  }
+  void finish_item(credential_id id, const plan_item& item) {
+    const claimed_credential c = claim(id);
+    auto window = run(store_->open_window(id, c.lease, item.what, item.days, item.item_id));
+    run(window->commit(record_for(c, item.what, item.days), true));
+    release(c);
+  }
+  credential_id a_, b_;
+};
+
+TEST_F(backfill_plans, one_item_for_each_credential_and_product) {
+  const backfill_plan p = plan({});
+  EXPECT_EQ(p.items, 8);
+  EXPECT_EQ(p.credentials, 2);
+  EXPECT_FALSE(p.resumed);
+  EXPECT_THAT(run(store_->backfill_credentials(p.backfill_id, credential_id{0}, 10)),
+              ElementsAre(a_, b_));
+  EXPECT_THAT(run(store_->backfill_credentials(p.backfill_id, a_, 10)), ElementsAre(b_));
+  const auto items = run(store_->open_items(p.backfill_id, a_));
+  ASSERT_THAT(items, SizeIs(4));
+  EXPECT_EQ(items[0].what, product::account);
+  EXPECT_EQ(items[3].what, product::liability);
+  EXPECT_EQ(items[0].days, may);
+}
+
+TEST_F(backfill_plans, same_command_resumes_with_the_days_it_began_with) {
+  const backfill_plan first = plan({});
+  finish_item(a_, run(store_->open_items(first.backfill_id, a_)).at(1));
+  const window later{may.from + std::chrono::days{1}, may.to + std::chrono::days{1}};
+  const backfill_plan again = plan({}, false, later);
+  EXPECT_TRUE(again.resumed);
+  EXPECT_EQ(again.backfill_id, first.backfill_id);
+  EXPECT_EQ(again.days, may);
+  EXPECT_EQ(again.items, 8);
+  EXPECT_EQ(again.items_done, 1);
+  EXPECT_THAT(run(store_->open_items(again.backfill_id, a_)), SizeIs(3));
+}
+
+TEST_F(backfill_plans, other_arguments_or_restart_make_another_plan) {
+  const backfill_plan all = plan({});
+  selection ana;
+  ana.users = {user_id{"ana"}};
+  ana.products = {product::card};
+  const backfill_plan one = plan(ana);
+  EXPECT_NE(one.backfill_id, all.backfill_id);
+  EXPECT_EQ(one.items, 1);
+  EXPECT_NE(plan({}, false, may, true).backfill_id, all.backfill_id);
+  const backfill_plan anew = plan({}, true);
+  EXPECT_FALSE(anew.resumed);
+  EXPECT_NE(anew.backfill_id, all.backfill_id);
+  EXPECT_TRUE(plan(ana).resumed);
+}
+
+TEST_F(backfill_plans, finished_plan_starts_anew) {
+  selection who;
+  who.credentials = {a_};
+  who.products = {product::account, product::card};
+  const backfill_plan p = plan(who);
+  EXPECT_EQ(run(store_->finish_backfill(p.backfill_id)), 2);
+  finish_item(a_, run(store_->open_items(p.backfill_id, a_)).at(0));
+  run(store_->skip_item(run(store_->open_items(p.backfill_id, a_)).at(0).item_id, "no cards"));
+  EXPECT_EQ(run(store_->finish_backfill(p.backfill_id)), 0);
+  EXPECT_FALSE(plan(who).resumed);
+  EXPECT_EQ(value("select count(*) from flanks.coverage"), "1");
+}
+
+TEST_F(backfill_plans, all_done_but_not_closed_by_a_crash_starts_anew) {
+  selection who;
+  who.credentials = {a_};
+  who.products = {product::account};
+  const backfill_plan p = plan(who);
+  finish_item(a_, run(store_->open_items(p.backfill_id, a_)).at(0));
+  const backfill_plan next = plan(who);
+  EXPECT_FALSE(next.resumed);
+  EXPECT_EQ(value("select count(*) from flanks_internal.backfills where finished_at is not null"),
+            "1");
+}
+
+TEST_F(backfill_plans, item_is_not_done_when_its_window_is_not_committed) {
+  const backfill_plan p = plan({});
+  const plan_item item = run(store_->open_items(p.backfill_id, a_)).at(0);
+  const claimed_credential c = claim(a_);
+  auto window = run(store_->open_window(a_, c.lease, item.what, item.days, item.item_id));
+  run(window->apply(batch_of({{"x"}})));
+  window.reset();
+  run(store_->fail_item(item.item_id, "the bank is away"));
+  EXPECT_THAT(run(store_->open_items(p.backfill_id, a_)), SizeIs(4));
+  EXPECT_EQ(value("select last_error from flanks_internal.backfill_items where attempts = 1"),
+            "the bank is away");
+}
+
+TEST_F(backfill_plans, preview_writes_nothing_and_says_the_same) {
+  const backfill_plan p = run(store_->preview_backfill({}, may, false, false));
+  EXPECT_EQ(p.items, 8);
+  EXPECT_EQ(value("select count(*) from flanks_internal.backfills"), "0");
+}
+
+TEST_F(backfill_plans, unknown_names_are_refused) {
+  selection who;
+  who.users = {user_id{"nobody"}};
+  const failure f = failure_of([&] { plan(who); });
+  EXPECT_EQ(f.at, stage::configuration);
+  EXPECT_STREQ(f.what(), "user \"nobody\" is not registered");
+  who.users.clear();
+  who.credentials = {credential_id{77}};
+  EXPECT_THAT(failure_of([&] { (void)run(store_->resolve(who)); }).what(),
+              HasSubstr("credential 77"));
+  EXPECT_THAT(run(store_->resolve({})), ElementsAre(a_, b_));
+}
+
+}  // namespace flanks::testing

@@ -1,0 +1,146 @@
+// What an operator reads when the database cannot be opened.
+#include <fmt/format.h>
+
+#include "tests/pg/pg_fixture.hpp"
+
+namespace flanks::testing {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class connection : public database_test {
+ protected:
+  failure open(const std::string& dsn, const std::string& password = "") {
+    db_options options = options_;
+    options.dsn = dsn;
+    options.password = secret(password);
+    const auto s = make_store(loop_.get_executor(), options);
+    return failure_of([&] { (void)run(s->next_due()); });
+  }
+};
+
+TEST_F(connection, no_such_database_is_named_and_stops) {
+  const failure f = open(server_dsn() + " dbname=nowhere");
+  EXPECT_THAT(f.what(), HasSubstr("cannot open database \"nowhere\" at /"));
+  EXPECT_THAT(f.what(), HasSubstr(" as postgres: database \"nowhere\" does not exist"));
+  EXPECT_EQ(f.then, verdict::stop);
+  EXPECT_THAT(f.hint, HasSubstr("database.dsn"));
+}
+
+TEST_F(connection, no_server_comes_back_later) {
+  const failure f = open("host=127.0.0.1 port=1 dbname=mirror user=flanks_sync");
+  EXPECT_STREQ(f.what(),
+               "cannot open database \"mirror\" at 127.0.0.1:1 as flanks_sync: Connection refused");
+  EXPECT_EQ(f.then, verdict::later);
+  EXPECT_EQ(f.error_class, "database_unreachable");
+  const failure g = open("host=/nowhere dbname=mirror user=flanks_sync");
+  EXPECT_STREQ(
+      g.what(),
+      "cannot open database \"mirror\" at /nowhere as flanks_sync: No such file or directory");
+}
+
+TEST_F(connection, wrong_password_is_told_apart_and_never_shown) {
+  // The test's server trusts the socket, so this role alone must give a password.
+  const std::string hba = value("show hba_file");
+  const std::string role = "pw_" + database_;
+  sql("create role " + role + " login password 'right'");
+  sql(fmt::format(
+      "copy (select 'local {} {} scram-sha-256' union all select line from "
+      "(select unnest(string_to_array(pg_read_file('{}'), chr(10))) as line) l) to '{}.new'",
+      database_, role, hba, hba));
+  sql(fmt::format("copy (select '') to program 'cp {0} {0}.old && cp {0}.new {0}'", hba));
+  sql("select pg_reload_conf()");
+  const std::string dsn = fmt::format("{} dbname={} user={}", server_dsn(), database_, role);
+  // The reload takes a moment: until then anything is let in.
+  std::optional<failure> refused;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  while (!refused && std::chrono::steady_clock::now() < deadline) {
+    db_options options = options_;
+    options.dsn = dsn;
+    options.password = secret("geheim");
+    try {
+      const session let_in(options);
+    } catch (const failure& f) {
+      refused = f;
+    }
+  }
+  sql(fmt::format("copy (select '') to program 'cp {0}.old {0}'", hba));
+  sql("select pg_reload_conf()");
+  ASSERT_TRUE(refused);
+  const failure& f = *refused;
+  EXPECT_EQ(
+      std::string(f.what()),
+      fmt::format(
+          "cannot open database \"{}\" at {} as {}: password authentication failed for user \"{}\"",
+          database_, value("show unix_socket_directories"), role, role));
+  EXPECT_EQ(f.error_class, "database_auth");
+  EXPECT_EQ(f.then, verdict::stop);
+  EXPECT_EQ(f.hint, "check database.password_file");
+  EXPECT_THAT(f.what(), Not(HasSubstr("geheim")));
+  sql("drop role " + role);
+}
+
+TEST_F(connection, dsn_that_is_not_one_is_refused_without_its_text) {
+  const failure f = open("password=geheim oops");
+  EXPECT_EQ(f.at, stage::configuration);
+  EXPECT_STREQ(f.what(), "database.dsn is not a valid conninfo or URI");
+}
+
+TEST_F(connection, schema_that_is_missing_stops_with_a_hint) {
+  sql("drop schema flanks_internal cascade");
+  const failure f = failure_of([&] { (void)run(store_->next_due()); });
+  EXPECT_EQ(f.error_class, "database_schema");
+  EXPECT_EQ(f.then, verdict::stop);
+  EXPECT_EQ(f.hint, "run flanks-sync migrate up");
+}
+
+TEST_F(connection, settings_are_those_of_the_daemon_whatever_the_server_says) {
+  sql(fmt::format("alter database {} set timezone = 'Europe/Madrid'", database_));
+  sql(fmt::format("alter database {} set datestyle = 'German'", database_));
+  EXPECT_EQ(
+      value("select current_setting('TimeZone') || ' ' || current_setting('DateStyle') || ' ' || "
+            "current_setting('client_encoding') || ' ' || current_setting('statement_timeout') || "
+            "' ' || "
+            "current_setting('lock_timeout') || ' ' || date '2026-05-01'"),
+      "UTC ISO, MDY UTF8 2min 5s 2026-05-01");
+}
+
+TEST_F(connection, small_work_goes_on_while_windows_hold_their_lanes) {
+  std::vector<claimed_credential> claimed;
+  std::vector<std::unique_ptr<window_ledger>> windows;
+  // Three lanes: two may be held.
+  for (int i = 0; i < 2; ++i) {
+    claimed.push_back(claim(add("u", fmt::format("t{}", i))));
+    windows.push_back(run(
+        store_->open_window(claimed[i].id, claimed[i].lease, product::account, may, std::nullopt)));
+    run(windows[i]->apply(
+        batch_of({{fmt::format("id{}", i), "2026-05-01", "1", std::string(2 << 20, 'x')}})));
+  }
+  EXPECT_TRUE(run(store_->renew(claimed[0].id, claimed[0].lease)));
+  // A third window waits for a lane, and gets the first that is free.
+  claimed.push_back(claim(add("u", "t2")));
+  auto third = run(
+      store_->open_window(claimed[2].id, claimed[2].lease, product::account, may, std::nullopt));
+  bool done = false;
+  const auto fill = [&]() -> awaitable<void> {
+    std::vector<sample> samples{{"id2", "2026-05-01", "1", std::string(2 << 20, 'x')}};
+    transaction_batch batch = batch_of(samples);
+    auto applying = third->apply(std::move(batch));
+    co_await std::move(applying);
+    done = true;
+  };
+  boost::asio::co_spawn(loop_, fill(), [](std::exception_ptr e) { EXPECT_FALSE(e); });
+  loop_.restart();
+  loop_.poll();
+  EXPECT_FALSE(done);
+  EXPECT_TRUE(run(store_->renew(claimed[1].id, claimed[1].lease)));
+  EXPECT_FALSE(done);
+  run(windows[0]->commit(record_for(claimed[0]), false));
+  while (!done)
+    loop_.run_one();
+  run(third->commit(record_for(claimed[2]), false));
+  run(windows[1]->abandon());
+  EXPECT_EQ(value("select count(*) from flanks.transactions"), "2");
+}
+
+}  // namespace flanks::testing

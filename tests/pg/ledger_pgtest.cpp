@@ -1,0 +1,387 @@
+// The truth table of a window: what came, what was stored, what is then in the database.
+#include <fmt/format.h>
+
+#include "tests/pg/pg_fixture.hpp"
+
+namespace flanks::testing {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::ostream& operator<<(std::ostream& out, const row_counts& c) {
+  return out << fmt::format("fetched {} ins {} upd {} same {} dup {} quar {} warn {}", c.fetched,
+                            c.inserted, c.updated, c.unchanged, c.duplicates, c.quarantined,
+                            c.warnings);
+}
+
+struct expected {
+  std::int64_t fetched = 0, inserted = 0, updated = 0, unchanged = 0, duplicates = 0,
+               quarantined = 0;
+};
+MATCHER_P(counts, e, "") {
+  return arg.fetched == e.fetched && arg.inserted == e.inserted && arg.updated == e.updated &&
+         arg.unchanged == e.unchanged && arg.duplicates == e.duplicates &&
+         arg.quarantined == e.quarantined;
+}
+
+class ledger : public database_test {
+ protected:
+  void SetUp() override {
+    database_test::SetUp();
+    first_ = add("ana", "token-a");
+    second_ = add("ben", "token-b");
+  }
+  // Row versions written in flanks.transactions since the database was made. A backend tells of its
+  // writes when it ends, so the store's must.
+  std::string writes() {
+    store_.reset();
+    wait_until_alone();
+    store_ = make_store(loop_.get_executor(), options_);
+    return value(
+        "select n_tup_ins || ' ' || n_tup_upd || ' ' || n_tup_del from pg_stat_user_tables "
+        "where schemaname = 'flanks' and relname = 'transactions'");
+  }
+  std::vector<std::string> stored() {
+    return rows(
+        "select _id, credential_id, operation_date, amount, description from flanks.transactions "
+        "order by _id");
+  }
+
+  credential_id first_, second_;
+};
+
+TEST_F(ledger, new_rows_are_inserted_with_exact_values) {
+  const auto c = store_window(
+      first_, {{"a", "2026-05-01", "1E+2", "tab\there \\ back\nline \"q\"", R"({"x":"ñ€😀"})"},
+               {"b", "2026-05-31", "0.123456789012345678", std::nullopt}});
+  EXPECT_THAT(c, counts(expected{.fetched = 2, .inserted = 2}));
+  EXPECT_THAT(
+      rows("select _id, amount, description, extra, currency from flanks.transactions order by 1"),
+      ElementsAre("a|100|tab\there \\ back\nline \"q\"|{\"x\": \"ñ€😀\"}|EUR",
+                  "b|0.123456789012345678|-|-|EUR"));
+  EXPECT_EQ(value("select outcome || ' ' || fetched || ' ' || inserted from flanks.sync_runs"),
+            "ok 2 2");
+  EXPECT_EQ(value("select days::text from flanks.coverage"), "{[2026-05-01,2026-06-01)}");
+}
+
+TEST_F(ledger, unchanged_reread_writes_no_row_version) {
+  const std::vector<sample> all{{"a"}, {"b"}, {"c", "2026-05-11", "7"}};
+  store_window(first_, all);
+  const std::string before = writes();
+  EXPECT_THAT(store_window(first_, all), counts(expected{.fetched = 3, .unchanged = 3}));
+  EXPECT_EQ(writes(), before);
+  EXPECT_EQ(before, "3 0 0");
+  EXPECT_EQ(value("select count(*) from flanks.transaction_revisions"), "0");
+}
+
+TEST_F(ledger, changed_row_is_updated_and_its_old_version_kept) {
+  store_window(first_, {{"a", "2026-05-10", "5.10", "old"}, {"b"}});
+  EXPECT_THAT(store_window(first_, {{"a", "2026-05-10", "5.20", "new"}, {"b"}}),
+              counts(expected{.fetched = 2, .updated = 1, .unchanged = 1}));
+  EXPECT_THAT(stored(), ElementsAre("a|1|2026-05-10|5.20|new", "b|1|2026-05-10|-12.50|coffee"));
+  EXPECT_THAT(rows("select r._id, reason, content->>'amount', content->>'description', "
+                   "r.sync_run_id = s.sync_run_id from flanks.transaction_revisions r "
+                   "join flanks.sync_runs s on s.updated = 1"),
+              ElementsAre("a|changed|5.10|old|t"));
+  EXPECT_EQ(writes(), "2 1 0");
+}
+
+TEST_F(ledger, equal_value_in_other_digits_is_no_revision) {
+  store_window(first_, {{"a", "2026-05-10", "5.1"}});
+  EXPECT_THAT(store_window(first_, {{"a", "2026-05-10", "5.10"}}),
+              counts(expected{.fetched = 1, .unchanged = 1}));
+  EXPECT_EQ(value("select amount from flanks.transactions"), "5.10");
+  EXPECT_EQ(value("select count(*) from flanks.transaction_revisions"), "0");
+  const std::string before = writes();
+  store_window(first_, {{"a", "2026-05-10", "5.10"}});
+  EXPECT_EQ(writes(), before);
+}
+
+TEST_F(ledger, duplicates_equal_count_once_and_different_leave_a_revision) {
+  const auto c = store_window(
+      first_,
+      {{"a"}, {"b", "2026-05-10", "1"}, {"a"}, {"b", "2026-05-10", "2"}, {"b", "2026-05-10", "1"}});
+  EXPECT_THAT(c, counts(expected{.fetched = 5, .inserted = 2, .duplicates = 3}));
+  EXPECT_EQ(value("select amount from flanks.transactions where _id = 'b'"), "1");
+  EXPECT_THAT(
+      rows("select content->>'amount' from flanks.transaction_revisions order by revision_id"),
+      ElementsAre("1", "2"));
+}
+
+TEST_F(ledger, duplicates_over_batches_and_flushes_are_found) {
+  const claimed_credential c = claim(first_);
+  // Each batch is over the ledger's buffer, so each is written before the next one comes.
+  const std::string bulk(600 * 1024, 'x');
+  std::vector<transaction_batch> batches;
+  for (const char* amount : {"1", "1", "2"}) {
+    batches.push_back(batch_of({{"a", "2026-05-10", amount},
+                                {"b", "2026-05-11", "9", bulk},
+                                {"c", "2026-05-12", "9", bulk}}));
+  }
+  EXPECT_THAT(store_batches(c, std::move(batches)),
+              counts(expected{.fetched = 9, .inserted = 3, .duplicates = 6}));
+  EXPECT_EQ(value("select amount from flanks.transactions where _id = 'a'"), "2");
+  EXPECT_EQ(value("select count(*) from flanks.transaction_revisions"), "1");
+}
+
+TEST_F(ledger, stored_row_shown_twice_counts_once) {
+  store_window(first_, {{"a", "2026-05-10", "1"}, {"b", "2026-05-10", "1"}});
+  EXPECT_THAT(store_window(first_, {{"a", "2026-05-10", "1"},
+                                    {"a", "2026-05-10", "2"},
+                                    {"b", "2026-05-10", "1"},
+                                    {"b", "2026-05-10", "1"}}),
+              counts(expected{.fetched = 4, .unchanged = 2, .duplicates = 2}));
+  EXPECT_EQ(value("select amount from flanks.transactions where _id = 'a'"), "2");
+}
+
+TEST_F(ledger, joint_row_with_equal_content_is_a_sighting) {
+  store_window(first_, {{"a"}, {"b"}});
+  EXPECT_THAT(store_window(second_, {{"a"}, {"c"}}),
+              counts(expected{.fetched = 2, .inserted = 1, .unchanged = 1}));
+  EXPECT_THAT(rows("select _id, credential_id from flanks.transaction_sightings"),
+              ElementsAre("a|2"));
+  EXPECT_EQ(value("select credential_id from flanks.transactions where _id = 'a'"), "1");
+  EXPECT_EQ(value("select users from flanks.transactions_current where _id = 'a'"), "{ana,ben}");
+  const std::string before = writes();
+  EXPECT_THAT(store_window(second_, {{"a"}, {"c"}, {"a"}}),
+              counts(expected{.fetched = 3, .unchanged = 2, .duplicates = 1}));
+  EXPECT_EQ(writes(), before);
+  EXPECT_EQ(value("select count(*) from flanks.transaction_sightings"), "1");
+}
+
+TEST_F(ledger, joint_row_with_other_content_is_a_conflict_and_never_overwrites) {
+  store_window(first_, {{"a", "2026-05-10", "1"}});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(store_window(second_, {{"a", "2026-05-10", "2"}, {"n"}}),
+                counts(expected{
+                    .fetched = 2, .inserted = i == 0 ? 1 : 0, .unchanged = i, .quarantined = 1}));
+  }
+  EXPECT_EQ(value("select credential_id || ' ' || amount from flanks.transactions where _id = 'a'"),
+            "1 1");
+  EXPECT_EQ(value("select reason, _id, credential_id, convert_from(raw, 'UTF8')::jsonb->>'amount' "
+                  "from flanks.quarantine"),
+            "joint_conflict|a|2|2");
+  EXPECT_EQ(value("select count(*) from flanks.sync_runs where outcome = 'partial'"), "2");
+}
+
+TEST_F(ledger, joint_row_whose_owner_corrects_it_conflicts_until_the_other_agrees) {
+  store_window(first_, {{"a", "2026-05-10", "1"}});
+  store_window(second_, {{"a", "2026-05-10", "1"}});
+  store_window(first_, {{"a", "2026-05-10", "2"}});
+  EXPECT_THAT(store_window(second_, {{"a", "2026-05-10", "1"}}),
+              counts(expected{.fetched = 1, .quarantined = 1}));
+  EXPECT_THAT(store_window(second_, {{"a", "2026-05-10", "2"}}),
+              counts(expected{.fetched = 1, .unchanged = 1}));
+}
+
+TEST_F(ledger, row_of_a_removed_credential_goes_to_the_one_that_shows_it) {
+  store_window(first_, {{"a", "2026-05-10", "1"}});
+  registry(options_).remove(first_);
+  EXPECT_THAT(store_window(second_, {{"a", "2026-05-10", "2"}}),
+              counts(expected{.fetched = 1, .updated = 1}));
+  EXPECT_EQ(value("select credential_id || ' ' || amount from flanks.transactions"), "2 2");
+  EXPECT_EQ(value("select reason || ' ' || credential_id from flanks.transaction_revisions"),
+            "handed_over 1");
+}
+
+TEST_F(ledger, row_whose_day_moves_out_of_the_window_is_updated) {
+  store_window(first_, {{"a", "2026-05-10"}});
+  EXPECT_THAT(store_window(first_, {{"a", "2026-04-02"}}),
+              counts(expected{.fetched = 1, .updated = 1}));
+  EXPECT_EQ(value("select operation_date from flanks.transactions"), "2026-04-02");
+  // It is outside of May now, and comes again with the answer for May.
+  const std::string before = writes();
+  EXPECT_THAT(store_window(first_, {{"a", "2026-04-02"}, {"a", "2026-04-02"}, {"b"}}),
+              counts(expected{.fetched = 3, .inserted = 1, .unchanged = 1, .duplicates = 1}));
+  EXPECT_EQ(before, "1 1 0");
+  EXPECT_EQ(writes(), "2 1 0");
+  EXPECT_THAT(store_window(first_, {{"a", "2026-05-20"}, {"b"}}),
+              counts(expected{.fetched = 2, .updated = 1, .unchanged = 1}));
+}
+
+TEST_F(ledger, other_product_with_equal_content_is_the_same_row_and_with_other_a_conflict) {
+  store_window(first_, {{"a", "2026-05-10", "1"}}, product::account);
+  EXPECT_THAT(store_window(first_, {{"a", "2026-05-10", "1"}}, product::card),
+              counts(expected{.fetched = 1, .unchanged = 1}));
+  EXPECT_THAT(store_window(first_, {{"a", "2026-05-10", "2"}}, product::card),
+              counts(expected{.fetched = 1, .quarantined = 1}));
+  EXPECT_EQ(value("select product || ' ' || amount from flanks.transactions"), "account 1");
+  EXPECT_EQ(value("select reason from flanks.quarantine"), "product_conflict");
+}
+
+TEST_F(ledger, removed_row_that_is_shown_again_comes_back_with_a_revision) {
+  store_window(first_, {{"a"}});
+  sql("update flanks.transactions set removed_at = now()");
+  EXPECT_THAT(store_window(first_, {{"a"}}), counts(expected{.fetched = 1, .updated = 1}));
+  EXPECT_EQ(value("select removed_at from flanks.transactions"), "-");
+  EXPECT_EQ(value("select reason from flanks.transaction_revisions"), "restored");
+}
+
+TEST_F(ledger, bad_records_go_to_quarantine_once_and_the_rest_is_stored) {
+  for (int i = 0; i < 2; ++i) {
+    const claimed_credential c = claim(first_);
+    std::vector<transaction_batch> batches;
+    batches.push_back(batch_of({{"a"}}));
+    batches[0].rejected.push_back(rejected("missing_id", "{\"amount\": \xff 1}"));
+    batches[0].rejected.push_back(rejected("missing_id", "{\"amount\": \xff 1}"));
+    rejected_record warning = rejected("nul_character", std::string("{\"d\":\"\0\"}", 9));
+    warning.id = "a";
+    warning.stored_anyway = true;
+    batches[0].rejected.push_back(warning);
+    const row_counts got = store_batches(c, std::move(batches));
+    EXPECT_THAT(got,
+                counts(expected{
+                    .fetched = 3, .inserted = i == 0 ? 1 : 0, .unchanged = i, .quarantined = 2}));
+    EXPECT_EQ(got.warnings, 1);
+    release(c);
+  }
+  EXPECT_THAT(rows("select reason, _id, stored_anyway, octet_length(raw), first_sync_run_id <> "
+                   "last_sync_run_id "
+                   "from flanks.quarantine order by reason"),
+              ElementsAre("missing_id||f|15|t", "nul_character|a|t|9|t"));
+  EXPECT_EQ(value("select state from flanks.sync_status where credential_id = 1"), "ok");
+}
+
+TEST_F(ledger, value_that_the_database_refuses_is_quarantined_alone) {
+  std::vector<sample> many;
+  for (int i = 0; i < 50; ++i)
+    many.push_back({fmt::format("id{:02}", i)});
+  many[17].amount = "twelve";
+  many[40].extra = "{broken";
+  EXPECT_THAT(store_window(first_, many),
+              counts(expected{.fetched = 50, .inserted = 48, .quarantined = 2}));
+  EXPECT_THAT(rows("select _id, reason from flanks.quarantine order by 1"),
+              ElementsAre("id17|refused_by_database", "id40|refused_by_database"));
+  // The same when the row exists and changes.
+  many[3].amount = "NaN";
+  many[5].amount = "77";
+  EXPECT_THAT(store_window(first_, many),
+              counts(expected{.fetched = 50, .updated = 1, .unchanged = 46, .quarantined = 3}));
+  EXPECT_EQ(value("select amount from flanks.transactions where _id = 'id03'"), "-12.50");
+}
+
+TEST_F(ledger, destroyed_uncommitted_stores_nothing) {
+  const claimed_credential c = claim(first_);
+  {
+    auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+    run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
+  }
+  EXPECT_THAT(stored(), IsEmpty());
+  EXPECT_EQ(value("select count(*) from flanks.sync_runs"), "0");
+  // The lane is free and clean again.
+  EXPECT_THAT(store_batches(c, {}), counts(expected{}));
+}
+
+TEST_F(ledger, abandoned_stores_nothing_and_refuses_more) {
+  const claimed_credential c = claim(first_);
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
+  run(window->abandon());
+  EXPECT_EQ(failure_of([&] { run(window->commit(record_for(c), false)); }).error_class,
+            "ledger_closed");
+  EXPECT_THAT(stored(), IsEmpty());
+}
+
+TEST_F(ledger, lost_lease_cannot_commit) {
+  const claimed_credential c = claim(first_);
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
+  sql("update flanks_internal.leases set lease_id = gen_random_uuid() where lease_id is not null");
+  const failure f = failure_of([&] { run(window->commit(record_for(c), false)); });
+  EXPECT_EQ(f.at, stage::lease);
+  EXPECT_EQ(f.error_class, "lease_lost");
+  EXPECT_THAT(stored(), IsEmpty());
+  EXPECT_EQ(value("select count(*) from flanks.coverage"), "0");
+}
+
+// The transaction may have begun long before its lease ended: now() would still see it valid.
+TEST_F(ledger, lease_that_expires_while_the_window_is_open_cannot_commit) {
+  const claimed_credential c = claim(first_);
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
+  sql("update flanks_internal.leases set expires_at = clock_timestamp() where lease_id is not "
+      "null");
+  EXPECT_EQ(failure_of([&] { run(window->commit(record_for(c), false)); }).error_class,
+            "lease_lost");
+}
+
+TEST_F(ledger, older_answer_never_overwrites_a_newer_one) {
+  const claimed_credential c = claim(first_);
+  const auto store_at = [&](instant seen, const char* amount) {
+    auto window = run(store_->open_window(c.id, c.lease, product::account,
+                                          {may.from, day_of(refreshed_at)}, std::nullopt));
+    run(window->apply(batch_of({{"a", "2026-05-10", amount}})));
+    run_record record = record_for(c, product::account, {may.from, day_of(refreshed_at)});
+    record.provider_update = seen;
+    run(window->commit(record, false));
+  };
+  store_at(refreshed_at, "2");
+  EXPECT_EQ(failure_of([&] { store_at(refreshed_at - std::chrono::hours{1}, "1"); }).error_class,
+            "stale_answer");
+  EXPECT_EQ(value("select amount from flanks.transactions"), "2");
+  EXPECT_EQ(value("select provider_seen_at from flanks.coverage"), "2026-06-01 00:00:00+00");
+}
+
+TEST_F(ledger, window_that_ends_before_the_refresh_grows_coverage_but_not_the_watermark) {
+  const claimed_credential c = claim(first_);
+  auto window =
+      run(store_->open_window(c.id, c.lease, product::account, {may.from, may.from}, std::nullopt));
+  run_record record = record_for(c, product::account, {may.from, may.from});
+  record.provider_update = refreshed_at;
+  run(window->commit(record, true));
+  EXPECT_EQ(value("select days, provider_seen_at, last_sweep_at is not null from flanks.coverage"),
+            "{[2026-05-01,2026-05-02)}|-|t");
+}
+
+TEST_F(ledger, touching_windows_become_one_range_and_the_claim_tells_the_latest) {
+  const auto d = [](int n) { return may.from + std::chrono::days{n}; };
+  store_window(first_, {}, product::account, {d(0), d(2)});
+  store_window(first_, {}, product::account, {d(3), d(5)});
+  store_window(first_, {}, product::account, {d(10), d(12)});
+  EXPECT_EQ(value("select days::text from flanks.coverage"),
+            "{[2026-05-01,2026-05-07),[2026-05-11,2026-05-14)}");
+  const claimed_credential c = claim(first_);
+  EXPECT_EQ(c.of(product::account).from, d(10));
+  EXPECT_EQ(c.of(product::account).to, d(12));
+  EXPECT_FALSE(c.of(product::card).from);
+}
+
+TEST_F(ledger, reader_sees_all_or_nothing) {
+  const claimed_credential c = claim(first_);
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
+  EXPECT_EQ(value("select count(*) from flanks.transactions"), "0");
+  run(window->commit(record_for(c), false));
+  EXPECT_EQ(
+      value("select count(*) from flanks.transactions t, flanks.coverage c, flanks.sync_runs r"),
+      "1");
+}
+
+TEST_F(ledger, killed_backend_fails_the_window_and_the_next_one_works) {
+  const claimed_credential c = claim(first_);
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
+  sql("select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = "
+      "'flanks-sync' "
+      "and datname = current_database() and pid <> pg_backend_pid()");
+  const failure f = failure_of([&] { run(window->commit(record_for(c), false)); });
+  EXPECT_EQ(f.error_class, "database_lost");
+  EXPECT_EQ(f.then, verdict::retry);
+  EXPECT_THAT(f.what(), HasSubstr("the connection to database \"" + database_ + "\" at /"));
+  run(window->abandon());
+  window.reset();
+  EXPECT_THAT(store_batches(c, {}), counts(expected{}));
+}
+
+TEST_F(ledger, idle_connections_that_died_are_replaced_without_a_word) {
+  const claimed_credential c = claim(first_);
+  store_batches(c, {});
+  sql("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = "
+      "current_database() "
+      "and pid <> pg_backend_pid()");
+  EXPECT_TRUE(run(store_->renew(c.id, c.lease)));
+  EXPECT_THAT(store_batches(c, {}), counts(expected{}));
+}
+
+}  // namespace flanks::testing
