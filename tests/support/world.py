@@ -59,7 +59,7 @@ class Cluster:
         self.count = 0
 
     def stop(self):
-        subprocess.run([ROOT / "tests/support/pg-cluster", "stop", self.dir + "/pg"], check=False)
+        subprocess.run([ROOT / "tests/support/pg-cluster", "remove", self.dir + "/pg"], check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def psql(self, database, sql, *options):
