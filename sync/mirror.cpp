@@ -21,18 +21,21 @@ class ledger_sink final : public batch_sink {
       : ledger_(ledger), observer_(observer), database_time_(database_time), clock_(clock) {}
 
   awaitable<void> take(transaction_batch batch) override {
+    has_taken_ = true;
     const auto begin = clock_.steady();
     const std::int64_t elements = batch.elements();
     co_await ledger_.apply(std::move(batch));
     database_time_ += chr::duration_cast<chr::milliseconds>(clock_.steady() - begin);
     observer_.received(elements);
   }
+  [[nodiscard]] bool has_taken() const { return has_taken_; }
 
  private:
   window_ledger& ledger_;
   mirror_observer& observer_;
   chr::milliseconds& database_time_;
   const engine_clock& clock_;
+  bool has_taken_ = false;
 };
 
 // One window to fetch; for a backfill the plan's item that it finishes.
@@ -41,7 +44,20 @@ struct piece {
   window days;
   std::optional<std::int64_t> item;
   bool sweep = false;  // with it, all history of the product has been read
+  int halvings = 0;    // how often it was cut because the provider was too slow
 };
+
+// How one attempt at a window ended badly.
+struct attempt_failure {
+  failure what;
+  // The answer had begun, or the database failed: the client has not tried again, so we may. Before
+  // that it has used up its own tries.
+  bool ours_to_retry = false;
+};
+
+// A provider that is merely slow serves a smaller window; one that is dead serves none, and must
+// not keep us busy with ever smaller ones.
+constexpr int halvings_for_slowness = 3;
 
 bool timed_out(const failure& f) {
   return f.error_class.ends_with("_timeout");
@@ -160,14 +176,19 @@ class credential_story {
   awaitable<void> fetch(piece whole) {
     std::vector<piece> todo{whole};  // the last one is next
     while (!todo.empty()) {
-      const piece next = todo.back();
+      piece next = todo.back();
       todo.pop_back();
       const std::optional<failure> failed = co_await fetch_window(next);
       if (!failed) continue;
-      if (failed->then == verdict::halve && split(next, todo)) continue;
+      if (should_halve(*failed, next) && split(next, todo)) continue;
       co_await give_up(next, *failed);
       co_return;
     }
+  }
+
+  static bool should_halve(const failure& f, piece& p) {
+    if (f.then == verdict::halve) return true;
+    return timed_out(f) && p.halvings++ < halvings_for_slowness;
   }
 
   // Older half first, so that coverage grows from the beginning; the item is finished by the newer
@@ -175,26 +196,25 @@ class credential_story {
   static bool split(const piece& p, std::vector<piece>& todo) {
     const auto parts = halves(p.days);
     if (!parts) return false;
-    todo.push_back(piece{p.what, parts->second, p.item, p.sweep});
-    todo.push_back(piece{p.what, parts->first, std::nullopt, false});
+    todo.push_back(piece{p.what, parts->second, p.item, p.sweep, p.halvings});
+    todo.push_back(piece{p.what, parts->first, std::nullopt, false, p.halvings});
     return true;
   }
 
   // Tries one window until it is stored or the verdict says that trying again is of no use.
   awaitable<std::optional<failure>> fetch_window(piece p) {
-    int timeouts = 0;
     for (int attempt = 1;; ++attempt) {
-      std::optional<failure> failed = co_await attempt_window(p);
+      const std::optional<attempt_failure> failed = co_await attempt_window(p);
       if (!failed) co_return std::nullopt;
-      if (timed_out(*failed) && ++timeouts == 2 && p.days.days() > 1) failed->then = verdict::halve;
-      if (failed->then != verdict::retry || attempt >= t_.policy.tries) co_return failed;
+      const bool again = failed->ours_to_retry && failed->what.then == verdict::retry;
+      if (!again || attempt >= t_.policy.tries) co_return failed->what;
       const chr::milliseconds pause = full_jitter(retry_policy{}, attempt, t_.clock.random());
       co_await t_.clock.sleep(pause);
     }
   }
 
   // One request and one database transaction. Nothing of it is left when it fails.
-  awaitable<std::optional<failure>> attempt_window(piece p) {
+  awaitable<std::optional<attempt_failure>> attempt_window(piece p) {
     run_record record = new_record();
     record.what = p.what;
     record.days = p.days;
@@ -202,20 +222,24 @@ class credential_story {
     ++requests_;
     record.requests = requests_;
     std::unique_ptr<window_ledger> ledger;
-    std::optional<failure> failed;
+    std::optional<ledger_sink> sink;
+    std::optional<attempt_failure> failed;
     const auto begin = t_.clock.steady();
     try {
       ledger = co_await t_.db.open_window(job_.credential.id, job_.credential.lease, p.what, p.days,
                                           p.item);
-      ledger_sink sink(*ledger, t_.observer, record.database_time, t_.clock);
+      sink.emplace(*ledger, t_.observer, record.database_time, t_.clock);
+      batch_sink& taking = *sink;
       const response_summary summary =
-          co_await t_.api.transactions(job_.credential.credentials_token, p.what, p.days, sink);
+          co_await t_.api.transactions(job_.credential.credentials_token, p.what, p.days, taking);
       record.response_bytes = summary.bytes;
       const auto fetched = chr::duration_cast<chr::milliseconds>(t_.clock.steady() - begin);
       record.provider_time = std::max(fetched - record.database_time, chr::milliseconds{0});
       record.counts = co_await ledger->commit(record, p.sweep);
     } catch (const failure& f) {
-      failed = f;
+      const bool database =
+          f.at == stage::database || f.at == stage::write || f.at == stage::commit;
+      failed = attempt_failure{f, database || (sink && sink->has_taken())};
     }
     if (failed) {
       if (ledger) co_await ledger->abandon();

@@ -250,18 +250,25 @@ TEST_F(mirror_story, failure_after_some_rows_forgets_them_and_tries_the_whole_wi
   EXPECT_EQ(clock.slept.size(), 1U);
 }
 
-TEST_F(mirror_story, three_failures_give_up_and_store_nothing) {
-  const scripted_api::step bad{of(verdict::retry, "http_500", 500), 0};
+TEST_F(mirror_story, three_answers_that_break_off_give_up_and_store_nothing) {
+  const scripted_api::step bad{of(verdict::retry, "truncated"), 2};
   api.script = {bad, bad, bad, {{}, 5}};
   const credential_report r = tell();
   EXPECT_EQ(r.failed, 1);
-  EXPECT_EQ(r.error, "the provider said http_500");
+  EXPECT_EQ(r.error, "the provider said truncated");
   EXPECT_TRUE(kept.stored.empty());
   ASSERT_EQ(kept.runs.size(), 1U);
   EXPECT_EQ(kept.runs[0].how, outcome::failed);
-  EXPECT_EQ(kept.runs[0].error_class, "http_500");
-  EXPECT_EQ(kept.runs[0].http_status, 500);
+  EXPECT_EQ(kept.runs[0].error_class, "truncated");
   EXPECT_EQ(kept.runs[0].requests, 3);
+}
+
+TEST_F(mirror_story, an_answer_that_never_began_has_used_up_the_tries_of_the_client) {
+  api.script = {{of(verdict::retry, "http_500", 500), 0}, {{}, 5}};
+  const credential_report r = tell();
+  EXPECT_EQ(r.failed, 1);
+  EXPECT_EQ(api.asked.size(), 1U);
+  EXPECT_EQ(kept.runs.at(0).http_status, 500);
 }
 
 TEST_F(mirror_story, too_large_is_asked_for_in_halves_oldest_first) {
@@ -271,11 +278,18 @@ TEST_F(mirror_story, too_large_is_asked_for_in_halves_oldest_first) {
                                        "account 2025-11-22..2026-11-22 2 sweep"));
 }
 
-TEST_F(mirror_story, a_second_timeout_halves_the_window) {
+TEST_F(mirror_story, a_slow_provider_is_asked_for_smaller_windows) {
   const scripted_api::step slow{of(verdict::retry, "first_byte_timeout"), 0};
-  api.script = {slow, slow, {{}, 1}, {{}, 1}};
+  api.script = {slow, {{}, 1}, {{}, 1}};
   EXPECT_TRUE(tell().ok());
   EXPECT_EQ(kept.stored.size(), 2U);
+}
+
+TEST_F(mirror_story, a_dead_provider_is_not_asked_for_ever_smaller_windows) {
+  const scripted_api::step dead{of(verdict::retry, "first_byte_timeout"), 0};
+  api.script = std::deque<scripted_api::step>(50, dead);
+  EXPECT_EQ(tell().failed, 1);
+  EXPECT_EQ(api.asked.size(), 4U);
 }
 
 TEST_F(mirror_story, one_failing_product_does_not_stop_the_next) {
