@@ -86,7 +86,8 @@ class tree_builder final : public YAML::EventHandler {
     } else if (parent.key.empty()) {
       parent.key.push_back(std::move(node));
     } else {
-      parent.node.entries.emplace_back(std::move(parent.key.back()), std::move(node));
+      parent.node.keys.push_back(std::move(parent.key.back()));
+      parent.node.items.push_back(std::move(node));
       parent.key.clear();
     }
   }

@@ -4,7 +4,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -17,9 +16,9 @@ struct yaml_node {
 
   kind is = kind::nothing;
   place at;
-  std::string text;                                      // of a scalar
-  std::vector<yaml_node> items;                          // of a list
-  std::vector<std::pair<yaml_node, yaml_node>> entries;  // of a map, as they came
+  std::string text;              // of a scalar
+  std::vector<yaml_node> items;  // of a list; of a map its values
+  std::vector<yaml_node> keys;   // of a map, as they came: keys[i] names items[i]
 };
 
 // "a text", "a list", "a mapping", "nothing".

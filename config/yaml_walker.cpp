@@ -61,7 +61,9 @@ class walker {
   }
 
   void walk_map(const yaml_node& map, const std::string& prefix) {
-    for (const auto& [name, value] : map.entries) {
+    for (std::size_t i = 0; i < map.keys.size(); ++i) {
+      const yaml_node& name = map.keys[i];
+      const yaml_node& value = map.items[i];
       if (name.is != yaml_node::kind::scalar) {
         note(name.at, prefix, "a key must be a single word", "");
         continue;

@@ -109,7 +109,7 @@ TEST_F(connection, small_work_goes_on_while_windows_hold_their_lanes) {
   std::vector<claimed_credential> claimed;
   std::vector<std::unique_ptr<window_ledger>> windows;
   // Three lanes: two may be held.
-  for (int i = 0; i < 2; ++i) {
+  for (std::size_t i = 0; i < 2; ++i) {
     claimed.push_back(claim(add("u", fmt::format("t{}", i))));
     windows.push_back(run(
         store_->open_window(claimed[i].id, claimed[i].lease, product::account, may, std::nullopt)));

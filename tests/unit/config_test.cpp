@@ -208,7 +208,7 @@ TEST(config, the_example_names_the_bounds_that_are_kept) {
       continue;
     }
     if (std::regex_match(rest, name, setting)) {
-      const std::size_t depth = part[1].length() / 2U;
+      const auto depth = static_cast<std::size_t>(part[1].length()) / 2U;
       sections.at(depth) = (depth == 0 ? "" : sections.at(depth - 1) + ".") + name[1].str();
       const auto found = keys.find(sections.at(depth));
       if (found != keys.end() && std::regex_search(comment, range, bounds)) {
