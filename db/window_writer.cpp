@@ -268,19 +268,6 @@ std::vector<const transaction*> window_writer::write_round(
   return later;
 }
 
-std::optional<sql_problem> window_writer::attempt(const statement& s, const sql_values& values) {
-  db_.run(savepoint);
-  try {
-    db_.run(s, values);
-  } catch (const sql_problem& problem) {
-    if (problem.lost) throw;
-    db_.run(undo);
-    return problem;
-  }
-  db_.run(release);
-  return std::nullopt;
-}
-
 std::optional<sql_problem> window_writer::attempt_copy(rows fresh) {
   const std::string prefix =
       fmt::format("{}\t{}\t", scope_.credential.value, to_string(scope_.what));

@@ -56,7 +56,6 @@ class window_writer {
   void note_sightings();
   void refuse(const transaction& t, const std::string& reason, const std::string& detail);
   void write_quarantine();
-  std::optional<sql_problem> attempt(const statement& s, const sql_values& values);
   std::optional<sql_problem> attempt_copy(rows fresh);
   void check_lease_and_age(const run_record& record);
   void grow_coverage(const run_record& record, bool sweep);

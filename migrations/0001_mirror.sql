@@ -461,7 +461,11 @@ select c.credential_id,
   case s.state when 'action_required' then 'end_user' when 'blocked' then 'end_user'
     when 'gone' then 'operator' when 'paused' then 'operator' when 'removed' then 'nobody'
     when 'pending' then 'provider'
-    when 'error' then case when c.last_error_class like 'http\_5%' or c.last_error_class like 'provider%' then 'provider' else 'operator' end
+    when 'error' then case
+      when c.last_error_class ~ '^(http_5|http_429|html|truncated|bad_response|bad_unicode|not_an_object|connection_|first_byte|idle_timeout|total_timeout)' then 'provider'
+      when c.last_error_class ~ '^(http_4|database|token|bad_token|tls|bad_ca)' then 'operator'
+      -- The network, or something new: it mends itself, or it does not.
+      when coalesce(l.failures_in_a_row, 0) < 3 then 'nobody' else 'operator' end
     else 'nobody' end as who_must_act,
   c.last_attempt_at,
   c.last_success_at,
@@ -503,7 +507,7 @@ comment on column flanks.sync_status.credential_id is 'The credential.';
 comment on column flanks.sync_status.users is 'Your users it belongs to.';
 comment on column flanks.sync_status.bank is 'The provider''s identifier of the bank.';
 comment on column flanks.sync_status.state is 'credentials.state, or paused, or removed.';
-comment on column flanks.sync_status.who_must_act is 'nobody, end_user, operator or provider.';
+comment on column flanks.sync_status.who_must_act is 'nobody, end_user, operator or provider; nobody for an error that may mend itself, until the third in a row.';
 comment on column flanks.sync_status.last_attempt_at is 'When it was last tried.';
 comment on column flanks.sync_status.last_success_at is 'When transactions were last fetched and stored.';
 comment on column flanks.sync_status.last_new_data_at is 'When a fetch last changed anything.';

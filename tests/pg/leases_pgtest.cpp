@@ -94,7 +94,7 @@ TEST_F(lease, release_says_when_it_is_due_and_counts_failures) {
   EXPECT_THAT(
       rows("select state, failures_in_a_row, last_error, last_error_hint, "
            "next_run_at - now() between '80s' and '90s', who_must_act from flanks.sync_status"),
-      ElementsAre("error|2|it broke|mend it|t|operator"));
+      ElementsAre("error|2|it broke|mend it|t|nobody"));
   const auto due = run(store_->next_due());
   ASSERT_TRUE(due);
   EXPECT_GT(due->count(), 80);

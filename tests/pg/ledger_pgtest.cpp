@@ -135,6 +135,55 @@ TEST_F(ledger, stored_row_shown_twice_counts_once) {
   EXPECT_EQ(value("select amount from flanks.transactions where _id = 'a'"), "2");
 }
 
+TEST_F(ledger, stored_rows_shown_again_in_a_later_flush_are_duplicates) {
+  const std::string bulk(600 * 1024, 'x');
+  const std::vector<sample> all{{"a", "2026-05-10", "1", bulk}, {"b", "2026-05-10", "1", bulk}};
+  store_window(first_, all);
+  const claimed_credential c = claim(first_);
+  std::vector<transaction_batch> batches;
+  batches.push_back(batch_of(all));
+  batches.push_back(batch_of(all));
+  batches.push_back(batch_of({{"a", "2026-05-10", "2", bulk}, {"b", "2026-05-10", "1", bulk}}));
+  EXPECT_THAT(store_batches(c, std::move(batches)),
+              counts(expected{.fetched = 6, .unchanged = 2, .duplicates = 4}));
+  EXPECT_EQ(value("select amount from flanks.transactions where _id = 'a'"), "2");
+}
+
+// Two credentials that bring the same new rows at the same time: both end, and each row is there
+// once.
+TEST_F(ledger, same_new_rows_from_two_credentials_at_once_are_stored_once) {
+  const claimed_credential a = claim(first_), b = claim(second_);
+  std::vector<sample> samples, reversed;
+  for (int i = 0; i < 500; ++i)
+    samples.push_back({fmt::format("id{:03}", i)});
+  reversed.assign(samples.rbegin(), samples.rend());
+  row_counts total;
+  int finished = 0;
+  const auto store_one = [&](const claimed_credential& c,
+                             std::vector<sample>& from) -> awaitable<void> {
+    auto opening = store_->open_window(c.id, c.lease, product::account, may, std::nullopt);
+    auto window = co_await std::move(opening);
+    transaction_batch batch = batch_of(from);
+    auto applying = window->apply(std::move(batch));
+    co_await std::move(applying);
+    run_record record = record_for(c);
+    auto committing = window->commit(std::move(record), false);
+    const row_counts got = co_await std::move(committing);
+    total += got;
+    ++finished;
+  };
+  const auto no_failure = [](std::exception_ptr e) { EXPECT_FALSE(e); };
+  boost::asio::co_spawn(loop_, store_one(a, samples), no_failure);
+  boost::asio::co_spawn(loop_, store_one(b, reversed), no_failure);
+  loop_.restart();
+  loop_.run();
+  EXPECT_EQ(finished, 2);
+  EXPECT_EQ(total.inserted, 500);
+  EXPECT_EQ(total.unchanged, 500);
+  EXPECT_EQ(value("select count(*) from flanks.transactions"), "500");
+  EXPECT_EQ(value("select count(*) from flanks.transaction_sightings"), "500");
+}
+
 TEST_F(ledger, joint_row_with_equal_content_is_a_sighting) {
   store_window(first_, {{"a"}, {"b"}});
   EXPECT_THAT(store_window(second_, {{"a"}, {"c"}}),

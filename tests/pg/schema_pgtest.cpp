@@ -250,4 +250,28 @@ TEST_F(schema, status_puts_problems_first) {
   EXPECT_THAT(read_status(options_, ana), SizeIs(1));
 }
 
+TEST_F(schema, status_says_who_must_act) {
+  add("ana", "t");
+  const std::vector<std::tuple<std::string, std::string, int, std::string>> table{
+      {"error", "http_500", 1, "provider"},
+      {"error", "html", 1, "provider"},
+      {"error", "token_refused", 1, "operator"},
+      {"error", "http_403", 1, "operator"},
+      {"error", "database_disk_full", 1, "operator"},
+      {"error", "resolve_failed", 2, "nobody"},
+      {"error", "resolve_failed", 3, "operator"},
+      {"blocked", "", 0, "end_user"},
+      {"gone", "", 0, "operator"},
+      {"pending", "", 0, "provider"},
+      {"ok", "", 0, "nobody"},
+  };
+  for (const auto& [state, error_class, failures, who] : table) {
+    sql("update flanks.credentials set state = '" + state + "', last_error_class = '" +
+        error_class + "'");
+    sql("update flanks_internal.leases set failures_in_a_row = " + std::to_string(failures));
+    EXPECT_EQ(value("select who_must_act from flanks.sync_status"), who)
+        << state << ' ' << error_class;
+  }
+}
+
 }  // namespace flanks::testing
