@@ -1,0 +1,179 @@
+// What goes to the database as text, what is kept of what is stored, and what its errors mean: no
+// database here.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <map>
+
+#include "db/errors.hpp"
+#include "db/known_rows.hpp"
+#include "db/migrate.hpp"
+#include "db/text_format.hpp"
+
+namespace flanks {
+namespace {
+
+using ::testing::HasSubstr;
+
+// COPY's own rules, the other way round (PostgreSQL 15, sql-copy "Text Format").
+std::optional<std::string> read_copy_field(std::string_view field) {
+  if (field == "\\N") return std::nullopt;
+  const std::map<char, char> letters{{'n', '\n'}, {'r', '\r'}, {'t', '\t'}, {'\\', '\\'}};
+  std::string out;
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    out.push_back(field[i] == '\\' ? letters.at(field[++i]) : field[i]);
+  }
+  return out;
+}
+
+TEST(copy_field, reads_back_as_it_was_and_never_breaks_the_row) {
+  EXPECT_TRUE(rc::check([](const std::string& text) {
+    std::string out;
+    append_copy_field(out, text);
+    RC_ASSERT(out.find_first_of("\t\n\r") == std::string::npos);
+    RC_ASSERT(out != "\\.");
+    RC_ASSERT(read_copy_field(out) == text);
+  }));
+}
+
+TEST(copy_field, null_empty_and_the_text_of_null_differ) {
+  std::string null, empty, text;
+  append_copy_field(null, {});
+  append_copy_field(empty, "");
+  append_copy_field(text, "\\N");
+  EXPECT_EQ(null, "\\N");
+  EXPECT_EQ(empty, "");
+  EXPECT_EQ(text, "\\\\N");
+}
+
+TEST(array_literal, quotes_everything_and_keeps_null_apart) {
+  array_literal a;
+  a.add(std::string_view("NULL"));
+  a.add(std::string_view());
+  a.add(std::string_view(""));
+  a.add(std::string_view("a\"b\\c,{}"));
+  EXPECT_EQ(a.take(), R"({"NULL",NULL,"","a\"b\\c,{}"})");
+  array_literal bytes;
+  bytes.add_bytes(std::string_view("\0\xff", 2));
+  EXPECT_EQ(bytes.take(), R"({"\\x00ff"})");
+  EXPECT_EQ(array_literal().take(), "{}");
+}
+
+TEST(array_literal, refuses_a_byte_that_would_cut_it_short) {
+  array_literal a;
+  EXPECT_THROW(a.add(std::string_view("a\0b", 3)), std::invalid_argument);
+}
+
+TEST(uuid, holds_all_bits_both_ways) {
+  std::string text;
+  append_uuid(text, {0x0123456789abcdefULL, 0xfedcba9876543210ULL});
+  EXPECT_EQ(text, "01234567-89ab-cdef-fedc-ba9876543210");
+  const std::string bytes("\x01\x23\x45\x67\x89\xab\xcd\xef\xfe\xdc\xba\x98\x76\x54\x32\x10", 16);
+  EXPECT_EQ(uuid_from_bytes(bytes.data()),
+            (content_hash{0x0123456789abcdefULL, 0xfedcba9876543210ULL}));
+  EXPECT_THAT(random_uuid(),
+              ::testing::MatchesRegex(
+                  "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
+  EXPECT_NE(random_uuid(), random_uuid());
+}
+
+TEST(storable_text, keeps_good_utf8_and_nothing_else) {
+  EXPECT_EQ(storable_text("año €😀", 100), "año €😀");
+  EXPECT_EQ(storable_text(std::string("a\0b\xff\xc0\xaf\xed\xa0\x80", 9), 100), "a?b??????");
+  EXPECT_EQ(storable_text("€€", 4), "€");  // never half a character
+}
+
+TEST(known_rows, finds_each_row_with_its_content_and_no_other) {
+  EXPECT_TRUE(rc::check([](const std::vector<std::string>& ids, std::uint64_t seed) {
+    known_rows rows(seed);
+    std::map<std::string, std::uint64_t> expected;
+    for (const std::string& id : ids) {
+      const auto [at, added] = expected.try_emplace(id, expected.size());
+      if (added) rows.add(id, {7, at->second}, at->second % 2 == 0, at->second % 3 == 0);
+    }
+    rows.seal();
+    for (const auto& [id, n] : expected) {
+      known_rows::row* const row = rows.find(id);
+      RC_ASSERT(row != nullptr);
+      RC_ASSERT(row->content() == (content_hash{7, n}));
+      RC_ASSERT(row->doubtful() == (n % 2 == 0) && row->joint() == (n % 3 == 0) && !row->seen());
+      row->see({8, n});
+      RC_ASSERT(rows.find(id) == row && row->seen() && !row->doubtful());
+      RC_ASSERT(row->joint() == (n % 3 == 0));
+    }
+    RC_ASSERT(expected.contains("nobody") || rows.find("nobody") == nullptr);
+  }));
+}
+
+TEST(known_rows, a_hundred_thousand_are_all_found) {
+  known_rows rows(1);
+  for (int i = 0; i < 100000; ++i)
+    rows.add(fmt::format("id-{}", i), {0, static_cast<std::uint64_t>(i)}, false, false);
+  rows.seal();
+  for (int i = 0; i < 100000; ++i) {
+    known_rows::row* const row = rows.find(fmt::format("id-{}", i));
+    ASSERT_NE(row, nullptr) << i;
+    ASSERT_EQ(row->content().low, static_cast<std::uint64_t>(i));
+  }
+  EXPECT_EQ(rows.find("id-100000"), nullptr);
+}
+
+const db_target mirror{"mirror", "db", "5432", "flanks_sync"};
+
+TEST(connect_failure, says_what_on_what_as_whom_and_what_to_do) {
+  const failure f = connect_failure(
+      mirror,
+      "connection to server at \"db\" (10.0.0.1), port 5432 failed: FATAL:  password "
+      "authentication failed for user \"flanks_sync\"\n");
+  EXPECT_STREQ(f.what(),
+               "cannot open database \"mirror\" at db:5432 as flanks_sync: password authentication "
+               "failed for user "
+               "\"flanks_sync\"");
+  EXPECT_EQ(f.hint, "check database.password_file");
+  EXPECT_EQ(f.then, verdict::stop);
+}
+
+TEST(connect_failure, of_several_addresses_shows_the_last_and_waits) {
+  const failure f = connect_failure(
+      mirror,
+      "connection to server at \"db\" (::1), port 5432 failed: Connection refused\n"
+      "\tIs the server running on that host and accepting TCP/IP connections?\n"
+      "connection to server at \"db\" (10.0.0.1), port 5432 failed: timeout expired\n");
+  EXPECT_STREQ(f.what(),
+               "cannot open database \"mirror\" at db:5432 as flanks_sync: timeout expired");
+  EXPECT_EQ(f.then, verdict::later);
+}
+
+TEST(statement_failure, verdict_follows_the_sqlstate) {
+  const std::vector<std::tuple<std::string, verdict, std::string>> table{
+      {"40P01", verdict::retry, "database_deadlock"},
+      {"40001", verdict::retry, "database_serialization"},
+      {"57P01", verdict::retry, "database_lost"},
+      {"55P03", verdict::later, "database_lock_timeout"},
+      {"57014", verdict::later, "database_timeout"},
+      {"53100", verdict::later, "database_disk_full"},
+      {"42501", verdict::stop, "database_rights"},
+      {"42P01", verdict::stop, "database_schema"},
+      {"25006", verdict::later, "database_read_only"},
+      {"XX000", verdict::later, "database_error"},
+  };
+  for (const auto& [state, then, name] : table) {
+    const failure f = statement_failure(
+        mirror, sql_problem("load", state, "ERROR:  no\nDETAIL:  a row\n"), stage::write);
+    EXPECT_EQ(f.then, then) << state;
+    EXPECT_EQ(f.error_class, name) << state;
+    EXPECT_EQ(f.at, stage::write);
+    EXPECT_EQ(std::string(f.what()),
+              fmt::format("load failed in database \"mirror\" at db:5432: no ({})", state));
+  }
+}
+
+TEST(sha256_hex, is_the_known_one) {
+  EXPECT_EQ(migrate::sha256_hex("abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+}  // namespace
+}  // namespace flanks
