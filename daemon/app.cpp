@@ -167,9 +167,12 @@ exit_code exit_code_of(const failure& f) {
   // What was named on the command line does not exist: nothing is wrong with the configuration.
   if (f.error_class.starts_with("unknown_") || f.error_class == "bad_credential")
     return exit_code::failed;
-  if (f.at == stage::configuration || f.error_class == "database_schema")
+  if (f.at == stage::configuration || f.error_class == "database_schema" ||
+      f.error_class == "schema_newer" || f.error_class == "schema_changed")
     return exit_code::configuration;
-  if (f.error_class == "database_lock_timeout") return exit_code::try_again;
+  if (f.error_class == "database_lock_timeout" || f.error_class == "migration_locked") {
+    return exit_code::try_again;
+  }
   return exit_code::unavailable;
 }
 

@@ -151,6 +151,13 @@ void backfill::finished(credential_id id, std::size_t items,
   in_hand_.erase(id);
   numbers_.failed += std::min<std::int64_t>(report->failed, count);
   if (report->stopped_by && !result_.stopped_by) result_.stopped_by = report->stopped_by;
+  if (report->unreachable && !result_.unreachable) result_.unreachable = report->unreachable;
+  if (report->ok()) ++result_.complete;
+  if (report->partial()) {
+    result_.incomplete.push_back(
+        {id, fmt::format("{} records are in quarantine", report->counts.quarantined),
+         "select reason, detail from flanks.quarantine"});
+  }
   if (!report->ok()) {
     result_.incomplete.push_back({id, report->error, report->hint});
   } else if (report->pending) {

@@ -41,7 +41,10 @@ struct backfill_result {
   std::map<product, product_totals> products;
   std::vector<incomplete_credential> incomplete;  // in the order in which they ended
   std::int64_t open_items = 0;                    // left for the next start
+  std::int64_t complete = 0;  // credentials that got through, partial ones included
   bool interrupted = false;
+  std::optional<failure>
+      unreachable;  // the provider could not be reached, and no credential got through
   std::optional<failure> stopped_by;  // an operator must act before anything can go on
   std::chrono::milliseconds took{0};
 };

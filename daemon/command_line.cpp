@@ -193,6 +193,27 @@ class grammar {
   invocation& asked_;
 };
 
+// CLI11 says of a misspelt command only that one is missing: so its name is looked at first.
+// Options before it are passed over, those with a value together with it.
+std::optional<std::string> misspelt_command(const CLI::App& app, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--config" || word == "--log-level") {
+      ++i;
+    } else if (word.empty() || word[0] != '-') {
+      std::string names;
+      for (const CLI::App* const sub : app.get_subcommands(nullptr)) {
+        if (sub->get_name() == word) return std::nullopt;
+        names += (names.empty() ? "" : ", ") + sub->get_name();
+      }
+      return fmt::format("\"{}\" is no command; there are: {}", word, names);
+    } else if (app.get_option_no_throw(word.substr(0, word.find('='))) == nullptr) {
+      return fmt::format("unknown option {}", word);
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 parsed parse_command_line(int argc, char** argv) {
@@ -201,6 +222,8 @@ parsed parse_command_line(int argc, char** argv) {
   CLI::App app("Mirrors a company's Flanks transactions into its own PostgreSQL.", "flanks-sync");
   const grammar added(app, raw, result.asked);
   try {
+    const std::optional<std::string> misspelt = misspelt_command(app, argc, argv);
+    if (misspelt) refuse(*misspelt);
     app.parse(argc, argv);
     read_values(raw, result.asked);
   } catch (const CLI::Success& e) {

@@ -4,9 +4,11 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 #include "daemon/command_line.hpp"
 #include "daemon/commands/commands.hpp"
+#include "db/environment.hpp"
 
 namespace flanks {
 namespace {
@@ -50,6 +52,9 @@ exit_code run_command(const invocation& asked) {
     return say(r.code, r.what(), r.hint, false);
   } catch (const failure& f) {
     return say(exit_code_of(f), f.what(), f.hint, false);
+  } catch (const std::system_error& e) {
+    return say(exit_code::failed, fmt::format("the operating system refused: {}", e.what()), "",
+               false);
   } catch (const std::exception& e) {
     return say(exit_code::failed, fmt::format("unexpected: {}", e.what()),
                "this is a defect of flanks-sync: please report it with the command and the log",
@@ -62,7 +67,14 @@ exit_code run_command(const invocation& asked) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is an error of write(2), not our end
+  flanks::forget_overriding_environment();
   const flanks::parsed line = flanks::parse_command_line(argc, argv);
   if (line.exit) return *line.exit;
-  return static_cast<int>(flanks::run_command(line.asked));
+  const flanks::exit_code code = flanks::run_command(line.asked);
+  // Output that nobody could receive is no success.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    fmt::print(stderr, "error: cannot write to standard output\n");
+    return static_cast<int>(flanks::exit_code::failed);
+  }
+  return static_cast<int>(code);
 }

@@ -89,6 +89,10 @@ asio::awaitable<void> scheduler::one(claimed_credential credential, std::string 
 void scheduler::count(const credential_report& report) {
   ++totals_.credentials;
   if (!report.ok()) ++totals_.failed;
+  if (report.partial()) ++totals_.partial;
+  if (report.unreachable && totals_.failed == totals_.credentials)
+    totals_.unreachable = report.unreachable;
+  if (totals_.failed < totals_.credentials) totals_.unreachable.reset();
   totals_.counts += report.counts;
   if (!report.stopped_by) {
     stops_ = 0;

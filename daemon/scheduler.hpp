@@ -21,8 +21,10 @@ struct scheduler_options {
 
 // What a scheduler has seen since it began.
 struct scheduler_totals {
-  std::int64_t credentials = 0, failed = 0, interrupted = 0;
+  std::int64_t credentials = 0, failed = 0, partial = 0, interrupted = 0;
   row_counts counts;
+  // The provider could not be reached, and no credential got through.
+  std::optional<failure> unreachable;
   std::optional<failure>
       stopped_by;  // an operator must act; cleared when a credential gets through
 };

@@ -128,7 +128,8 @@ void logging_observer::ended(const run_record& r) {
                                   {"reason", r.error_message}});
     return;
   }
-  events_.write(good_, "window stored",
+  const bool good = r.how == outcome::ok;
+  events_.write(good ? good_ : config::log_level::warn, "window stored",
                 {{"credential_id", r.credential.value},
                  {"product", what},
                  {"window", days},
@@ -159,9 +160,7 @@ asio::awaitable<std::optional<credential_report>> work(worker_tools tools, assig
   const auto shield = shield_from_cancellation();
   co_await shield;
   std::optional<next_attempt> next;
-  // Keys that are refused, or a schema that does not fit, say nothing about this credential: it
-  // stays due.
-  if (report && !report->stopped_by && !report->lease_lost) {
+  if (report && !report->lease_lost) {
     const double jitter = tools.mirror.clock.random();
     next = after(*report, credential, tools.mirror.policy, tools.mirror.clock.now(), jitter);
   }

@@ -75,7 +75,7 @@ update flanks.credentials c set last_attempt_at = clock_timestamp(),
   last_confirmed_at = case when $3 then clock_timestamp() else c.last_confirmed_at end,
   not_found_since = case when $6 then coalesce(c.not_found_since, now()) end,
   last_error = nullif($4, ''), last_error_hint = nullif($5, ''),
-  last_error_class = case when $4 = '' then null else c.last_error_class end,
+  last_error_class = nullif($7, ''),
   last_error_at = case when $4 = '' then null else coalesce(c.last_error_at, clock_timestamp()) end
 where c.credential_id = $1)"};
 
@@ -206,8 +206,9 @@ void release(session& db, credential_id id, const lease_id& lease, const next_at
   if (released.affected_rows() == 1) {
     std::optional<std::string_view> state;
     if (next.state != credential_state::paused) state = to_string(next.state);
-    const bool confirmed = !next.failed && next.state == credential_state::ok;
-    db.run(write_state, sql_values(id, state, confirmed, next.error, next.hint, next.not_found));
+    const bool confirmed = next.error.empty() && next.state == credential_state::ok;
+    db.run(write_state, sql_values(id, state, confirmed, next.error, next.hint, next.not_found,
+                                   next.error_class));
   }
   db.commit();
 }

@@ -91,6 +91,15 @@ pg_connection connect(const db_options& o) {
     throw connect_failure(target_of(open.get()),
                           open ? PQerrorMessage(open.get()) : "out of memory");
   }
+  // Every text that the provider may send must have a place: only UTF8 has one for all of them.
+  const char* const encoding = PQparameterStatus(open.get(), "server_encoding");
+  if (encoding == nullptr || std::string_view(encoding) != "UTF8") {
+    failure f(stage::configuration, verdict::stop, "database_encoding",
+              fmt::format("{} has the encoding {}, not UTF8", target_of(open.get()).text(),
+                          encoding == nullptr ? "unknown" : encoding));
+    f.hint = "create it anew: create database ... encoding 'UTF8' template template0";
+    throw f;
+  }
   // Only the primary message: details and context quote rows and parameters.
   PQsetErrorVerbosity(open.get(), PQERRORS_TERSE);
   return open;

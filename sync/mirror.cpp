@@ -157,7 +157,7 @@ class credential_story {
     record.error_class = decision.error_class;
     record.error_message = decision.explanation;
     record.provider_update = provider_update_;
-    if (record.how == outcome::failed) note(decision.explanation, "");
+    if (record.how == outcome::failed) note(decision.explanation, "", decision.error_class);
     if (record.how == outcome::failed) ++report_.failed;
     if (record.how == outcome::not_available) ++report_.not_available;
     t_.observer.ended(record);
@@ -290,12 +290,13 @@ class credential_story {
 
   awaitable<void> record_failure(run_record record, const failure& f) {
     ++report_.failed;
-    note(f.what(), f.hint);
+    note(f.what(), f.hint, f.error_class);
     if (f.then == verdict::stop && !report_.stopped_by) report_.stopped_by = f;
     report_.lease_lost = report_.lease_lost || f.at == stage::lease;
-    report_.not_found = report_.not_found || f.http_status == 404;
+    report_.not_found = report_.not_found || f.error_class == "not_found";
     report_.unauthorized = report_.unauthorized || f.error_class == "unauthorized";
     if (f.retry_after) report_.retry_after = f.retry_after;
+    if (f.at <= stage::tls || f.at == stage::token) report_.unreachable = f;
     record.how = outcome::failed;
     record.error_class = f.error_class;
     record.error_stage = to_string(f.at);
@@ -308,8 +309,9 @@ class credential_story {
     co_await t_.db.record_run(std::move(record));
   }
 
-  void note(const std::string& error, const std::string& hint) {
+  void note(const std::string& error, const std::string& hint, const std::string& error_class) {
     if (!report_.error.empty()) return;
+    report_.error_class = error_class;
     report_.error = error;
     report_.hint = hint;
   }
@@ -342,7 +344,16 @@ next_attempt after(const credential_report& report, const claimed_credential& cr
   next_attempt next;
   next.error = report.error;
   next.hint = report.hint;
+  next.error_class = report.error_class;
   next.failed = !report.ok();
+  if (report.partial()) {
+    next.error =
+        fmt::format("{} records could not be stored and are in quarantine; the rest is stored",
+                    report.counts.quarantined);
+    next.error_class = "quarantined";
+    next.hint = fmt::format("select reason, detail from flanks.quarantine where credential_id = {}",
+                            credential.id.value);
+  }
   next.not_found = report.not_found;
   next.state = report.state;
   if (next.failed &&
@@ -363,6 +374,12 @@ next_attempt after(const credential_report& report, const claimed_credential& cr
   // What only time or a person heals is asked about once an interval, not every few minutes.
   if (report.not_found || report.unauthorized)
     next.delay = delay_to_slot(credential.id, policy.interval, now, jitter);
+  // Refused keys or a wrong schema say nothing about the credential: asked again soon, and not
+  // counted against it.
+  if (report.stopped_by) {
+    next.failed = false;
+    next.delay = std::chrono::minutes{2};
+  }
   if (report.retry_after) next.delay = std::max(next.delay, *report.retry_after);
   return next;
 }

@@ -49,9 +49,12 @@ struct credential_report {
   // Nothing can go on until an operator acts: keys refused, schema or rights of the database wrong.
   std::optional<failure> stopped_by;
   bool lease_lost = false;
+  std::optional<failure> unreachable;  // no connection to the provider, or no access token
   std::optional<std::chrono::seconds> retry_after;
-  std::string error, hint;  // of the first failure, whole sentence
+  std::string error, hint, error_class;  // of the first failure; `error` is a whole sentence
 
+  // Everything was fetched, but some records could not be stored (promise P8: not the same as ok).
+  [[nodiscard]] bool partial() const { return ok() && counts.quarantined > 0; }
   [[nodiscard]] bool ok() const { return failed == 0 && !stopped_by && !lease_lost; }
 };
 

@@ -117,6 +117,7 @@ struct next_attempt {
   bool not_found = false;      // answered 404: keeps the earliest not_found_since; false clears it
   std::string error;           // whole sentence for flanks.sync_status.last_error; empty clears it
   std::string hint;
+  std::string error_class;  // of `error`, as in flanks.sync_runs; empty with it
 };
 
 class store {

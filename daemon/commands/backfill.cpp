@@ -192,6 +192,7 @@ exit_code command_backfill(const invocation& asked) {
     print_people(result);
   }
   if (result.stopped_by) throw failure(*result.stopped_by);
+  if (result.unreachable && result.complete == 0) throw failure(*result.unreachable);
   if (result.interrupted && result.open_items > 0) {
     fmt::print(stderr, "interrupted: nothing is half stored; run it again to go on\n");
     return e.interrupted_code();

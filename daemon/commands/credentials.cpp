@@ -1,10 +1,12 @@
 // credentials add | import | list | show | pause | resume | remove.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -24,6 +26,10 @@ std::string read_all(const std::string& file) {
   if (file.empty() || file == "-") {
     return std::string(std::istreambuf_iterator<char>(std::cin), {});
   }
+  if (std::filesystem::is_directory(file)) {
+    throw refusal(exit_code::failed, fmt::format("{} is a directory", file),
+                  "name the CSV file in it");
+  }
   std::ifstream in(file, std::ios::binary);
   std::string text(std::istreambuf_iterator<char>(in), {});
   if (!in.is_open() || in.bad()) {
@@ -40,6 +46,11 @@ secret read_token(const std::string& file) {
   if (text.empty()) {
     throw refusal(exit_code::failed, "the credentials_token is empty",
                   "give it on standard input, or name its file with --token-file");
+  }
+  const auto odd = [](unsigned char c) { return c <= ' ' || c == 0x7f; };
+  if (std::any_of(text.begin(), text.end(), odd)) {
+    throw refusal(exit_code::failed, "the credentials_token holds blanks or control characters",
+                  "give it alone, on one line");
   }
   return secret(std::move(text));
 }

@@ -122,7 +122,8 @@ exit_code command_run(const invocation& asked) {
   if (!asked.once) return exit_code::done;
   if (totals.stopped_by) throw failure(*totals.stopped_by);
   if (totals.interrupted > 0 && e.caught() != 0) return e.interrupted_code();
-  return totals.failed > 0 ? exit_code::some_failed : exit_code::done;
+  if (totals.unreachable) throw failure(*totals.unreachable);
+  return totals.failed + totals.partial > 0 ? exit_code::some_failed : exit_code::done;
 }
 
 }  // namespace flanks

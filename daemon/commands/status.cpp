@@ -20,7 +20,7 @@ namespace json = boost::json;
 // A state in which somebody has to look; waiting for the provider is none.
 bool is_problem(const status_row& r) {
   return r.state == "error" || r.state == "blocked" || r.state == "action_required" ||
-         r.state == "gone";
+         r.state == "gone" || (r.state == "ok" && r.last_error.has_value());
 }
 
 std::string joined(const std::vector<user_id>& users) {

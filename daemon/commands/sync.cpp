@@ -126,12 +126,17 @@ void print_people(const std::vector<sync_line>& lines) {
 exit_code code_of(const std::vector<sync_line>& lines, const engine& e) {
   bool locked = false;
   bool bad = false;
+  bool reached = false;
+  std::optional<failure> unreachable;
   for (const sync_line& line : lines) {
     locked = locked || line.locked;
-    bad = bad || (line.report && !line.report->ok());
+    bad = bad || (line.report && (!line.report->ok() || line.report->partial()));
+    if (line.report && line.report->unreachable) unreachable = line.report->unreachable;
+    reached = reached || (line.report && line.report->ok());
     if (line.report && line.report->stopped_by) return exit_code_of(*line.report->stopped_by);
     if (!line.locked && !line.report && e.caught() != 0) return e.interrupted_code();
   }
+  if (unreachable && !reached) throw failure(*unreachable);
   if (bad) return exit_code::some_failed;
   return locked ? exit_code::try_again : exit_code::done;
 }

@@ -144,6 +144,9 @@ status_rule rule_for(int status) {
 std::string presentable(std::string_view text, std::size_t limit,
                         const std::vector<const secret*>& secrets) {
   std::string clean{text};
+  // First what cannot be seen: a secret with a control character inside must not be joined again
+  // after the masking.
+  std::erase_if(clean, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
   for (const secret* const hidden : secrets) {
     if (hidden->empty()) continue;
     const std::string& value = hidden->reveal();
@@ -152,7 +155,6 @@ std::string presentable(std::string_view text, std::size_t limit,
       at += 3;
     }
   }
-  std::erase_if(clean, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
   std::size_t end = std::min(clean.size(), limit);
   while (end < clean.size() && end > 0 && (clean[end] & '\xC0') == '\x80')
     --end;
@@ -249,6 +251,15 @@ failure from_token_status(const answer& a, const call_info& call, std::string_vi
   if (a.status != 400 && a.status != 401 && a.status != 403) {
     failure f = from_status(a, call);
     f.at = stage::token;
+    if (f.then == verdict::park || f.then == verdict::halve) {
+      // A 404 here speaks of the address, not of a credential.
+      const error_object e = read_error(a, call);
+      f = failure{stage::token, verdict::later, "token_failed",
+                  fmt::format("{} answered {} where an access token belongs{}", call.what, a.status,
+                              tail(e))};
+      f.hint = "check flanks.base_url";
+      return with_answer(std::move(f), a, e);
+    }
     return f;
   }
   const error_object e = read_error(a, call);

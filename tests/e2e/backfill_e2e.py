@@ -109,8 +109,13 @@ class Backfill(WorldTest):
         }
         world.sandbox.fault("bad_record", token, "account", times=-1, records=list(bad.values()))
         done = world.cli("backfill")
-        self.assertIn(done.returncode, (0, 3), done.stderr)
+        self.assertEqual(done.returncode, 3, done.stderr)
         self.assert_mirrors(world, ids)
+        status = world.rows("select * from flanks.sync_status")[0]
+        self.assertEqual((status["state"], status["who_must_act"], status["lag"]), ("ok", "operator", None))
+        self.assertIn("5 records could not be stored", status["last_error"])
+        self.assertIn("look at flanks.quarantine", status["what_next"])
+        self.assertEqual(world.cli("status", "--exit-code").returncode, 3)
         rows = {r["reason"]: r for r in world.rows("select reason, convert_from(raw, 'UTF8') as raw from flanks.quarantine")}
         self.assertEqual(sorted(rows), sorted(bad))
         for reason, record in bad.items():

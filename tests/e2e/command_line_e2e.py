@@ -16,7 +16,8 @@ class CommandLine(WorldTest):
 
     def test_unknown_options_and_commands_are_usage_errors(self):
         world = self.world(credentials=1, transactions=4)
-        self.refused(world.cli("backfil"), 64, "error: ", "hint: flanks-sync --help")
+        self.refused(world.cli("backfil"), 64, "error: \"backfil\" is no command; there are: run, backfill", "hint: flanks-sync --help")
+        self.refused(world.cli("--bogus", "status"), 64, "--bogus")
         self.refused(world.cli("backfill", "--form", "2024-01-01"), 64, "--form", "hint: ")
         self.refused(world.cli("backfill", "--from", "2024-02-30"), 64, '"2024-02-30" is not a day; write YYYY-MM-DD')
         self.refused(world.cli("backfill", "--product", "loan"), 64, '"loan" is none of account, card, investment, liability')
@@ -52,6 +53,52 @@ class CommandLine(WorldTest):
         self.refused(done, 77, world.sandbox.client_id, "client_secret")
         self.assertNotIn("not-the-secret", done.stderr)
         self.assertEqual(world.sandbox.requests()["token_calls"], 1)
+        status = world.rows("select * from flanks.sync_status where state <> 'new'")
+        self.assertTrue(status, "what was tried says what is wrong")
+        for row in status:
+            self.assertEqual((row["state"], row["who_must_act"]), ("error", "operator"))
+        self.assertEqual(world.cli("status", "--exit-code").returncode, 3)
+
+    def test_an_unreachable_provider_is_69_and_says_nothing_about_credentials(self):
+        world = self.world(credentials=2, transactions=4)
+        world.register_all()
+        world.sandbox.fault("status", "*", "token", status=404, times=-1)
+        for command in (("sync",), ("backfill",), ("run", "--once")):
+            world.sql("update flanks_internal.leases set next_due_at = now()")
+            self.refused(world.cli(*command), 69, "where an access token belongs")
+        self.assertEqual(world.sql("select count(*) from flanks.credentials where not_found_since is not null"), "0")
+        world.write_config(flanks__base_url="https://127.0.0.1:1")
+        self.refused(world.cli("sync"), 69, "Connection refused")
+
+    def test_the_environment_of_libpq_changes_nothing(self):
+        world = self.world(credentials=1, transactions=40)
+        ids = world.register_all()
+        odd = {"PGDATESTYLE": "SQL, DMY", "PGTZ": "Asia/Kolkata", "PGOPTIONS": "-c search_path=x", "PGHOSTADDR": "192.0.2.1"}
+        world.ok("backfill", env=odd)
+        world.ok("backfill", env=odd)
+        self.assert_mirrors(world, ids)
+        shown = json.loads(world.ok("--json", "status", env=odd))[0]["last_success_at"]
+        self.assertEqual(shown, world.sql("select to_char(last_success_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') "
+                                          "from flanks.sync_status"))
+
+    def test_a_database_that_cannot_hold_every_text_is_refused(self):
+        world = self.world(migrate=False, credentials=1, transactions=4)
+        world.cluster.psql("postgres", f"create database {world.database}_latin1 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0")
+        world.write_config(database__dsn=f"host={world.cluster.host} user=postgres dbname={world.database}_latin1")
+        self.refused(world.cli("migrate", "up"), 78, "has the encoding LATIN1, not UTF8", "hint: ")
+
+    def test_a_token_that_was_cut_or_garbled_is_refused(self):
+        world = self.world(credentials=1, transactions=4)
+        for token in ("abc\0def", "a b", ""):
+            self.assertEqual(world.cli("credentials", "add", "--user", "u", stdin=token).returncode, 1)
+        self.assertEqual(world.sql("select count(*) from flanks.credentials"), "0")
+
+    def test_output_that_nobody_receives_is_no_success(self):
+        world = self.world(credentials=1, transactions=4)
+        with open("/dev/full", "w") as full:
+            import subprocess
+            done = subprocess.run([BINARY, "--config", world.config, "status"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.refused(done, 1, "cannot write")
 
     def test_wrong_ca_and_wrong_host_name_are_refused(self):
         world = self.world(credentials=1, transactions=4)
