@@ -1,26 +1,22 @@
 #include "sync/flanks/record.hpp"
 
 #include <algorithm>
-#include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
 
 #include "sync/flanks/record_handler.hpp"
+#include "sync/flanks/record_reading.hpp"
 
 namespace flanks {
 
 namespace json = boost::json;
 
-namespace {
-
-json::parse_options strict() {
+json::parse_options record_options() {
   json::parse_options options;
   // Deeper than a record may be, so that the handler still sees the _id of most that are too deep.
   options.max_depth = 4 * deepest_record;
   return options;
 }
 
-// Text that is JSON by its grammar, but says what no column can hold. Everything else that
-// basic_parser objects to means that the response is not JSON.
 std::string_view objection_to_record(const json::error_code& error) {
   if (error == json::error::too_deep) return "too_deep";
   if (error == json::error::exponent_overflow) return "bad_number";
@@ -31,6 +27,8 @@ std::string_view objection_to_record(const json::error_code& error) {
   }
   return {};
 }
+
+namespace {
 
 int hex_at(std::string_view text, std::size_t at) {
   int value = 0;
@@ -44,8 +42,8 @@ bool is_escape(std::string_view text, std::size_t at, int from, int to) {
   return code >= from && code <= to;
 }
 
-// Half a surrogate pair ("\ud800" alone) is JSON by its grammar but no text: a copy with U+FFFD in
-// its place. Empty when there is none.
+}  // namespace
+
 std::string mend_surrogates(std::string_view element) {
   std::string mended{element};
   bool found = false;
@@ -64,47 +62,25 @@ std::string mend_surrogates(std::string_view element) {
   return found ? mended : std::string{};
 }
 
-}  // namespace
-
 struct record_reader::parser {
-  json::basic_parser<record_handler> json{strict()};
+  json::basic_parser<record_handler> json{record_options()};
 };
 
 record_reader::record_reader() : parser_(std::make_unique<parser>()) {}
 record_reader::~record_reader() = default;
 
-// Walks through `bytes`, which lie in the batch, into its newest row.
-json::error_code record_reader::walk(std::string_view bytes, transaction_batch& batch) {
-  json::basic_parser<record_handler>& json = parser_->json;
-  json.handler().begin(bytes, batch.text, batch.transactions.back());
-  json.reset();
-  json::error_code error;
-  const std::size_t used = json.write_some(false, bytes.data(), bytes.size(), error);
-  // basic_parser is content with one value and leaves what follows it to us.
-  if (!error && used < bytes.size()) error = json::error::extra_data;
-  return error;
-}
-
 bool record_reader::read(std::string_view element, transaction_batch& batch) {
   transaction& row = batch.transactions.emplace_back();
   record_handler& handler = parser_->json.handler();
-  json::error_code error = walk(batch.text.copy(element), batch);
-  if (error) {
-    std::string_view reason = objection_to_record(error);
-    const std::string mended = reason.empty() ? mend_surrogates(element) : std::string{};
-    if (!mended.empty()) {
-      // Only to learn whether all the rest is JSON, and which _id it has.
-      row = transaction{};
-      error = walk(batch.text.copy(mended), batch);
-      reason = error ? objection_to_record(error) : std::string_view{"bad_unicode"};
-    }
-    if (reason.empty()) {
-      batch.transactions.pop_back();
-      return false;
-    }
-    handler.flag(reason, "the record", "holds JSON that cannot be stored");
-  } else {
-    handler.finish();
+  const bool is_json = walk_record(parser_->json, element, [&](std::string_view bytes) {
+    const std::string_view copy = batch.text.copy(bytes);
+    row = transaction{};
+    handler.begin(copy, batch.text, row);
+    return copy;
+  });
+  if (!is_json) {
+    batch.transactions.pop_back();
+    return false;
   }
   if (handler.bad()) {
     batch.rejected.push_back(

@@ -15,7 +15,6 @@
 // - U+0000, which Postgres cannot hold, becomes U+FFFD; the row is kept and a warning says so.
 #pragma once
 
-#include <boost/system/error_code.hpp>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -38,8 +37,6 @@ class record_reader {
 
  private:
   struct parser;
-  boost::system::error_code walk(std::string_view bytes, transaction_batch& batch);
-
   std::unique_ptr<parser> parser_;
 };
 

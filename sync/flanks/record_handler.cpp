@@ -1,9 +1,6 @@
 #include "sync/flanks/record_handler.hpp"
 
-#include <algorithm>
-
 #include "sync/flanks/decimal.hpp"
-#include "sync/flanks/json_text.hpp"
 #include "sync/flanks/record.hpp"
 #include "sync/flanks/record_fields.hpp"
 
@@ -20,25 +17,15 @@ bool is_time(std::string_view rest) {
 }  // namespace
 
 void record_handler::begin(std::string_view bytes, text_arena& arena, transaction& row) {
-  record_ = bytes;
-  arena_ = &arena;
+  begin_record(bytes, arena);
   row_ = &row;
-  depth_ = 0;
   seen_ = 0;
-  collecting_ = false;
-  out_ = nullptr;
-  extra_.clear();
-  keys_.clear();
-  levels_.clear();
-  reason_ = {};
-  had_nul_ = false;
+  in_transfer_ = false;
 }
 
 void record_handler::finish() {
-  if (!extra_.empty()) {
-    extra_.push_back('}');
-    row_->values[static_cast<std::size_t>(column::extra)] = arena_->copy(extra_);
-  }
+  const std::string_view extra = closed_extra();
+  if (!extra.empty()) row_->values[static_cast<std::size_t>(column::extra)] = arena_->copy(extra);
   const auto require = [&](column c, std::string_view reason) {
     if (row_->is_null(c)) {
       flag(reason, field_of(c), "is missing or null");
@@ -49,145 +36,44 @@ void record_handler::finish() {
   require(column::amount, "missing_amount");
 }
 
-void record_handler::flag(std::string_view reason, std::string_view field, std::string_view what) {
-  if (bad()) return;
-  reason_ = reason;
-  detail_.assign(field).append(" ").append(what);
-}
-
 std::string_view record_handler::usable_id() const {
   const std::string_view id = row_->id();
-  return reason_ == "duplicate_key" || id.data() == nullptr ? std::string_view{} : id;
+  return reason() == "duplicate_key" || id.data() == nullptr ? std::string_view{} : id;
 }
 
-bool record_handler::collect(text_view part) {
-  if (!collecting_) collected_.clear();
-  collecting_ = true;
-  collected_.append(part.data(), part.size());
-  return true;
-}
-
-record_handler::decoded record_handler::complete(text_view part, std::size_t size) {
-  const char* const from = part.data();
-  const bool inside = from >= record_.data() && from < record_.data() + record_.size();
-  if (!collecting_ && inside && part.size() == size) return {{from, size}, true, false};
-  collect(part);
-  collecting_ = false;
-  const bool nul = replace_nul(collected_);
-  had_nul_ = had_nul_ || nul;
-  return {arena_->copy(collected_), false, nul};
-}
-
-bool record_handler::on_key(text_view part, std::size_t size, error_code&) {
-  const decoded key = complete(part, size);
-  if (depth_ == 1) {
-    key_ = key.text;
-    key_plain_ = key.plain;
-    field_ = column_of(key_);
-    if (field_ == unknown) {
-      note_key(key_);
-    } else {
-      const std::uint32_t bit = std::uint32_t{1} << field_;
-      if ((seen_ & bit) != 0) flag("duplicate_key", key_, "came twice");
-      seen_ |= bit;
-    }
-    return true;
+void record_handler::field_key() {
+  field_ = column_of(key_);
+  if (field_ == unknown) {
+    note_key(key_);
+    return;
   }
-  note_key(key.text);
-  append_separator(*out_);
-  append_json_string(*out_, key.text, key.plain);
-  out_->push_back(':');
-  return true;
+  const std::uint32_t bit = std::uint32_t{1} << field_;
+  if ((seen_ & bit) != 0) flag("duplicate_key", key_, "came twice");
+  seen_ |= bit;
 }
 
-bool record_handler::on_string(text_view part, std::size_t size, error_code&) {
-  const decoded value = complete(part, size);
-  if (depth_ == 1) {
-    field_string(value);
-  } else if (depth_ > 1) {
-    append_separator(*out_);
-    append_json_string(*out_, value.text, value.plain);
-  } else {
-    flag("not_an_object", "the record", "is a string");
-  }
-  return true;
+void record_handler::field_word(std::string_view word, bool null) {
+  // A null of a field that has a column is the column's null.
+  if (!null || field_ == unknown) misfit(word);
 }
 
-bool record_handler::on_number(text_view part) {
-  std::string_view digits{part.data(), part.size()};
-  if (collecting_) {
-    collect(part);
-    collecting_ = false;
-    digits = arena_->copy(collected_);
-  }
-  if (depth_ == 1) {
-    field_number(digits);
-  } else if (depth_ > 1) {
-    check_number(digits);
-    append_separator(*out_);
-    out_->append(digits);
-  } else {
-    flag("not_an_object", "the record", "is a number");
-  }
-  return true;
-}
-
-bool record_handler::on_word(std::string_view word, bool null) {
-  if (depth_ == 1) {
-    // A null of a field that has a column is the column's null.
-    if (!null || field_ == unknown) misfit(word);
-  } else if (depth_ > 1) {
-    append_separator(*out_);
-    out_->append(word);
-  } else {
-    flag("not_an_object", "the record", "is true, false or null");
-  }
-  return true;
-}
-
-bool record_handler::open(char bracket) {
-  ++depth_;
-  if (bracket == '{') levels_.push_back(keys_.size());
-  if (depth_ == 1) {
-    if (bracket == '[') {
-      flag("not_an_object", "the record", "is a list");
-      field_ = unknown;
-      out_ = &extra_;
-      extra_.assign("[");
-      depth_ = 2;  // what it holds is checked, and thrown away with the row
-    }
-    return true;
-  }
-  if (depth_ > deepest_record) flag("too_deep", "the record", "is nested too deeply");
-  if (depth_ > 2) {
-    append_separator(*out_);
-  } else if (bracket == '{' && field_ == static_cast<std::uint8_t>(column::transfer)) {
-    out_ = &transfer_;
+std::string& record_handler::field_open(char bracket) {
+  in_transfer_ = bracket == '{' && is_transfer();
+  if (in_transfer_) {
     transfer_.clear();
-  } else {
-    if (is_decimal() || is_day() || field_ == 0) misfit("");
-    out_ = &extra_;
-    begin_extra();
+    return transfer_;
   }
-  out_->push_back(bracket);
-  return true;
+  if (is_decimal() || is_day() || field_ == 0) misfit("");
+  begin_extra();
+  return extra_;
 }
 
-bool record_handler::close(char bracket) {
-  --depth_;
-  if (depth_ == 0) return true;
-  out_->push_back(bracket);
-  if (depth_ == 1 && out_ == &transfer_) set(arena_->copy(transfer_));
-  return true;
-}
-
-bool record_handler::on_object_end(std::size_t, error_code&) {
-  check_keys();
-  return close('}');
+void record_handler::field_closed() {
+  if (in_transfer_) set(arena_->copy(transfer_));
 }
 
 void record_handler::field_string(const decoded& value) {
-  if (field_ == unknown || field_ == static_cast<std::uint8_t>(column::transfer)) {
+  if (field_ == unknown || is_transfer()) {
     extra_string(value);
   } else if (field_ == static_cast<std::uint8_t>(column::id)) {
     set_id(value);
@@ -207,7 +93,7 @@ void record_handler::field_string(const decoded& value) {
 }
 
 void record_handler::field_number(std::string_view digits) {
-  if (field_ == unknown || field_ == static_cast<std::uint8_t>(column::transfer)) {
+  if (field_ == unknown || is_transfer()) {
     check_number(digits);
     begin_extra();
     extra_.append(digits);
@@ -289,35 +175,6 @@ bool record_handler::is_day() const {
 bool record_handler::is_decimal() const {
   return field_ == static_cast<std::uint8_t>(column::amount) ||
          field_ == static_cast<std::uint8_t>(column::balance);
-}
-
-void record_handler::begin_extra() {
-  extra_.push_back(extra_.empty() ? '{' : ',');
-  append_json_string(extra_, key_, key_plain_);
-  extra_.push_back(':');
-}
-
-void record_handler::extra_string(const decoded& value) {
-  begin_extra();
-  append_json_string(extra_, value.text, value.plain);
-}
-
-void record_handler::check_number(std::string_view digits) {
-  if (!fits_jsonb(digits)) flag("bad_number", key_, "is a number that the database cannot hold");
-}
-
-void record_handler::note_key(std::string_view key) {
-  keys_.push_back(key);
-}
-
-// jsonb keeps the last of two equal keys: one of the values would be lost.
-void record_handler::check_keys() {
-  const auto begin = keys_.begin() + static_cast<std::ptrdiff_t>(levels_.back());
-  levels_.pop_back();
-  std::sort(begin, keys_.end());
-  const auto twice = std::adjacent_find(begin, keys_.end());
-  if (twice != keys_.end()) flag("duplicate_key", twice->substr(0, 100), "came twice");
-  keys_.erase(begin, keys_.end());
 }
 
 }  // namespace flanks
