@@ -24,6 +24,8 @@ std::optional<Enum> value_in(const std::array<std::string_view, N>& names, std::
 }
 
 constexpr std::array<std::string_view, 4> products{"account", "card", "investment", "liability"};
+constexpr std::array<std::string_view, 7> kinds{"account",   "card",     "investment", "liability",
+                                                "portfolio", "identity", "holder"};
 constexpr std::array<std::string_view, 8> states{"new",     "pending", "ok",   "action_required",
                                                  "blocked", "error",   "gone", "paused"};
 constexpr std::array<std::string_view, 4> triggers{"schedule", "sweep", "backfill", "manual"};
@@ -68,6 +70,9 @@ int digits(std::string_view text) {
 std::string_view to_string(product p) {
   return name_in(products, p);
 }
+std::string_view to_string(product_kind k) {
+  return name_in(kinds, k);
+}
 std::string_view to_string(credential_state s) {
   return name_in(states, s);
 }
@@ -89,6 +94,9 @@ std::string_view name_of(column c) {
 
 std::optional<product> product_from(std::string_view name) {
   return value_in<product>(products, name);
+}
+std::optional<product_kind> product_kind_from(std::string_view name) {
+  return value_in<product_kind>(kinds, name);
 }
 std::optional<credential_state> credential_state_from(std::string_view name) {
   return value_in<credential_state>(states, name);

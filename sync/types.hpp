@@ -36,6 +36,24 @@ inline constexpr std::array all_products{product::account, product::card, produc
 [[nodiscard]] std::string_view to_string(product p);
 [[nodiscard]] std::optional<product> product_from(std::string_view name);
 
+// The lists of products themselves (API contract, section 3), in the order in which they are
+// fetched.
+enum class product_kind : std::uint8_t {
+  account,
+  card,
+  investment,
+  liability,
+  portfolio,
+  identity,  // who is behind the login
+  holder,    // who holds which product
+};
+inline constexpr std::array all_product_kinds{product_kind::account,    product_kind::card,
+                                              product_kind::investment, product_kind::liability,
+                                              product_kind::portfolio,  product_kind::identity,
+                                              product_kind::holder};
+[[nodiscard]] std::string_view to_string(product_kind k);
+[[nodiscard]] std::optional<product_kind> product_kind_from(std::string_view name);
+
 // A calendar day without a time zone: Postgres `date`, the provider's "YYYY-MM-DD".
 using day = std::chrono::sys_days;
 // Seconds since the epoch, UTC.
@@ -60,8 +78,8 @@ struct window {
   [[nodiscard]] int days() const { return static_cast<int>((to - from).count()) + 1; }
 };
 
-// What the provider says of one product of one credential (status: created/errored, transactions
-// part). Absent when the provider did not say.
+// What the provider says of one product of one credential (status: created/errored, the
+// transactions part or the product part). Absent when the provider did not say.
 struct product_status {
   std::optional<bool> created;
   std::optional<bool> errored;
@@ -78,10 +96,14 @@ struct credential_status {
   std::optional<instant> last_update;       // last_update_timestamp
   std::optional<instant> created_at;        // created_at_timestamp
   std::optional<day> last_transaction_date;
-  std::array<product_status, all_products.size()> transactions;  // by product
+  std::array<product_status, all_products.size()> transactions;   // by product
+  std::array<product_status, all_product_kinds.size()> products;  // by kind
 
   [[nodiscard]] const product_status& of(product p) const {
     return transactions[static_cast<std::size_t>(p)];
+  }
+  [[nodiscard]] const product_status& of(product_kind k) const {
+    return products[static_cast<std::size_t>(k)];
   }
 };
 

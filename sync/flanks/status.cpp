@@ -60,6 +60,13 @@ const json::object* transactions_of(const json::object* group) {
   return plural != nullptr ? plural : object_at(group, "transaction");
 }
 
+// The provider's names of the kinds in its status.
+std::string_view status_name_of(product_kind kind) {
+  if (kind == product_kind::identity) return "auth";
+  if (kind == product_kind::holder) return "holders";
+  return to_string(kind);
+}
+
 }  // namespace
 
 credential_status read_status(const answer& a, const call_info& call) {
@@ -92,6 +99,12 @@ credential_status read_status(const answer& a, const call_info& call) {
   for (const product p : all_products) {
     status.transactions[static_cast<std::size_t>(p)] = {bool_at(created, to_string(p)),
                                                         bool_at(errored, to_string(p))};
+  }
+  const json::object* const made = object_at(object_at(object, "created"), "product");
+  const json::object* const broken = object_at(object_at(object, "errored"), "product");
+  for (const product_kind k : all_product_kinds) {
+    const std::string_view name = status_name_of(k);
+    status.products[static_cast<std::size_t>(k)] = {bool_at(made, name), bool_at(broken, name)};
   }
   return status;
 }
