@@ -21,6 +21,8 @@ constexpr std::array<std::string_view, 2> grants{"client_credentials", "password
 constexpr std::array<std::string_view, 5> levels{"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 4> formats{"auto", "text", "json", "journal"};
 constexpr std::array<std::string_view, 4> products{"account", "card", "investment", "liability"};
+constexpr std::array<std::string_view, 7> product_kinds{
+    "account", "card", "investment", "liability", "portfolio", "identity", "holder"};
 
 bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -118,12 +120,15 @@ class table {
         [&into, names] { return std::string{names[static_cast<std::size_t>(into)]}; });
   }
 
-  void product_list(std::string path, std::vector<product>& into) {
+  template <class Enum>
+  key& names(std::string path, std::vector<Enum>& into,
+             std::optional<Enum> (*from)(std::string_view),
+             std::span<const std::string_view> known) {
     key& added = add(
         std::move(path), key::need::optional,
-        [&into](std::string_view value) -> verdict_on_value {
-          const auto read = product_from(value);
-          if (!read) return not_one_of(products);
+        [&into, from, known](std::string_view value) -> verdict_on_value {
+          const auto read = from(value);
+          if (!read) return not_one_of(known);
           if (std::find(into.begin(), into.end(), *read) != into.end())
             return complaint{fmt::format("names {} twice", value), ""};
           into.push_back(*read);
@@ -131,7 +136,7 @@ class table {
         },
         [&into] {
           std::string all;
-          for (const product p : into) {
+          for (const Enum p : into) {
             all += all.empty() ? "" : ", ";
             all += to_string(p);
           }
@@ -139,13 +144,14 @@ class table {
         });
     added.takes = key::shape::list;
     added.clear = [&into] { into.clear(); };
+    return added;
   }
 
  private:
   key& add(std::string path, key::need is, std::function<verdict_on_value(std::string_view)> read,
            std::function<std::string()> show) {
-    return keys.emplace_back(key{std::move(path), is, key::shape::scalar, std::move(read),
-                                 std::move(show), [] {}, false});
+    return keys.emplace_back(
+        key{std::move(path), is, key::shape::scalar, std::move(read), std::move(show), [] {}});
   }
 };
 
@@ -180,7 +186,9 @@ void add_database(table& t, database_settings& s) {
 }
 
 void add_sync(table& t, sync_settings& s) {
-  t.product_list("sync.products", s.products);
+  t.names("sync.products", s.products, product_from, products);
+  t.names("sync.product_details", s.product_details, product_kind_from, product_kinds)
+      .may_be_empty = true;
   t.number("sync.history_months", s.history_months, 1, 120);
   t.duration("sync.interval", s.interval, 1s, 30 * one_day);
   t.duration("sync.overlap", s.overlap, 0s, 730 * one_day);

@@ -24,6 +24,8 @@ struct key {
   std::function<std::string()> show;
   // Forgets the default of a list; called before its elements are read.
   std::function<void()> clear;
+  // A list may have no elements.
+  bool may_be_empty = false;
   // The value may hold what must not be shown: complaints never quote it.
   bool confidential = false;
 };

@@ -64,6 +64,8 @@ struct database_settings {
 // `sync`: what is mirrored, how often, how hard.
 struct sync_settings {
   std::vector<product> products{all_products.begin(), all_products.end()};  // no duplicates
+  std::vector<product_kind> product_details{all_product_kinds.begin(),
+                                            all_product_kinds.end()};  // likewise
   int history_months = 24;
   std::chrono::seconds interval{std::chrono::hours{24}};
   std::chrono::days overlap{30};

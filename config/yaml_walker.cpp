@@ -132,7 +132,8 @@ class walker {
       return;
     }
     known.clear();
-    if (value.items.empty()) note(value.at, known.path, "is an empty list", "name at least one");
+    if (value.items.empty() && !known.may_be_empty)
+      note(value.at, known.path, "is an empty list", "name at least one");
     for (const yaml_node& item : value.items) {
       if (item.is == yaml_node::kind::scalar) {
         read_scalar(known, item);

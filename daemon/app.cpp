@@ -83,6 +83,7 @@ db_options database_options(const configuration& c) {
 sync_policy policy_of(const config::settings& s) {
   sync_policy p;
   p.products = s.sync.products;
+  p.product_kinds = s.sync.product_details;
   p.history_months = s.sync.history_months;
   p.interval = s.sync.interval;
   p.overlap = s.sync.overlap;

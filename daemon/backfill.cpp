@@ -57,6 +57,7 @@ asio::awaitable<backfill_result> backfill::run() {
        {"credentials", result_.plan.credentials},
        {"items", result_.plan.items},
        {"items_done", result_.plan.items_done}});
+  group_.spawn(refresh_banks(tools_));
   std::exception_ptr error;
   try {
     co_await work_through();

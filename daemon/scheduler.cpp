@@ -55,6 +55,10 @@ asio::awaitable<bool> scheduler::look() {
   const std::string run_id = due.empty() ? "" : new_run_id();
   for (claimed_credential& credential : due)
     group_.spawn(one(std::move(credential), run_id));
+  if (!due.empty() && progress_ >= banks_due_) {
+    banks_due_ = progress_ + chr::hours{1};
+    group_.spawn(refresh_banks(tools_));
+  }
   co_return !due.empty();
 }
 

@@ -60,7 +60,8 @@ class scheduler {
   scheduler_totals totals_;
   std::chrono::steady_clock::time_point progress_;
   std::chrono::steady_clock::time_point paused_until_{};
-  int stops_ = 0;  // times in a row that nothing could go on
+  std::chrono::steady_clock::time_point banks_due_{};  // when to ask whether their list is due
+  int stops_ = 0;                                      // times in a row that nothing could go on
   bool stopping_ = false;
   std::optional<failure> ended_by_;  // with `once`: the database did not answer
   std::string trouble_;              // why nothing can be done just now; empty when all is well

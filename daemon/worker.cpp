@@ -8,6 +8,7 @@
 #include <random>
 
 #include "daemon/task_group.hpp"
+#include "sync/product_story.hpp"
 
 namespace flanks {
 
@@ -142,6 +143,45 @@ void logging_observer::ended(const run_record& r) {
                  {"provider_ms", static_cast<std::int64_t>(r.provider_time.count())},
                  {"database_ms", static_cast<std::int64_t>(r.database_time.count())},
                  {"run_id", r.run_id}});
+}
+
+void logging_observer::listed(const product_run& r) {
+  if (r.how == outcome::failed || r.how == outcome::suspicious) {
+    events_.warn(r.how == outcome::failed ? "products not fetched" : "too many products vanished",
+                 {{"credential_id", r.credential.value},
+                  {"product", to_string(r.what)},
+                  {"error_class", r.error_class},
+                  {"stage", r.error_stage},
+                  {"error", r.error_message},
+                  {"hint", r.error_hint},
+                  {"provider_code", r.provider_code},
+                  {"trace_id", r.trace_id},
+                  {"run_id", r.run_id}});
+    return;
+  }
+  if (r.how == outcome::not_available) {
+    events_.debug("products not fetched", {{"credential_id", r.credential.value},
+                                           {"product", to_string(r.what)},
+                                           {"outcome", to_string(r.how)},
+                                           {"reason", r.error_message}});
+    return;
+  }
+  events_.write(good_, "products stored",
+                {{"credential_id", r.credential.value},
+                 {"product", to_string(r.what)},
+                 {"outcome", to_string(r.how)},
+                 {"fetched", r.counts.fetched},
+                 {"inserted", r.counts.inserted},
+                 {"updated", r.counts.updated},
+                 {"unchanged", r.counts.unchanged},
+                 {"removed", r.counts.removed},
+                 {"quarantined", r.counts.quarantined},
+                 {"run_id", r.run_id}});
+}
+
+asio::awaitable<void> refresh_banks(worker_tools tools) {
+  const std::string error = co_await mirror_entities(tools.mirror.api, tools.mirror.db);
+  if (!error.empty()) tools.events.warn("cannot read the list of banks", {{"error", error}});
 }
 
 asio::awaitable<std::optional<credential_report>> work(worker_tools tools, assignment job) {

@@ -29,6 +29,7 @@ class logging_observer : public mirror_observer {
   logging_observer(log& events, config::log_level good) : events_(events), good_(good) {}
   void received(std::int64_t elements) override;
   void ended(const run_record& record) override;
+  void listed(const product_run& run) override;
 
  private:
   log& events_;
@@ -40,5 +41,8 @@ class logging_observer : public mirror_observer {
 // lease runs out by itself).
 [[nodiscard]] boost::asio::awaitable<std::optional<credential_report>> work(worker_tools tools,
                                                                             assignment job);
+
+// Reads the list of banks when that is due; logs a failure.
+[[nodiscard]] boost::asio::awaitable<void> refresh_banks(worker_tools tools);
 
 }  // namespace flanks

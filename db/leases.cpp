@@ -57,6 +57,10 @@ from flanks.coverage c
 left join lateral (select u.r as latest from unnest(c.days) u(r) order by u.r desc limit 1) r on true
 where c.credential_id = any($1::bigint[]))"};
 
+constexpr statement products_seen_sql{"read_product_coverage", R"(
+select credential_id, product, floor(extract(epoch from provider_seen_at))::bigint
+from flanks.product_coverage where credential_id = any($1::bigint[]) and provider_seen_at is not null)"};
+
 constexpr statement renew_sql{"renew", R"(
 update flanks_internal.leases set expires_at = now() + make_interval(secs => $3), next_due_at = now() + make_interval(secs => $3)
 where credential_id = $1 and lease_id = $2 and expires_at > now())"};
@@ -121,8 +125,15 @@ void add_coverage(session& db, std::vector<claimed_credential>& claimed) {
     ids.add(c.id.value);
     by_id.emplace(c.id.value, &c);
   }
+  const std::string all = ids.take();
+  for (const auto& r : db.run(products_seen_sql, sql_values(all))) {
+    const auto kind = product_kind_from(r[1].c_str());
+    if (kind)
+      by_id.at(r[0].as<std::int64_t>())->products_seen[static_cast<std::size_t>(*kind)] =
+          instant_of(r[2]);
+  }
   std::unordered_map<std::int64_t, std::optional<instant>> sweeps;
-  const pqxx::result found = db.run(coverage_sql, sql_values(ids.take()));
+  const pqxx::result found = db.run(coverage_sql, sql_values(all));
   for (const auto& r : found) {
     const auto id = r[0].as<std::int64_t>();
     claimed_credential& c = *by_id.at(id);

@@ -1,9 +1,13 @@
 #include "db/pg_store.hpp"
 
+#include <utility>
+
 #include "db/backfill.hpp"
+#include "db/entities.hpp"
 #include "db/lane.hpp"
 #include "db/leases.hpp"
 #include "db/ledger.hpp"
+#include "db/product_writer.hpp"
 #include "db/runs.hpp"
 #include "db/text_format.hpp"
 
@@ -82,6 +86,48 @@ class pg_store final : public store {
                                                         std::optional<std::int64_t> item) override {
     window_scope scope{id, std::move(lease), what, days, item};
     co_return make_ledger(lanes_, std::move(scope));
+  }
+
+  awaitable<product_run> store_products(credential_id id, lease_id lease, product_batch batch,
+                                        product_run run) override {
+    const std::string product_run_id = random_uuid();
+    run.credential = id;
+    product_run result;
+    bool again = false;  // the connection died during COMMIT: it may have happened
+    const job work = [&](session& db) {
+      const bool repeated = std::exchange(again, true);
+      result = products::store(db, lease, batch, run, product_run_id, repeated);
+    };
+    auto running = lanes_->run(work, stage::write);
+    co_await std::move(running);
+    co_return result;
+  }
+
+  awaitable<void> record_product_run(product_run run) override {
+    const std::string product_run_id = random_uuid();
+    const job work = [&](session& db) { products::record(db, run, product_run_id); };
+    auto running = lanes_->run(work, stage::write);
+    co_await std::move(running);
+  }
+
+  awaitable<bool> claim_entities() override {
+    bool result = false;
+    const job work = [&](session& db) { result = entities::claim(db); };
+    auto running = lanes_->run(work, stage::database);
+    co_await std::move(running);
+    co_return result;
+  }
+
+  awaitable<void> store_entities(product_batch batch) override {
+    const job work = [&](session& db) { entities::store(db, batch); };
+    auto running = lanes_->run(work, stage::write);
+    co_await std::move(running);
+  }
+
+  awaitable<void> fail_entities(std::string error) override {
+    const job work = [&](session& db) { entities::fail(db, error); };
+    auto running = lanes_->run(work, stage::write);
+    co_await std::move(running);
   }
 
   awaitable<backfill_plan> plan_backfill(selection who, window days, bool explicit_days,

@@ -48,4 +48,9 @@ void record_run(session& db, const std::string& sync_run_id, const run_record& r
   db.commit();
 }
 
+void note_failure(session& db, credential_id credential, const std::string& message,
+                  const std::string& error_class, const std::string& hint) {
+  db.run(note_attempt, sql_values(credential, true, message, error_class, hint));
+}
+
 }  // namespace flanks

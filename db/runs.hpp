@@ -18,4 +18,8 @@ void insert_run(session& db, const std::string& sync_run_id, const run_record& r
 // transaction.
 void record_run(session& db, const std::string& sync_run_id, const run_record& record);
 
+// What a failed attempt means for the credential: when it was, and what it failed with.
+void note_failure(session& db, credential_id credential, const std::string& message,
+                  const std::string& error_class, const std::string& hint);
+
 }  // namespace flanks

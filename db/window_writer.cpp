@@ -7,6 +7,7 @@
 #include <random>
 #include <unordered_map>
 
+#include "db/quarantine.hpp"
 #include "db/runs.hpp"
 #include "db/text_format.hpp"
 
@@ -91,16 +92,6 @@ returning t._id, t._id in (select k._id from kept k))"};
 constexpr statement write_sightings{"insert_sightings", R"(
 insert into flanks.transaction_sightings (_id, credential_id, product)
 select i, $1, $2 from unnest($3::text[]) i order by i on conflict do nothing)"};
-
-constexpr statement write_rejected{"upsert_quarantine", R"(
-insert into flanks.quarantine (credential_id, product, reason, detail, _id, raw, truncated, stored_anyway,
-  first_sync_run_id, last_sync_run_id)
-select $1, $2, i.reason, i.detail, i._id, i.raw, i.truncated, i.stored_anyway, $3, $3
-from (select distinct on (u.reason, u._id, u.raw) u.*
-  from unnest($4::text[], $5::text[], $6::text[], $7::bytea[], $8::boolean[], $9::boolean[])
-    as u(reason, detail, _id, raw, truncated, stored_anyway)) i
-on conflict (credential_id, product, reason, _id, raw_sha256)
-do update set last_sync_run_id = excluded.last_sync_run_id, last_seen_at = now())"};
 
 // clock_timestamp(), not now(): this transaction may have begun long ago.
 constexpr statement lock_lease{"lock_lease", R"(
@@ -432,21 +423,8 @@ void window_writer::refuse(const transaction& t, const std::string& reason,
 }
 
 void window_writer::write_quarantine() {
-  if (rejected_.empty()) return;
-  array_literal reasons, details, ids, raws, cut, stored;
-  for (const rejected_record& r : rejected_) {
-    const std::string reason = storable_text(r.reason, 100), detail = storable_text(r.detail, 500),
-                      id = storable_text(r.id, 256);
-    reasons.add(std::string_view(reason));
-    details.add(std::string_view(detail));
-    ids.add(std::string_view(id));
-    raws.add_bytes(r.raw);
-    cut.add(std::string_view(r.truncated ? "t" : "f"));
-    stored.add(std::string_view(r.stored_anyway ? "t" : "f"));
-  }
-  db_.run(write_rejected,
-          sql_values(scope_.credential, to_string(scope_.what), sync_run_id_, reasons.take(),
-                     details.take(), ids.take(), raws.take(), cut.take(), stored.take()));
+  quarantine(db_, scope_.credential, to_string(scope_.what), "transactions", sync_run_id_,
+             rejected_);
   rejected_.clear();
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "sync/product.hpp"
 #include "sync/transaction.hpp"
 #include "sync/types.hpp"
 
@@ -44,6 +45,13 @@ class flanks_api {
   virtual boost::asio::awaitable<response_summary> transactions(const secret& credentials_token,
                                                                 product what, window days,
                                                                 batch_sink& sink) = 0;
+
+  // The products of one kind (API contract, section 3), whole. Throws also when the list is longer
+  // than 8 MiB.
+  virtual boost::asio::awaitable<product_batch> products(const secret& credentials_token,
+                                                         product_kind kind) = 0;
+  // GET /v0/bank/available: the banks that the provider knows, in the columns of entity_columns().
+  virtual boost::asio::awaitable<product_batch> entities() = 0;
 
   // Gets an access token now if there is none that is fresh (used by `doctor` and at start).
   virtual boost::asio::awaitable<void> authenticate() = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sync/product_story.hpp"
 #include "sync/retry.hpp"
 #include "sync/window.hpp"
 
@@ -80,15 +81,13 @@ class credential_story {
         if (must_stop()) break;
         co_await fetch(p);
       }
+      co_await mirror_products(t_, job_, *status, report_);
     }
     co_return std::move(report_);
   }
 
  private:
-  [[nodiscard]] bool must_stop() const {
-    return report_.stopped_by.has_value() || report_.lease_lost || report_.not_found ||
-           report_.unauthorized;
-  }
+  [[nodiscard]] bool must_stop() const { return report_.must_stop(); }
 
   // Asks the provider how the credential is and writes that down; nothing when that failed.
   awaitable<std::optional<credential_status>> ask_status() {
@@ -289,14 +288,7 @@ class credential_story {
   }
 
   awaitable<void> record_failure(run_record record, const failure& f) {
-    ++report_.failed;
-    note(f.what(), f.hint, f.error_class);
-    if (f.then == verdict::stop && !report_.stopped_by) report_.stopped_by = f;
-    report_.lease_lost = report_.lease_lost || f.at == stage::lease;
-    report_.not_found = report_.not_found || f.error_class == "not_found";
-    report_.unauthorized = report_.unauthorized || f.error_class == "unauthorized";
-    if (f.retry_after) report_.retry_after = f.retry_after;
-    if (f.at <= stage::tls || f.at == stage::token) report_.unreachable = f;
+    report_.add(f);
     record.how = outcome::failed;
     record.error_class = f.error_class;
     record.error_stage = to_string(f.at);
@@ -333,6 +325,21 @@ class credential_story {
 };
 
 }  // namespace
+
+void credential_report::add(const failure& f) {
+  ++failed;
+  if (error.empty()) {
+    error = f.what();
+    hint = f.hint;
+    error_class = f.error_class;
+  }
+  if (f.then == verdict::stop && !stopped_by) stopped_by = f;
+  lease_lost = lease_lost || f.at == stage::lease;
+  not_found = not_found || f.error_class == "not_found";
+  unauthorized = unauthorized || f.error_class == "unauthorized";
+  if (f.retry_after) retry_after = f.retry_after;
+  if (f.at <= stage::tls || f.at == stage::token) unreachable = f;
+}
 
 awaitable<credential_report> mirror(mirror_tools tools, assignment job) {
   credential_story story(tools, std::move(job));

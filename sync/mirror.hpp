@@ -22,6 +22,8 @@ class mirror_observer {
   virtual void received(std::int64_t elements) = 0;
   // One window ended, well or badly.
   virtual void ended(const run_record& record) = 0;
+  // One list of products was fetched, or could not be.
+  virtual void listed(const product_run&) {}
 };
 
 // What is asked of one credential.
@@ -56,6 +58,12 @@ struct credential_report {
   // Everything was fetched, but some records could not be stored (promise P8: not the same as ok).
   [[nodiscard]] bool partial() const { return ok() && counts.quarantined > 0; }
   [[nodiscard]] bool ok() const { return failed == 0 && !stopped_by && !lease_lost; }
+  // Nothing more can be asked of the provider for this credential now.
+  [[nodiscard]] bool must_stop() const {
+    return stopped_by.has_value() || lease_lost || not_found || unauthorized;
+  }
+  // Counts a failure and keeps what it means for the credential.
+  void add(const failure& f);
 };
 
 // Everything mirror() works with; must outlive the call.

@@ -31,28 +31,32 @@ std::optional<window> covered_days(const product_coverage& covered) {
   return window{*covered.from, *covered.to};
 }
 
-}  // namespace
-
-fetch_decision availability(const credential_status& status, product what) {
-  const product_status& said = status.of(what);
+// `list`: "card transactions", for people.
+fetch_decision available(const credential_status& status, const product_status& said,
+                         const std::string& list) {
   if (status.pending) {
     return no(outcome::not_available, "provider_pending",
               "the provider has not finished the first extraction of this credential");
   }
   if (said.errored.value_or(false)) {
     return no(outcome::failed, "provider_errored",
-              fmt::format("the provider says that its last extraction of {} transactions failed; "
+              fmt::format("the provider says that its last extraction of {} failed; "
                           "its data is not to be trusted",
-                          to_string(what)));
+                          list));
   }
   if (!said.created.value_or(true)) {
     return no(outcome::not_available, "provider_not_created",
-              fmt::format("the provider has not extracted {} transactions of this credential",
-                          to_string(what)));
+              fmt::format("the provider has not extracted {} of this credential", list));
   }
   fetch_decision yes;
   yes.fetch = true;
   return yes;
+}
+
+}  // namespace
+
+fetch_decision availability(const credential_status& status, product what) {
+  return available(status, status.of(what), fmt::format("{} transactions", to_string(what)));
 }
 
 fetch_decision decide_fetch(const credential_status& status, const product_coverage& covered,
@@ -67,6 +71,15 @@ fetch_decision decide_fetch(const credential_status& status, const product_cover
   const bool whole = covered.from && *covered.from <= history(today, policy.history_months).from;
   if (seen && whole && !sweep && !force) return no(outcome::unchanged_upstream, "", "");
   return decision;
+}
+
+fetch_decision decide_fetch(const credential_status& status, product_kind what,
+                            std::optional<instant> seen, bool force) {
+  fetch_decision decision =
+      available(status, status.of(what), fmt::format("the list of {}", table_of(what)));
+  if (!decision.fetch || force) return decision;
+  const bool known = status.last_update && seen && *status.last_update <= *seen;
+  return known ? no(outcome::unchanged_upstream, "", "") : decision;
 }
 
 bool sweep_due(std::optional<instant> last_sweep, instant now, const sync_policy& policy) {

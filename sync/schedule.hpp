@@ -12,6 +12,7 @@ namespace flanks {
 // The part of the settings that decides (config: sync.*).
 struct sync_policy {
   std::vector<product> products{all_products.begin(), all_products.end()};
+  std::vector<product_kind> product_kinds{all_product_kinds.begin(), all_product_kinds.end()};
   int history_months = 24;
   std::chrono::seconds interval{std::chrono::hours{24}};
   std::chrono::days overlap{30};
@@ -36,6 +37,10 @@ struct fetch_decision {
 // Whether the provider can answer for this product at all; `fetch` is true when it can. `days` is
 // left alone.
 [[nodiscard]] fetch_decision availability(const credential_status& status, product what);
+
+// The same for a list of products: `seen` is the watermark of its last success.
+[[nodiscard]] fetch_decision decide_fetch(const credential_status& status, product_kind what,
+                                          std::optional<instant> seen, bool force);
 
 // Whether all history is due to be read again.
 [[nodiscard]] bool sweep_due(std::optional<instant> last_sweep, instant now,

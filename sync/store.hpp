@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sync/failure.hpp"
+#include "sync/product.hpp"
 #include "sync/transaction.hpp"
 #include "sync/types.hpp"
 
@@ -42,6 +43,8 @@ struct claimed_credential {
   std::string bank;  // empty until the first status
   credential_state state = credential_state::fresh;
   std::array<product_coverage, all_products.size()> coverage;
+  // By product_kind: the last_update of the status that its last success was fetched under.
+  std::array<std::optional<instant>, all_product_kinds.size()> products_seen;
   std::optional<instant> last_sweep;  // when all history was last read whole
   int failures_in_a_row = 0;
   std::optional<instant> not_found_since;  // the provider has answered 404 since then
@@ -67,6 +70,21 @@ struct run_record {
   instant started_at;
   std::chrono::milliseconds provider_time{0};
   std::chrono::milliseconds database_time{0};
+  std::optional<instant> provider_update;  // becomes the watermark when `how` is ok or partial
+};
+
+// One fetch of one kind of product (flanks.product_runs, flanks.product_coverage).
+struct product_run {
+  std::string run_id;
+  trigger why = trigger::schedule;
+  credential_id credential;
+  product_kind what = product_kind::account;
+  outcome how = outcome::ok;
+  row_counts counts;
+  std::string error_class, error_stage, error_message, error_hint, provider_code, trace_id;
+  int http_status = 0;
+  std::int64_t response_bytes = 0;
+  instant started_at;
   std::optional<instant> provider_update;  // becomes the watermark when `how` is ok or partial
 };
 
@@ -152,6 +170,21 @@ class store {
   virtual awaitable<std::unique_ptr<window_ledger>> open_window(
       credential_id id, lease_id lease, product what, window days,
       std::optional<std::int64_t> item) = 0;
+
+  // One whole response in one database transaction: rows, days' balances, what vanished,
+  // quarantine, run, watermark. Gives `run` back with its outcome (ok, partial, suspicious) and
+  // counts. Throws failure{lease} when the lease was lost, and for an answer that is older than
+  // what is stored.
+  virtual awaitable<product_run> store_products(credential_id id, lease_id lease,
+                                                product_batch batch, product_run run) = 0;
+  // Nothing was stored: failed (a run of its own), or not available (only when that is new).
+  virtual awaitable<void> record_product_run(product_run run) = 0;
+
+  // Whether the list of banks is to be read now, by us: once a day by all daemons together, an hour
+  // after a failure.
+  virtual awaitable<bool> claim_entities() = 0;
+  virtual awaitable<void> store_entities(product_batch batch) = 0;
+  virtual awaitable<void> fail_entities(std::string error) = 0;
 
   // Finds the unfinished plan with the same arguments, or makes a new one. `restart` drops an
   // unfinished one first.

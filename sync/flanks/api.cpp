@@ -13,6 +13,7 @@
 #include "sync/flanks/errors.hpp"
 #include "sync/flanks/http_client.hpp"
 #include "sync/flanks/parse.hpp"
+#include "sync/flanks/products.hpp"
 #include "sync/flanks/query.hpp"
 #include "sync/flanks/status.hpp"
 #include "sync/flanks/token.hpp"
@@ -68,11 +69,13 @@ class https_api final : public flanks_api {
   awaitable<credential_status> status(const secret& credentials_token) override;
   awaitable<response_summary> transactions(const secret& credentials_token, product what,
                                            window days, batch_sink& sink) override;
+  awaitable<product_batch> products(const secret& credentials_token, product_kind kind) override;
+  awaitable<product_batch> entities() override;
   awaitable<void> authenticate() override;
   awaitable<void> close() override { return client_.close(); }
 
  private:
-  call_info call(std::string_view endpoint) const;
+  call_info call(std::string_view endpoint, std::string_view method = "POST") const;
   awaitable<void> sleep(clock_type::time_point until);
   awaitable<void> take_turn();
   retry_decision judge(const failure& f, attempts& so_far);
@@ -89,6 +92,9 @@ class https_api final : public flanks_api {
   awaitable<credential_status> fetch_status(const secret& credentials_token);
   awaitable<response_summary> fetch_transactions(const secret& credentials_token, product what,
                                                  window days, batch_sink& sink, bool& handed_on);
+  // `credentials_token`: null for the banks, which belong to no credential.
+  awaitable<product_batch> fetch_list(product_list list, const secret* credentials_token);
+  awaitable<product_batch> ask_for_list(product_list list, const secret* credentials_token);
 
   asio::any_io_executor executor_;
   api_options options_;
@@ -101,8 +107,8 @@ class https_api final : public flanks_api {
   std::mt19937_64 chance_;
 };
 
-call_info https_api::call(std::string_view endpoint) const {
-  return {fmt::format("POST {}{} at {}", where_.path_prefix, endpoint, where_.authority()),
+call_info https_api::call(std::string_view endpoint, std::string_view method) const {
+  return {fmt::format("{} {}{} at {}", method, where_.path_prefix, endpoint, where_.authority()),
           {&options_.client_secret, &options_.password}};
 }
 
@@ -239,6 +245,7 @@ awaitable<std::unique_ptr<http_response>> https_api::authorized(const http_place
     co_await take_turn();
     const access_token token = co_await fresh_token(place);
     http_request request;
+    if (body.empty()) request.method = "GET";
     request.target = endpoint;
     request.body = body;
     request.bearer = token.value;
@@ -350,6 +357,51 @@ awaitable<response_summary> https_api::transactions(const secret& credentials_to
     awaitable<void> waiting = after(*failed, so_far);
     co_await std::move(waiting);
   }
+}
+
+awaitable<product_batch> https_api::fetch_list(product_list list, const secret* credentials_token) {
+  const std::unique_ptr<http_place> place = co_await client_.enter();
+  const bool banks = credentials_token == nullptr;
+  const std::string_view endpoint = banks ? entities_endpoint : products_endpoint(*list.kind);
+  call_info who = call(endpoint, banks ? "GET" : "POST");
+  if (!banks) who.secrets.push_back(credentials_token);
+  secret body = banks ? secret{} : products_body(*credentials_token);
+  awaitable<std::unique_ptr<http_response>> asking =
+      authorized(*place, endpoint, std::move(body), who);
+  const std::unique_ptr<http_response> response = co_await std::move(asking);
+  http_response& open = *response;
+  const answer a = co_await read_whole(open, product_body_limit + 1);
+  if (a.body.size() > product_body_limit) {
+    throw failure{
+        stage::receive, verdict::later, "response_too_large",
+        fmt::format("the answer of {} is larger than {} bytes", who.what, product_body_limit)};
+  }
+  product_batch batch = read_products(a, who, list);
+  co_return batch;
+}
+
+awaitable<product_batch> https_api::ask_for_list(product_list list,
+                                                 const secret* credentials_token) {
+  attempts so_far;
+  for (;;) {
+    std::optional<failure> failed;
+    try {
+      product_batch batch = co_await fetch_list(list, credentials_token);
+      co_return batch;
+    } catch (const failure& f) {
+      failed.emplace(f);
+    }
+    awaitable<void> waiting = after(*failed, so_far);
+    co_await std::move(waiting);
+  }
+}
+
+awaitable<product_batch> https_api::products(const secret& credentials_token, product_kind kind) {
+  return ask_for_list(product_list{kind}, &credentials_token);
+}
+
+awaitable<product_batch> https_api::entities() {
+  return ask_for_list(product_list{}, nullptr);
 }
 
 }  // namespace

@@ -83,4 +83,11 @@ secret transactions_body(const secret& credentials_token, window days) {
       .finish();
 }
 
+secret products_body(const secret& credentials_token) {
+  object_text body(room_for(credentials_token.reveal()));
+  return body.field("credentials_token", credentials_token.reveal())
+      .raw("\"ignore_data_error\":false")
+      .finish();
+}
+
 }  // namespace flanks

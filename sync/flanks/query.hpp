@@ -24,4 +24,7 @@ inline constexpr std::string_view status_endpoint = "/v0/bank/credentials/status
 // Never true: data that the provider itself does not trust must not pass for "no rows".
 [[nodiscard]] secret transactions_body(const secret& credentials_token, window days);
 
+// {"credentials_token", "ignore_data_error": false}: every product of a list.
+[[nodiscard]] secret products_body(const secret& credentials_token);
+
 }  // namespace flanks

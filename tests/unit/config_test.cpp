@@ -1,5 +1,6 @@
 // The configuration as an operator meets it: what is taken, and the full text of every refusal.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -98,6 +99,21 @@ TEST(config, values_of_every_kind_are_taken) {
   EXPECT_EQ(l.values.sync.overlap, std::chrono::days{2});
   EXPECT_EQ(l.values.log.level, log_level::debug);
   EXPECT_EQ(l.values.log.format, log_format::journal);
+}
+
+TEST(config, product_details_may_be_none_and_are_checked_by_name) {
+  const loaded none = read(smallest("", "sync: {product_details: []}\n"));
+  EXPECT_EQ(told(none), "");
+  EXPECT_TRUE(none.values.sync.product_details.empty());
+  EXPECT_EQ(read(show(none.values)).values.sync.product_details.size(), 0U);
+  EXPECT_EQ(read(smallest("", "sync: {product_details: [holder, identity]}\n"))
+                .values.sync.product_details,
+            (std::vector{product_kind::holder, product_kind::identity}));
+  EXPECT_THAT(
+      told(read(smallest("", "sync: {product_details: [auth], products: []}\n"))),
+      testing::AllOf(testing::HasSubstr("\"auth\" must be account, card, investment, liability, "
+                                        "portfolio, identity or holder"),
+                     testing::HasSubstr("sync.products: is an empty list")));
 }
 
 TEST(config, all_mistakes_are_told_at_once_in_the_order_of_the_file) {
@@ -385,6 +401,8 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  migrate: false  # default\n"
             "sync:\n"
             "  products: [card]\n"
+            "  product_details: [account, card, investment, liability, portfolio, identity, "
+            "holder]  # default\n"
             "  history_months: 24  # default\n"
             "  interval: 24h  # default\n"
             "  overlap: 0s\n"

@@ -71,6 +71,15 @@ class scripted_api final : public flanks_api {
     summary.elements = next.rows;
     co_return summary;
   }
+  std::map<product_kind, failure> products_fail;
+  std::vector<product_kind> listed;
+  awaitable<product_batch> products(const secret&, product_kind kind) override {
+    listed.push_back(kind);
+    const auto fails = products_fail.find(kind);
+    if (fails != products_fail.end()) throw failure{fails->second};
+    co_return product_batch{};
+  }
+  awaitable<product_batch> entities() override { co_return product_batch{}; }
   awaitable<void> authenticate() override { co_return; }
   awaitable<void> close() override { co_return; }
 };
@@ -80,6 +89,7 @@ struct memory {
   std::vector<std::string> stored;  // "account 2024-11-22..2026-11-22 rows item"
   std::vector<run_record> runs;
   std::vector<std::string> failed_items, skipped_items;
+  std::vector<product_run> products_stored, products_recorded;
   int abandoned = 0;
 };
 
@@ -137,6 +147,18 @@ class memory_store final : public store {
                                                         std::optional<std::int64_t> item) override {
     co_return std::make_unique<memory_ledger>(memory_, what, days, item);
   }
+  awaitable<product_run> store_products(credential_id, lease_id, product_batch,
+                                        product_run run) override {
+    memory_.products_stored.push_back(run);
+    co_return run;
+  }
+  awaitable<void> record_product_run(product_run run) override {
+    memory_.products_recorded.push_back(run);
+    co_return;
+  }
+  awaitable<bool> claim_entities() override { co_return false; }
+  awaitable<void> store_entities(product_batch) override { co_return; }
+  awaitable<void> fail_entities(std::string) override { co_return; }
   awaitable<backfill_plan> plan_backfill(selection, window, bool, bool) override {
     co_return backfill_plan{};
   }
@@ -340,6 +362,86 @@ TEST_F(mirror_story, backfill_of_a_pending_credential_stays_open_and_of_a_missin
   api.said.transactions[static_cast<std::size_t>(product::card)].created = false;
   EXPECT_TRUE(tell().ok());
   EXPECT_THAT(kept.skipped_items, ElementsAre("1"));
+}
+
+// ---- its products
+
+TEST_F(mirror_story, products_follow_the_transactions_and_keep_the_providers_refresh) {
+  tell();
+  EXPECT_THAT(api.listed, testing::ElementsAreArray(all_product_kinds));
+  ASSERT_EQ(kept.products_stored.size(), all_product_kinds.size());
+  EXPECT_EQ(kept.products_stored[0].provider_update, api.said.last_update);
+  EXPECT_EQ(kept.products_stored[0].run_id, "run");
+}
+
+TEST_F(mirror_story, only_lists_that_the_provider_refreshed_are_asked_for) {
+  for (auto& seen : job.credential.products_seen)
+    seen = api.said.last_update;
+  job.credential.products_seen[static_cast<std::size_t>(product_kind::card)] =
+      *api.said.last_update - 1s;
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(api.listed, ElementsAre(product_kind::card));
+  EXPECT_TRUE(kept.products_recorded.empty());
+  api.listed.clear();
+  job.force = true;
+  tell();
+  EXPECT_EQ(api.listed.size(), all_product_kinds.size()) << "a sync asks for all";
+  api.listed.clear();
+  job.force = false;
+  job.credential.last_sweep.reset();
+  tell();
+  EXPECT_EQ(api.listed.size(), all_product_kinds.size()) << "a sweep asks for all";
+}
+
+TEST_F(mirror_story, a_failing_list_is_recorded_and_stops_no_other) {
+  api.products_fail.emplace(product_kind::account, of(verdict::later, "http_500", 500));
+  const credential_report r = tell();
+  EXPECT_EQ(r.failed, 1);
+  EXPECT_EQ(r.error, "the provider said http_500");
+  EXPECT_EQ(kept.products_stored.size(), all_product_kinds.size() - 1);
+  ASSERT_EQ(kept.products_recorded.size(), 1U);
+  EXPECT_EQ(kept.products_recorded[0].how, outcome::failed);
+  EXPECT_EQ(kept.products_recorded[0].error_class, "http_500");
+}
+
+TEST_F(mirror_story, not_created_is_not_asked_for_and_errored_is_a_failure) {
+  api.said.products[static_cast<std::size_t>(product_kind::identity)].created = false;
+  api.said.products[static_cast<std::size_t>(product_kind::holder)].errored = true;
+  const credential_report r = tell();
+  EXPECT_EQ(r.failed, 1);
+  EXPECT_EQ(api.listed.size(), all_product_kinds.size() - 2);
+  ASSERT_EQ(kept.products_recorded.size(), 2U);
+  EXPECT_EQ(kept.products_recorded[0].how, outcome::not_available);
+  EXPECT_EQ(kept.products_recorded[1].how, outcome::failed);
+}
+
+TEST_F(mirror_story, a_404_of_one_list_never_means_that_the_credential_is_gone) {
+  api.products_fail.emplace(product_kind::identity, of(verdict::park, "not_found", 404));
+  credential_report r = tell();
+  EXPECT_TRUE(r.ok() && !r.not_found) << "the status did not say that it was extracted";
+  EXPECT_EQ(kept.products_recorded.at(0).how, outcome::not_available);
+  EXPECT_EQ(kept.products_stored.back().what, product_kind::holder);
+  api.said.products[static_cast<std::size_t>(product_kind::identity)].created = true;
+  r = tell();
+  EXPECT_FALSE(r.not_found);
+  EXPECT_EQ(r.failed, 1);
+}
+
+TEST_F(mirror_story, lists_that_are_switched_off_and_those_of_other_products_are_left_alone) {
+  policy.product_kinds.clear();
+  tell();
+  EXPECT_TRUE(api.listed.empty());
+  policy.product_kinds = {product_kind::account, product_kind::card, product_kind::holder};
+  job.products = {product::card};
+  tell();
+  EXPECT_THAT(api.listed, ElementsAre(product_kind::card));
+}
+
+TEST_F(mirror_story, after_a_lost_lease_no_list_is_asked_for) {
+  failure lost(stage::lease, verdict::later, "lease_lost", "gone");
+  api.script = {{lost, 0}};
+  EXPECT_TRUE(tell().lease_lost);
+  EXPECT_TRUE(api.listed.empty());
 }
 
 }  // namespace

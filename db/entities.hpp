@@ -1,0 +1,16 @@
+// The names of the banks. Blocks; throws sql_problem.
+#pragma once
+
+#include <string>
+
+#include "db/session.hpp"
+#include "sync/product.hpp"
+
+namespace flanks::entities {
+
+// True for one caller once a day, or an hour after a failure: it is his to read the list now.
+[[nodiscard]] bool claim(session& db);
+void store(session& db, const product_batch& batch);
+void fail(session& db, const std::string& error);
+
+}  // namespace flanks::entities

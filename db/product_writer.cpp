@@ -1,0 +1,366 @@
+#include "db/product_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "db/quarantine.hpp"
+#include "db/runs.hpp"
+#include "db/text_format.hpp"
+
+namespace flanks::products {
+
+namespace {
+
+// design, P5: more than this part, and more than so many rows, do not vanish at once unnoticed.
+constexpr std::size_t brake_part = 10;
+constexpr std::size_t brake_rows = 5;
+
+constexpr statement savepoint{"savepoint", "savepoint piece"};
+constexpr statement undo{"undo", "rollback to savepoint piece"};
+constexpr statement keep{"release", "release savepoint piece"};
+
+// clock_timestamp(), not now(): the transaction may have waited for the lock.
+constexpr statement lock_lease{"lock_lease", R"(
+select from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp() for update)"};
+
+// Believed: a later refresh than the doubted one says the same; where the provider tells no times,
+// a day later.
+constexpr statement read_coverage{"read_product_coverage", R"(
+select provider_seen_at > $3::timestamptz, provider_seen_at::text,
+  coalesce($3::timestamptz > doubted_at, now() > doubted_at + interval '1 day')
+from flanks.product_coverage where credential_id = $1 and product = $2)"};
+
+constexpr statement write_coverage{"write_product_coverage", R"(
+insert into flanks.product_coverage as c (credential_id, product, provider_seen_at, last_success_at, outcome, reason, doubted_at)
+values ($1, $2, case when $4 in ('ok', 'partial') then $3::timestamptz end,
+  case when $4 in ('ok', 'partial', 'suspicious') then clock_timestamp() end, $4, nullif($5, ''),
+  case when $4 = 'suspicious' then coalesce($3::timestamptz, now()) end)
+on conflict (credential_id, product) do update set
+  provider_seen_at = greatest(c.provider_seen_at, excluded.provider_seen_at),
+  last_success_at = coalesce(excluded.last_success_at, c.last_success_at),
+  outcome = excluded.outcome, reason = excluded.reason,
+  doubted_at = case when excluded.outcome = 'suspicious' then coalesce(c.doubted_at, excluded.doubted_at)
+    when excluded.outcome in ('ok', 'partial') then null else c.doubted_at end
+where excluded.last_success_at is not null or (c.outcome, c.reason) is distinct from (excluded.outcome, excluded.reason))"};
+
+constexpr statement write_run{"insert_product_run", R"(
+insert into flanks.product_runs (product_run_id, run_id, trigger, credential_id, product, outcome,
+  fetched, inserted, updated, unchanged, duplicates, removed, quarantined, warnings,
+  error_class, error_stage, error_message, error_hint, http_status, provider_code, trace_id,
+  response_bytes, provider_updated_at, started_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+  nullif($15, ''), nullif($16, ''), nullif($17, ''), nullif($18, ''), nullif($19::integer, 0), nullif($20, ''), nullif($21, ''),
+  $22, $23, $24)
+on conflict (product_run_id) do nothing)"};
+
+constexpr statement find_run{"find_product_run", R"(
+select outcome, fetched, inserted, updated, unchanged, duplicates, removed, quarantined, warnings
+from flanks.product_runs where product_run_id = $1)"};
+
+std::string_view cast_of(column_type type) {
+  switch (type) {
+    case column_type::text:
+      return "";
+    case column_type::decimal:
+      return "::numeric";
+    case column_type::whole:
+      return "::integer";
+    case column_type::flag:
+      return "::boolean";
+    case column_type::moment:
+      return "::timestamptz";
+    case column_type::json:
+      return "::jsonb";
+  }
+  return "";
+}
+
+// The names come from sync/product.cpp, never from the provider.
+std::string upsert_text(std::string_view table, std::span<const product_column> columns,
+                        bool owned) {
+  std::string names, sources, casts, sets, old, fresh;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const product_column& c = columns[i];
+    const std::string_view comma = i == 0 ? "" : ", ";
+    names += fmt::format("{}{}", comma, c.name);
+    sources += fmt::format("{}${}::text[]", comma, i + (owned ? 2 : 1));
+    casts += fmt::format("{}i.{}{}", comma, c.name, cast_of(c.type));
+    if (i == 0) continue;
+    const std::string_view next = i == 1 ? "" : ", ";
+    sets += fmt::format("{} = excluded.{}, ", c.name, c.name);
+    old += fmt::format("{}p.{}", next, c.name);
+    fresh += fmt::format("{}excluded.{}", next, c.name);
+  }
+  const std::string_view key = columns.front().name;
+  return fmt::format(
+      "insert into flanks.{0} as p ({1}{2}) select {3}{4} from unnest({5}) as i({2}) order by "
+      "i.{6} "
+      "on conflict ({1}{6}) do update set {7}updated_at = now(){8} "
+      "where ({9}) is distinct from ({10}){11} returning p.{6}",
+      table, owned ? "credential_id, " : "", names, owned ? "$1::bigint, " : "", casts, sources,
+      key, sets, owned ? ", removed_at = null" : "", old, fresh,
+      owned ? " or p.removed_at is not null" : "");
+}
+
+class list_writer {
+ public:
+  list_writer(session& db, const product_batch& batch, product_run& run, std::string run_id)
+      : db_(db),
+        batch_(batch),
+        run_(run),
+        run_id_(std::move(run_id)),
+        table_(table_of(run.what)),
+        columns_(columns_of(run.what)),
+        rejected_(batch.rejected) {}
+
+  void write(bool older_doubt) {
+    read_known();
+    write_rows(batch_.records);
+    count();
+    const std::size_t vanished = vanished_rows();
+    // What could not be read may be what is missing: then nothing is missing for certain.
+    const bool certain = !batch_.incomplete() && rejected_.size() == batch_.rejected.size();
+    if (vanished > 0 && certain) {
+      if (too_many(vanished) && !older_doubt) {
+        run_.how = outcome::suspicious;
+        run_.error_class = "too_much_vanished";
+        run_.error_message = fmt::format(
+            "{} of {} {} are missing from the provider's answer; none was marked as removed until "
+            "a "
+            "later refresh of the provider says the same",
+            vanished, current_, table_);
+      } else {
+        mark_vanished();
+      }
+    }
+    write_balances();
+    quarantine(db_, run_.credential, to_string(run_.what), "products", run_id_, rejected_);
+  }
+
+ private:
+  void read_known() {
+    const std::string text =
+        fmt::format("select {0}, removed_at is null from flanks.{1} where credential_id = $1",
+                    columns_.front().name, table_);
+    for (const auto& r :
+         db_.run(statement{"load_products", text.c_str()}, sql_values(run_.credential))) {
+      const bool current = r[1].as<bool>();
+      known_.emplace(r[0].c_str(), current);
+      if (current) ++current_;
+    }
+  }
+
+  // All at once; one by one when the database cannot hold a value of one of them.
+  void write_rows(std::span<const product_record> records) {
+    if (records.empty()) return;
+    db_.run(savepoint);
+    try {
+      for (std::string& id : upsert(db_, table_, columns_, run_.credential, records))
+        written_.insert(std::move(id));
+    } catch (const sql_problem& problem) {
+      if (problem.lost || !is_bad_value(problem.sqlstate)) throw;
+      db_.run(undo);
+      if (records.size() == 1) {
+        refuse(records.front(), problem.what());
+      } else {
+        write_rows(records.first(records.size() / 2));
+        write_rows(records.subspan(records.size() / 2));
+      }
+      return;
+    }
+    db_.run(keep);
+    for (const product_record& record : records)
+      shown_.insert(record.id());
+  }
+
+  void refuse(const product_record& record, std::string_view why) {
+    rejected_record r;
+    r.reason = "refused_by_database";
+    r.detail = why.substr(0, why.find('\n'));
+    r.id = record.id();
+    r.raw = record.raw.substr(0, rejected_record::raw_limit);
+    r.truncated = record.raw.size() > r.raw.size();
+    rejected_.push_back(std::move(r));
+  }
+
+  void count() {
+    row_counts& n = run_.counts;
+    n.fetched = batch_.elements();
+    n.duplicates = batch_.duplicates;
+    for (const std::string& id : shown_) {
+      if (!written_.contains(id)) {
+        ++n.unchanged;
+      } else {
+        ++(known_.contains(id) ? n.updated : n.inserted);
+      }
+    }
+    for (const rejected_record& r : rejected_)
+      ++(r.stored_anyway ? n.warnings : n.quarantined);
+    if (n.quarantined > 0) run_.how = outcome::partial;
+    if (n.adds_up()) return;
+    throw failure(
+        stage::commit, verdict::later, "counts_do_not_add_up",
+        fmt::format("credential {}: {} {} came, but {} inserted, {} updated, {} unchanged, "
+                    "{} duplicates and {} quarantined were counted; nothing was stored",
+                    run_.credential.value, n.fetched, table_, n.inserted, n.updated, n.unchanged,
+                    n.duplicates, n.quarantined));
+  }
+
+  [[nodiscard]] std::size_t vanished_rows() const {
+    return static_cast<std::size_t>(
+        std::count_if(known_.begin(), known_.end(),
+                      [&](const auto& row) { return row.second && !shown_.contains(row.first); }));
+  }
+
+  // An answer without any is doubted as well: a list that was full is rarely empty the next day.
+  [[nodiscard]] bool too_many(std::size_t vanished) const {
+    return shown_.empty() || (vanished > brake_rows && vanished * brake_part > current_);
+  }
+
+  [[nodiscard]] std::string shown_ids() const {
+    array_literal ids;
+    for (const std::string& id : shown_)
+      ids.add(std::string_view{id});
+    return ids.take();
+  }
+
+  void mark_vanished() {
+    const std::string text = fmt::format(
+        "update flanks.{} set removed_at = now(), updated_at = now() "
+        "where credential_id = $1 and removed_at is null and {} <> all($2::text[])",
+        table_, columns_.front().name);
+    const auto marked = db_.run(statement{"mark_vanished_products", text.c_str()},
+                                sql_values(run_.credential, shown_ids()));
+    run_.counts.removed = static_cast<std::int64_t>(marked.affected_rows());
+  }
+
+  void write_balances() {
+    if (!find_column(columns_, "balance") || shown_.empty()) return;
+    const std::string text = fmt::format(
+        "insert into flanks.balances as b (credential_id, product, product_id, day, balance, "
+        "currency) "
+        "select credential_id, $2, {0}, (coalesce($3::timestamptz, now()) at time zone "
+        "'UTC')::date, "
+        "balance, currency from flanks.{1} "
+        "where credential_id = $1 and balance is not null and {0} = any($4::text[]) "
+        "on conflict (credential_id, product, product_id, day) do update set balance = "
+        "excluded.balance, currency = excluded.currency, updated_at = now() "
+        "where (b.balance, b.currency) is distinct from (excluded.balance, excluded.currency)",
+        columns_.front().name, table_);
+    db_.run(statement{"write_balances", text.c_str()},
+            sql_values(run_.credential, to_string(run_.what), run_.provider_update, shown_ids()));
+  }
+
+  session& db_;
+  const product_batch& batch_;
+  product_run& run_;
+  std::string run_id_;
+  std::string_view table_;
+  std::span<const product_column> columns_;
+  std::unordered_map<std::string, bool> known_;  // by id: the provider showed it until now
+  std::size_t current_ = 0;                      // of those
+  std::unordered_set<std::string> shown_, written_;
+  std::vector<rejected_record> rejected_;
+};
+
+void insert_run(session& db, const product_run& r, const std::string& product_run_id) {
+  const row_counts& c = r.counts;
+  db.run(write_run,
+         sql_values(product_run_id, r.run_id, to_string(r.why), r.credential, to_string(r.what),
+                    to_string(r.how), c.fetched, c.inserted, c.updated, c.unchanged, c.duplicates,
+                    c.removed, c.quarantined, c.warnings, r.error_class, r.error_stage,
+                    r.error_message, r.error_hint, r.http_status, r.provider_code, r.trace_id,
+                    r.response_bytes, r.provider_update, r.started_at));
+}
+
+void cover(session& db, const product_run& run) {
+  std::string reason = run.error_message;
+  if (run.how == outcome::partial) reason = "some records are in quarantine";
+  db.run(write_coverage, sql_values(run.credential, to_string(run.what), run.provider_update,
+                                    to_string(run.how), reason));
+}
+
+// What an earlier try of the same work has committed.
+bool found(session& db, const std::string& product_run_id, product_run& run) {
+  const pqxx::result r = db.run(find_run, sql_values(product_run_id));
+  if (r.empty()) return false;
+  const std::string_view how = r[0][0].c_str();
+  for (const outcome o : {outcome::ok, outcome::partial, outcome::suspicious}) {
+    if (to_string(o) == how) run.how = o;
+  }
+  row_counts& n = run.counts;
+  int at = 0;
+  for (std::int64_t* const into : {&n.fetched, &n.inserted, &n.updated, &n.unchanged, &n.duplicates,
+                                   &n.removed, &n.quarantined, &n.warnings}) {
+    *into = r[0][++at].as<std::int64_t>();
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<std::string> upsert(session& db, std::string_view table,
+                                std::span<const product_column> columns,
+                                std::optional<credential_id> owner,
+                                std::span<const product_record> records) {
+  sql_values values;
+  if (owner) values.add(*owner);
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    array_literal column;
+    for (const product_record& record : records) {
+      const auto& value = record.values[c];
+      column.add(value ? std::string_view{*value} : std::string_view{});
+    }
+    values.add(column.take());
+  }
+  const std::string text = upsert_text(table, columns, owner.has_value());
+  std::vector<std::string> written;
+  for (const auto& r : db.run(statement{"upsert_products", text.c_str()}, values))
+    written.emplace_back(r[0].c_str());
+  return written;
+}
+
+product_run store(session& db, const lease_id& lease, const product_batch& batch, product_run run,
+                  const std::string& product_run_id, bool again) {
+  db.begin();
+  if (db.run(lock_lease, sql_values(run.credential, lease.value)).empty()) {
+    throw failure(stage::lease, verdict::later, "lease_lost",
+                  fmt::format("credential {}: the lease was lost, its {} were not stored",
+                              run.credential.value, table_of(run.what)));
+  }
+  if (again && found(db, product_run_id, run)) {
+    db.rollback();
+    return run;
+  }
+  const pqxx::result before =
+      db.run(read_coverage, sql_values(run.credential, to_string(run.what), run.provider_update));
+  if (!before.empty() && !before[0][0].is_null() && before[0][0].as<bool>()) {
+    throw failure(
+        stage::commit, verdict::later, "stale_answer",
+        fmt::format("credential {}: these {} are of {}, but some of {} are stored already",
+                    run.credential.value, table_of(run.what), to_string(*run.provider_update),
+                    before[0][1].c_str()));
+  }
+  const bool older_doubt = !before.empty() && !before[0][2].is_null() && before[0][2].as<bool>();
+  run.how = outcome::ok;
+  list_writer(db, batch, run, product_run_id).write(older_doubt);
+  cover(db, run);
+  insert_run(db, run, product_run_id);
+  db.commit();
+  return run;
+}
+
+void record(session& db, const product_run& run, const std::string& product_run_id) {
+  db.begin();
+  cover(db, run);
+  if (run.how == outcome::failed) {
+    insert_run(db, run, product_run_id);
+    note_failure(db, run.credential, run.error_message, run.error_class, run.error_hint);
+  }
+  db.commit();
+}
+
+}  // namespace flanks::products

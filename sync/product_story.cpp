@@ -1,0 +1,145 @@
+#include "sync/product_story.hpp"
+
+#include <algorithm>
+
+namespace flanks {
+
+namespace {
+
+class products_story {
+ public:
+  products_story(mirror_tools tools, const assignment& job, const credential_status& status,
+                 credential_report& report)
+      : t_(tools), job_(job), status_(status), report_(report) {}
+
+  awaitable<void> tell() {
+    for (const product_kind kind : t_.policy.product_kinds) {
+      if (report_.must_stop()) break;
+      if (!asked_for(kind)) continue;
+      const std::optional<instant> seen =
+          job_.credential.products_seen[static_cast<std::size_t>(kind)];
+      const fetch_decision decision = decide_fetch(status_, kind, seen, everything());
+      if (decision.fetch) {
+        co_await fetch(kind);
+      } else {
+        co_await skip(kind, decision);
+      }
+    }
+  }
+
+ private:
+  // A command that names products means those.
+  [[nodiscard]] bool asked_for(product_kind kind) const {
+    return job_.products.empty() ||
+           std::any_of(job_.products.begin(), job_.products.end(),
+                       [&](product p) { return to_string(p) == to_string(kind); });
+  }
+
+  [[nodiscard]] bool everything() const {
+    return job_.force || job_.items.has_value() ||
+           sweep_due(job_.credential.last_sweep, t_.clock.now(), t_.policy);
+  }
+
+  awaitable<void> fetch(product_kind kind) {
+    product_run run = new_run(kind);
+    std::optional<failure> failed;
+    try {
+      product_batch batch = co_await t_.api.products(job_.credential.credentials_token, kind);
+      run.response_bytes = batch.bytes;
+      product_run stored = co_await t_.db.store_products(job_.credential.id, job_.credential.lease,
+                                                         std::move(batch), run);
+      run = std::move(stored);
+    } catch (const failure& f) {
+      failed = f;
+    }
+    if (failed) {
+      describe(run, *failed);
+      judge(run, *failed);
+      co_await t_.db.record_product_run(run);
+    }
+    t_.observer.listed(run);
+  }
+
+  // Nothing newer at the provider: the watermark says so already. That it is not there, or not to
+  // be trusted, is written down (promise P8).
+  awaitable<void> skip(product_kind kind, const fetch_decision& decision) {
+    if (decision.why_not == outcome::unchanged_upstream) co_return;
+    product_run run = new_run(kind);
+    run.how = decision.why_not;
+    run.error_class = decision.error_class;
+    run.error_message = decision.explanation;
+    if (run.how == outcome::failed) {
+      ++report_.failed;
+      if (report_.error.empty()) report_.error = decision.explanation;
+    }
+    co_await t_.db.record_product_run(run);
+    t_.observer.listed(run);
+  }
+
+  // The status call has just spoken of this credential: a 404 is about this list alone, and where
+  // the status did not say that it was extracted, it was not.
+  void judge(product_run& run, failure f) {
+    if (f.http_status == 404) {
+      f.http_status = 0;
+      if (!status_.of(run.what).created.value_or(false)) run.how = outcome::not_available;
+    }
+    if (run.how == outcome::failed) report_.add(f);
+  }
+
+  static void describe(product_run& run, const failure& f) {
+    run.how = outcome::failed;
+    run.error_class = f.error_class;
+    run.error_stage = to_string(f.at);
+    run.error_message = f.what();
+    run.error_hint = f.hint;
+    run.provider_code = f.provider_code;
+    run.trace_id = f.trace_id;
+    run.http_status = f.http_status;
+  }
+
+  [[nodiscard]] product_run new_run(product_kind kind) const {
+    product_run run;
+    run.run_id = job_.run_id;
+    run.why = job_.why;
+    run.credential = job_.credential.id;
+    run.what = kind;
+    run.provider_update = status_.last_update;
+    run.started_at = t_.clock.now();
+    return run;
+  }
+
+  mirror_tools t_;
+  const assignment& job_;
+  const credential_status& status_;
+  credential_report& report_;
+};
+
+}  // namespace
+
+awaitable<void> mirror_products(mirror_tools tools, assignment job, credential_status status,
+                                credential_report& report) {
+  products_story story(tools, job, status, report);
+  co_await story.tell();
+}
+
+awaitable<std::string> mirror_entities(flanks_api& api, store& db) {
+  std::string error;
+  bool ours = false;
+  try {
+    ours = co_await db.claim_entities();
+    if (!ours) co_return error;
+    product_batch batch = co_await api.entities();
+    co_await db.store_entities(std::move(batch));
+  } catch (const failure& f) {
+    error = f.what();
+  }
+  if (error.empty() || !ours) co_return error;
+  try {
+    co_await db.fail_entities(error);
+  } catch (const failure& f) {
+    error = f.what();
+  }
+  co_return error;
+}
+
+}  // namespace flanks
