@@ -191,9 +191,10 @@ class Products(WorldTest):
             status = world.cli("status")
             self.assertIn(world.sql("select last_error from flanks.sync_status where state = 'error'"), status.stdout, kind)
             self.assertTrue(world.sql("select reason from flanks.product_coverage where product = 'card'"), kind)
+            self.assertEqual(world.sql("select count(*) from flanks.user_assets where product <> 'portfolio'"), "8", kind)
         world.sandbox.clear_faults()
-        self.assert_products(world, ids)
         world.ok("sync")  # ... and then it recovers
+        self.assert_products(world, ids)
         self.assertEqual(world.sql("select distinct outcome from flanks.product_coverage"), "ok")
 
     def test_a_list_that_the_provider_has_not_extracted_is_not_asked_for_and_is_no_failure(self):
