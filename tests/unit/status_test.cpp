@@ -48,6 +48,19 @@ TEST(status, example_of_the_contract) {
   }
 }
 
+TEST(status, lists_of_products_have_flags_of_their_own) {
+  const credential_status s = read(
+      R"({"pending":false,"created":{"product":{"auth":false,"holders":true,"card":true},"transactions":{"card":false}},
+          "errored":{"product":{"holders":true,"auth":false}}})");
+  EXPECT_EQ(s.of(product_kind::identity).created, false);
+  EXPECT_EQ(s.of(product_kind::identity).errored, false);
+  EXPECT_EQ(s.of(product_kind::holder).created, true);
+  EXPECT_EQ(s.of(product_kind::holder).errored, true);
+  EXPECT_EQ(s.of(product_kind::card).created, true);
+  EXPECT_EQ(s.of(product::card).created, false);
+  EXPECT_EQ(s.of(product_kind::account).created, std::nullopt) << "not said is not false";
+}
+
 TEST(status, both_spellings_of_transactions) {
   const credential_status s = read(
       R"({"pending":false,"created":{"transaction":{"card":false}},"errored":{"transactions":{"card":true}}})");
