@@ -1,6 +1,7 @@
 // Products in a real PostgreSQL: what differs is written, what vanishes is marked, balances by day.
 #include <map>
 
+#include "db/product_writer.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -214,6 +215,21 @@ TEST_F(products, a_lost_lease_stores_nothing) {
   EXPECT_EQ(f.at, stage::lease);
   EXPECT_THAT(accounts(), IsEmpty());
   EXPECT_EQ(value("select count(*) from flanks.product_runs"), "0");
+}
+
+TEST_F(products, a_commit_in_doubt_that_happened_is_not_done_again) {
+  const claimed_credential c = claim(id_);
+  session db(options_);
+  product_batch batch;
+  batch.records = {account("a")};
+  const std::string name = "99999999-2222-3333-4444-555555555555";
+  const product_run asked = run_for(product_kind::account, refreshed_at);
+  EXPECT_EQ(flanks::products::store(db, c.lease, batch, asked, name, true).counts.inserted, 1)
+      << "it had not happened";
+  const product_run told = flanks::products::store(db, c.lease, batch, asked, name, true);
+  EXPECT_EQ(told.counts.inserted, 1) << "what the first try did";
+  EXPECT_EQ(told.counts.unchanged, 0);
+  EXPECT_EQ(value("select count(*) from flanks.product_runs"), "1");
 }
 
 TEST_F(products, runs_and_coverage_say_what_was_fetched_what_failed_and_what_is_not_there) {
