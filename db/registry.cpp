@@ -10,6 +10,9 @@ namespace {
 
 constexpr statement add_sql{"register_credential", "select flanks.register_credential($1, $2)"};
 
+constexpr statement forget_erasure{"forget_erasure", R"(
+delete from flanks_internal.erased_tokens where token_digest = sha256(convert_to($1, 'UTF8')))"};
+
 // One row for each user of a credential (one with none has one row, without user), so that no array
 // has to be read.
 constexpr statement list_sql{"list_credentials", R"(
@@ -22,6 +25,9 @@ where ($1::text is null or c.credential_id in (select m.credential_id from flank
   and ($2::bigint is null or c.credential_id = $2)
   and ($3::boolean or c.removed_at is null)
 order by c.credential_id, uc.user_id)"};
+
+constexpr statement token_sql{"read_token", R"(
+select credentials_token from flanks_internal.credentials_tokens where credential_id = $1 and credentials_token is not null)"};
 
 constexpr statement count_sql{"count_transactions", R"(
 select count(*) from flanks.transactions where credential_id = $1 and removed_at is null)"};
@@ -60,6 +66,18 @@ update flanks.credentials set removed_at = now() where credential_id = $1 and re
   failure f(stage::configuration, verdict::stop, "unknown_credential",
             fmt::format("credential {} is not registered", id.value));
   f.hint = "flanks-sync credentials list shows what is";
+  throw f;
+}
+
+// Raised by register_credential itself, whose words name the argument and never its value.
+void throw_refusal(const sql_problem& problem) {
+  const bool erased = problem.sqlstate == "ZE001";
+  if (!erased && problem.sqlstate != "22023") return;
+  std::string words = problem.what();
+  if (words.starts_with("ERROR:  ")) words.erase(0, 8);
+  failure f(stage::configuration, verdict::stop, erased ? "erased_credential" : "bad_credential",
+            words.substr(0, words.find('\n')));
+  if (erased) f.hint = "flanks-sync credentials add --even-if-erased brings it back";
   throw f;
 }
 
@@ -110,19 +128,27 @@ auto registry::translated(Work work) -> decltype(work()) {
   }
 }
 
-credential_id registry::add(const user_id& user, const secret& token) {
+credential_id registry::add(const user_id& user, const secret& token, bool even_if_erased) {
   return translated([&] {
     try {
+      db_->begin();
+      if (even_if_erased) db_->run(forget_erasure, sql_values(token.reveal()));
       const auto r = db_->run(add_sql, sql_values(user.value, token.reveal()));
-      return credential_id{r[0][0].as<std::int64_t>()};
+      const credential_id id{r[0][0].as<std::int64_t>()};
+      db_->commit();
+      return id;
     } catch (const sql_problem& problem) {
-      if (problem.sqlstate != "22023") throw;
-      // Raised by the function itself, whose words name the argument and never its value.
-      std::string words = problem.what();
-      if (words.starts_with("ERROR:  ")) words.erase(0, 8);
-      throw failure(stage::configuration, verdict::stop, "bad_credential",
-                    words.substr(0, words.find('\n')));
+      throw_refusal(problem);
+      throw;
     }
+  });
+}
+
+secret registry::token_of(credential_id id) {
+  return translated([&] {
+    const auto r = db_->run(token_sql, sql_values(id));
+    if (r.empty()) unknown(id);
+    return secret(r[0][0].c_str());
   });
 }
 

@@ -43,8 +43,12 @@ class registry {
   ~registry();
 
   // flanks.register_credential: idempotent, gives the same id for the same token. Throws
-  // failure{configuration} for a token or user that it refuses.
-  credential_id add(const user_id& user, const secret& token);
+  // failure{configuration} for a token or user that it refuses; failure{configuration,
+  // "erased_credential"} when it was erased with its user, unless `even_if_erased` lifts that.
+  credential_id add(const user_id& user, const secret& token, bool even_if_erased = false);
+  // Throws failure{configuration, "unknown_credential"} for one that was removed: its token is
+  // gone.
+  [[nodiscard]] secret token_of(credential_id id);
   // All, or those of one user; removed ones only when asked for.
   [[nodiscard]] std::vector<credential_row> list(const std::optional<user_id>& user,
                                                  bool with_removed);

@@ -41,10 +41,12 @@ void insert_run(session& db, const std::string& sync_run_id, const run_record& r
 
 void record_run(session& db, const std::string& sync_run_id, const run_record& record) {
   db.begin();
-  insert_run(db, sync_run_id, record);
   const bool failed = record.how == outcome::failed;
-  db.run(note_attempt, sql_values(record.credential, failed, record.error_message,
-                                  record.error_class, record.error_hint));
+  const auto noted =
+      db.run(note_attempt, sql_values(record.credential, failed, record.error_message,
+                                      record.error_class, record.error_hint));
+  // Erased meanwhile: nothing of it may come back, not even that it was tried.
+  if (noted.affected_rows() == 1) insert_run(db, sync_run_id, record);
   db.commit();
 }
 
