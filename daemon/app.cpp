@@ -166,7 +166,8 @@ exit_code exit_code_of(const failure& f) {
     if (f.error_class == name) return exit_code::not_permitted;
   }
   // What was named on the command line does not exist: nothing is wrong with the configuration.
-  if (f.error_class.starts_with("unknown_") || f.error_class == "bad_credential")
+  if (f.error_class.starts_with("unknown_") || f.error_class == "bad_credential" ||
+      f.error_class == "erased_credential")
     return exit_code::failed;
   if (f.at == stage::configuration || f.error_class == "database_schema" ||
       f.error_class == "schema_newer" || f.error_class == "schema_changed")

@@ -14,7 +14,7 @@
 #include "daemon/log.hpp"
 #include "db/options.hpp"
 #include "sync/clock.hpp"
-#include "sync/flanks_api.hpp"
+#include "sync/flanks/api.hpp"
 #include "sync/schedule.hpp"
 #include "sync/store.hpp"
 
@@ -84,7 +84,7 @@ class engine {
   boost::asio::any_io_executor executor;
   std::unique_ptr<engine_clock> clock;
   std::unique_ptr<store> db;
-  std::unique_ptr<flanks_api> api;
+  std::unique_ptr<provider_client> api;
 };
 
 }  // namespace flanks

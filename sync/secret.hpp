@@ -35,6 +35,14 @@ class secret {
   std::string value_;
 };
 
+// For sets and maps of secrets, in memory only.
+struct secret_hash {
+  [[nodiscard]] std::size_t operator()(const secret& s) const;
+};
+struct secret_equal {
+  [[nodiscard]] bool operator()(const secret& a, const secret& b) const;
+};
+
 // A secret never reaches a stream; without a fmt::formatter it does not reach a log line either.
 std::ostream& operator<<(std::ostream&, const secret&) = delete;
 

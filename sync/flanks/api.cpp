@@ -56,7 +56,14 @@ awaitable<answer> read_whole(http_response& response, std::size_t limit) {
   co_return a;
 }
 
-class https_api final : public flanks_api {
+// Whether a call that the provider does only once may be sent again after `f`: it was never sent,
+// or was turned away at the door.
+bool surely_not_done(const failure& f) {
+  return f.at == stage::resolve || f.at == stage::connect || f.at == stage::tls ||
+         f.at == stage::token || f.error_class == "rate_limited" || f.retry_after.has_value();
+}
+
+class https_api final : public provider_client {
  public:
   https_api(asio::any_io_executor executor, api_options options)
       : executor_(std::move(executor)),
@@ -72,6 +79,8 @@ class https_api final : public flanks_api {
   awaitable<product_batch> products(const secret& credentials_token, product_kind kind) override;
   awaitable<product_batch> entities() override;
   awaitable<void> authenticate() override;
+  awaitable<answer> ask_json(json_call asked) override;
+  std::string authority() const override { return where_.authority(); }
   awaitable<void> close() override { return client_.close(); }
 
  private:
@@ -87,7 +96,8 @@ class https_api final : public flanks_api {
   awaitable<granted_token> ask_for_token(const http_place& place);
   awaitable<std::unique_ptr<http_response>> authorized(const http_place& place,
                                                        std::string_view endpoint, secret body,
-                                                       call_info who);
+                                                       call_info who, std::string method = "POST");
+  awaitable<answer> fetch_json(const json_call& asked);
 
   awaitable<credential_status> fetch_status(const secret& credentials_token);
   awaitable<response_summary> fetch_transactions(const secret& credentials_token, product what,
@@ -240,18 +250,20 @@ awaitable<access_token> https_api::fresh_token(const http_place& place) {
 // shared by all who were answered so.
 awaitable<std::unique_ptr<http_response>> https_api::authorized(const http_place& place,
                                                                 std::string_view endpoint,
-                                                                secret body, call_info who) {
+                                                                secret body, call_info who,
+                                                                std::string method) {
   for (bool replay = false;; replay = true) {
     co_await take_turn();
     const access_token token = co_await fresh_token(place);
     http_request request;
-    if (body.empty()) request.method = "GET";
+    request.method = method;
     request.target = endpoint;
     request.body = body;
     request.bearer = token.value;
     awaitable<std::unique_ptr<http_response>> asking = ask(place, std::move(request));
     std::unique_ptr<http_response> response = co_await std::move(asking);
-    if (response->head().status == 200) co_return response;
+    const int status = response->head().status;
+    if (status == 200 || status == 201 || status == 204) co_return response;
     http_response& open = *response;
     const answer a = co_await read_whole(open, error_body_limit);
     if (a.status == 401 && !replay) {
@@ -292,6 +304,33 @@ awaitable<credential_status> https_api::status(const secret& credentials_token) 
     } catch (const failure& f) {
       failed.emplace(f);
     }
+    awaitable<void> waiting = after(*failed, so_far);
+    co_await std::move(waiting);
+  }
+}
+
+awaitable<answer> https_api::fetch_json(const json_call& asked) {
+  const std::unique_ptr<http_place> place = co_await client_.enter();
+  const call_info who = asked.info(where_.authority());
+  awaitable<std::unique_ptr<http_response>> asking =
+      authorized(*place, asked.endpoint, asked.body, who, asked.method);
+  const std::unique_ptr<http_response> response = co_await std::move(asking);
+  http_response& open = *response;
+  answer a = co_await read_whole(open, asked.limit);
+  co_return a;
+}
+
+awaitable<answer> https_api::ask_json(json_call asked) {
+  attempts so_far;
+  for (;;) {
+    std::optional<failure> failed;
+    try {
+      answer a = co_await fetch_json(asked);
+      co_return a;
+    } catch (const failure& f) {
+      failed.emplace(f);
+    }
+    if (asked.once && !surely_not_done(*failed)) throw failure{*failed};
     awaitable<void> waiting = after(*failed, so_far);
     co_await std::move(waiting);
   }
@@ -367,7 +406,7 @@ awaitable<product_batch> https_api::fetch_list(product_list list, const secret* 
   if (!banks) who.secrets.push_back(credentials_token);
   secret body = banks ? secret{} : products_body(*credentials_token);
   awaitable<std::unique_ptr<http_response>> asking =
-      authorized(*place, endpoint, std::move(body), who);
+      authorized(*place, endpoint, std::move(body), who, banks ? "GET" : "POST");
   const std::unique_ptr<http_response> response = co_await std::move(asking);
   http_response& open = *response;
   const answer a = co_await read_whole(open, product_body_limit + 1);
@@ -406,7 +445,8 @@ awaitable<product_batch> https_api::entities() {
 
 }  // namespace
 
-std::unique_ptr<flanks_api> make_flanks_api(asio::any_io_executor executor, api_options options) {
+std::unique_ptr<provider_client> make_flanks_api(asio::any_io_executor executor,
+                                                 api_options options) {
   return std::make_unique<https_api>(std::move(executor), std::move(options));
 }
 

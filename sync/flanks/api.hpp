@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "sync/flanks/caller.hpp"
 #include "sync/flanks_api.hpp"
 #include "sync/retry.hpp"
 #include "sync/secret.hpp"
@@ -45,10 +46,14 @@ struct api_options {
   std::string user_agent = "flanks-sync";
 };
 
+// One client, one token, one pool of connections, one rate: for the engine and for single
+// endpoints.
+class provider_client : public flanks_api, public json_caller {};
+
 // Throws failure{configuration} when the options cannot work (URL, ca_file). Opens no connection
 // yet. Everything runs on `executor`, which must be one thread; the executor's context must outlive
 // the object, and no call may be in flight when it is destroyed.
-[[nodiscard]] std::unique_ptr<flanks_api> make_flanks_api(boost::asio::any_io_executor executor,
-                                                          api_options options);
+[[nodiscard]] std::unique_ptr<provider_client> make_flanks_api(
+    boost::asio::any_io_executor executor, api_options options);
 
 }  // namespace flanks
