@@ -70,6 +70,8 @@ class grammar {
     global();
     running();
     credentials();
+    links();
+    leaving();
     operating();
   }
 
@@ -146,6 +148,8 @@ class grammar {
         ->add_option("--token-file", asked_.file,
                      "Read the credentials_token from this file instead")
         ->type_name("FILE");
+    add_one->add_flag("--even-if-erased", asked_.even_if_erased,
+                      "Also when it was erased with its user before");
     CLI::App* const import =
         add(group, "import", "Registers credentials from CSV: user_id,credentials_token",
             command::credentials_import);
@@ -165,7 +169,48 @@ class grammar {
     pause->add_option("--reason", asked_.reason, "Why, for whoever reads the status")
         ->type_name("TEXT");
     numbered(add(group, "resume", "Fetched again, from now on", command::credentials_resume));
-    numbered(add(group, "remove", "Forgets the token; the rows stay", command::credentials_remove));
+    CLI::App* const remove =
+        add(group, "remove", "Forgets the token; the rows stay", command::credentials_remove);
+    numbered(remove);
+    remove->add_flag("--upstream", asked_.upstream, "Delete it at the provider as well, first");
+    CLI::App* const discover =
+        add(group, "discover", "Registers what the provider lists; external_id becomes the user",
+            command::credentials_discover);
+    arriving(discover);
+  }
+
+  void arriving(CLI::App* sub) {
+    sub->add_flag("--dry-run", asked_.dry_run, "Say what would be registered, write nothing");
+    whose(sub);
+  }
+
+  void whose(CLI::App* sub) {
+    sub->add_option("--default-user", asked_.default_user,
+                    "The user of those that come without one (else they are not registered)")
+        ->type_name("U");
+  }
+
+  void links() {
+    CLI::App* const group =
+        app_.add_subcommand("link", "Credentials that users connected by a link of Flanks");
+    group->require_subcommand(1);
+    CLI::App* const exchange = add(
+        group, "exchange", "Exchanges every unused link code, once, and registers its credential",
+        command::link_exchange);
+    exchange
+        ->add_option("--user-from", asked_.user_from,
+                     "The parameter of the link that names the user (default external_id)")
+        ->type_name("NAME");
+    whose(exchange);
+    arriving(add(group, "sessions", "Registers the credentials of finished Connect v2 sessions",
+                 command::link_sessions));
+  }
+
+  void leaving() {
+    CLI::App* const erase =
+        add(&app_, "erase", "Removes a person's data for good, from every table", command::erase);
+    erase->add_option("--user", asked_.user, "Whose data")->required()->type_name("U");
+    erase->add_flag("--yes", asked_.yes, "Do not ask");
   }
 
   void numbered(CLI::App* sub) {

@@ -24,6 +24,10 @@ enum class command : std::uint8_t {
   credentials_pause,
   credentials_resume,
   credentials_remove,
+  credentials_discover,
+  link_exchange,
+  link_sessions,
+  erase,
   migrate_up,
   migrate_status,
   migrate_plan,
@@ -38,16 +42,21 @@ struct invocation {
   std::optional<config::log_level> level;
   bool json = false;
 
-  selection who;                // backfill, sync; credentials_*: which ones
-  std::optional<day> from, to;  // backfill
-  bool once = false;            // run
-  bool migrate = false;         // run, backfill
-  bool restart = false;         // backfill
-  bool dry_run = false;         // backfill
-  bool exit_code = false;       // status
-  std::string user;             // credentials add
-  std::string reason;           // credentials pause
-  std::string file;             // credentials add, import: "-" is standard input
+  selection who;                          // backfill, sync; credentials_*: which ones
+  std::optional<day> from, to;            // backfill
+  bool once = false;                      // run
+  bool migrate = false;                   // run, backfill
+  bool restart = false;                   // backfill
+  bool dry_run = false;                   // backfill, credentials discover, link sessions
+  bool exit_code = false;                 // status
+  std::string user;                       // credentials add, erase
+  std::string reason;                     // credentials pause
+  std::string file;                       // credentials add, import: "-" is standard input
+  bool yes = false;                       // erase: do not ask
+  bool even_if_erased = false;            // credentials add
+  bool upstream = false;                  // credentials remove
+  std::string default_user;               // credentials discover, link exchange, link sessions
+  std::string user_from = "external_id";  // link exchange
 };
 
 // What to do, or with what code to exit after what was printed (help, version, a usage error on

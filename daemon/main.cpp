@@ -23,6 +23,12 @@ exit_code dispatch(const invocation& asked) {
       return command_sync(asked);
     case command::status:
       return command_status(asked);
+    case command::credentials_discover:
+    case command::link_exchange:
+    case command::link_sessions:
+      return command_arrivals(asked);
+    case command::erase:
+      return command_erase(asked);
     case command::migrate_up:
     case command::migrate_status:
     case command::migrate_plan:
@@ -32,7 +38,7 @@ exit_code dispatch(const invocation& asked) {
     case command::config_example:
       return command_config(asked);
     default:
-      return command_credentials(asked);
+      return asked.upstream ? command_arrivals(asked) : command_credentials(asked);
   }
 }
 

@@ -11,6 +11,9 @@ namespace flanks {
 [[nodiscard]] exit_code command_sync(const invocation& asked);
 [[nodiscard]] exit_code command_status(const invocation& asked);
 [[nodiscard]] exit_code command_credentials(const invocation& asked);
+// credentials discover, credentials remove --upstream, link exchange, link sessions.
+[[nodiscard]] exit_code command_arrivals(const invocation& asked);
+[[nodiscard]] exit_code command_erase(const invocation& asked);
 [[nodiscard]] exit_code command_migrate(const invocation& asked);
 [[nodiscard]] exit_code command_config(const invocation& asked);
 

@@ -56,7 +56,7 @@ secret read_token(const std::string& file) {
 }
 
 exit_code add(registry& r, const invocation& asked) {
-  const credential_id id = r.add(user_id{asked.user}, read_token(asked.file));
+  const credential_id id = r.add(user_id{asked.user}, read_token(asked.file), asked.even_if_erased);
   if (asked.json) {
     fmt::print("{}\n", json::serialize(json::object{{"credential_id", id.value}}));
   } else {
@@ -101,17 +101,36 @@ std::vector<wanted> read_import(const std::string& file) {
   return all;
 }
 
+// False when it was erased with its user: the others of the file are not held up by it.
+bool add_unless_erased(registry& r, const wanted& w) {
+  try {
+    r.add(w.user, w.token);
+  } catch (const failure& f) {
+    if (f.error_class != "erased_credential") throw;
+    return false;
+  }
+  return true;
+}
+
 exit_code import(registry& r, const invocation& asked) {
   const std::vector<wanted> all = read_import(asked.file);
+  std::size_t erased = 0;
   for (const wanted& w : all)
-    r.add(w.user, w.token);
+    erased += add_unless_erased(r, w) ? 0 : 1;
+  const std::size_t registered = all.size() - erased;
   if (asked.json) {
-    fmt::print("{}\n", json::serialize(json::object{{"registered", all.size()}}));
-  } else {
-    fmt::print("{} credentials are registered; those that were before stay as they are\n",
-               all.size());
+    fmt::print("{}\n",
+               json::serialize(json::object{{"registered", registered}, {"erased", erased}}));
+    return erased > 0 ? exit_code::some_failed : exit_code::done;
   }
-  return exit_code::done;
+  fmt::print("{} credentials are registered; those that were before stay as they are\n",
+             registered);
+  if (erased == 0) return exit_code::done;
+  fmt::print(stderr,
+             "{} credentials were erased with their users and are not taken again\n"
+             "hint: flanks-sync credentials add --even-if-erased brings one back\n",
+             erased);
+  return exit_code::some_failed;
 }
 
 std::string joined(const std::vector<user_id>& users) {
