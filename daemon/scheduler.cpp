@@ -10,11 +10,26 @@ namespace flanks {
 namespace asio = boost::asio;
 namespace chr = std::chrono;
 
+namespace {
+
+// A provider that fails is left alone for two looks at first.
+breaker_policy patience_of(const scheduler_options& options) {
+  breaker_policy policy;
+  policy.first_pause = chr::ceil<chr::seconds>(2 * options.poll);
+  policy.longest_pause = std::max(policy.longest_pause, policy.first_pause);
+  return policy;
+}
+
+}  // namespace
+
 scheduler::scheduler(worker_tools tools, const scheduler_options& options)
     : tools_(tools),
       options_(options),
+      health_(patience_of(options)),
       group_(tools.executor),
-      progress_(chr::steady_clock::now()) {}
+      progress_(chr::steady_clock::now()) {
+  tools_.health = &health_;
+}
 
 asio::awaitable<void> scheduler::run() {
   while (!stopping_) {
@@ -30,11 +45,12 @@ asio::awaitable<void> scheduler::run() {
 
 // Claims as much as there are free places. True when there may be more than that.
 asio::awaitable<bool> scheduler::look() {
-  const int places = options_.concurrency - static_cast<int>(group_.size());
+  const int allowed = health_.places(chr::steady_clock::now());
+  const int places = std::min(allowed, options_.concurrency - static_cast<int>(group_.size()));
   const bool paused = chr::steady_clock::now() < paused_until_;
   if (places <= 0 || (paused && !options_.once)) {
     progress_ = chr::steady_clock::now();
-    co_return !paused;
+    co_return !paused && allowed > 0;
   }
   if (options_.once && totals_.stopped_by) co_return false;
   std::vector<claimed_credential> due;
@@ -53,8 +69,14 @@ asio::awaitable<bool> scheduler::look() {
   }
   progress_ = chr::steady_clock::now();
   const std::string run_id = due.empty() ? "" : new_run_id();
-  for (claimed_credential& credential : due)
-    group_.spawn(one(std::move(credential), run_id));
+  for (claimed_credential& credential : due) {
+    const chr::seconds wait = health_.begin(credential.bank, progress_);
+    if (wait.count() > 0) {
+      group_.spawn(postpone(std::move(credential), wait));
+    } else {
+      group_.spawn(one(std::move(credential), run_id));
+    }
+  }
   if (!due.empty() && progress_ >= banks_due_) {
     banks_due_ = progress_ + chr::hours{1};
     group_.spawn(refresh_banks(tools_));
@@ -65,6 +87,8 @@ asio::awaitable<bool> scheduler::look() {
 asio::awaitable<chr::milliseconds> scheduler::time_to_next_look() {
   const bool full = static_cast<int>(group_.size()) >= options_.concurrency;
   if (full || options_.once || !trouble_.empty()) co_return options_.poll;
+  const chr::seconds backing_off = health_.wait(chr::steady_clock::now());
+  if (backing_off.count() > 0) co_return std::min<chr::milliseconds>(backing_off, options_.poll);
   std::optional<chr::seconds> due;
   try {
     due = co_await tools_.mirror.db.next_due();
@@ -75,6 +99,21 @@ asio::awaitable<chr::milliseconds> scheduler::time_to_next_look() {
   const chr::milliseconds at_least{
       200};  // a credential that is due but claimed elsewhere must not spin us
   co_return std::clamp<chr::milliseconds>(*due, at_least, options_.poll);
+}
+
+// Its bank is failing: it waits, and its place is free for others. A little apart, so that they do
+// not all come back in one moment.
+asio::awaitable<void> scheduler::postpone(claimed_credential credential, chr::seconds wait) {
+  next_attempt next;
+  next.postponed = true;
+  next.delay = wait + chr::seconds{static_cast<std::int64_t>(tools_.mirror.clock.random() * 10)};
+  try {
+    auto releasing = tools_.mirror.db.release(credential.id, credential.lease, next);
+    co_await std::move(releasing);
+  } catch (const failure& f) {
+    tools_.events.warn("cannot give back a lease; it runs out by itself",
+                       {{"credential_id", credential.id.value}, {"error", f.what()}});
+  }
 }
 
 asio::awaitable<void> scheduler::one(claimed_credential credential, std::string run_id) {
@@ -139,6 +178,9 @@ std::string scheduler::summary() const {
   if (stopping_) return fmt::format("stopping: {} credentials in hand", group_.size());
   if (!trouble_.empty()) return fmt::format("not ready: {}", trouble_);
   if (totals_.stopped_by) return fmt::format("not ready: {}", totals_.stopped_by->what());
+  if (health_.backs_off())
+    return fmt::format("not ready: the provider fails for every credential; {} in hand",
+                       group_.size());
   return fmt::format("{} credentials in hand; {} done, {} failed; {} rows written since the start",
                      group_.size(), totals_.credentials, totals_.failed,
                      totals_.counts.inserted + totals_.counts.updated);

@@ -50,12 +50,14 @@ class scheduler {
  private:
   boost::asio::awaitable<bool> look();
   boost::asio::awaitable<void> one(claimed_credential credential, std::string run_id);
+  boost::asio::awaitable<void> postpone(claimed_credential credential, std::chrono::seconds wait);
   boost::asio::awaitable<void> drain();
   boost::asio::awaitable<std::chrono::milliseconds> time_to_next_look();
   void count(const credential_report& report);
 
   worker_tools tools_;
   const scheduler_options& options_;
+  provider_health health_;
   task_group group_;
   scheduler_totals totals_;
   std::chrono::steady_clock::time_point progress_;

@@ -184,6 +184,25 @@ asio::awaitable<void> refresh_banks(worker_tools tools) {
   if (!error.empty()) tools.events.warn("cannot read the list of banks", {{"error", error}});
 }
 
+// What a credential's end says of the provider, and what that changes, goes into the log.
+void learn(worker_tools tools, const claimed_credential& credential, credential_report& report) {
+  if (tools.health == nullptr) return;
+  const std::string& bank = report.bank.empty() ? credential.bank : report.bank;
+  const auto now = tools.mirror.clock.steady();
+  for (const provider_health::change& c : tools.health->note(bank, judge(report), now)) {
+    const std::string who = c.bank.empty() ? "the provider" : "bank " + c.bank;
+    if (c.opened) {
+      tools.events.warn(who + " fails for every credential; backing off",
+                        {{"error", report.error},
+                         {"error_class", report.error_class},
+                         {"pause_seconds", static_cast<std::int64_t>(c.pause.count())}});
+    } else {
+      tools.events.info(who + " answers again");
+    }
+  }
+  report.client_in_doubt = tools.health->refusals_in_doubt();
+}
+
 asio::awaitable<std::optional<credential_report>> work(worker_tools tools, assignment job) {
   const claimed_credential credential = job.credential;
   std::optional<credential_report> report;
@@ -201,6 +220,7 @@ asio::awaitable<std::optional<credential_report>> work(worker_tools tools, assig
   co_await shield;
   std::optional<next_attempt> next;
   if (report && !report->lease_lost) {
+    learn(tools, credential, *report);
     const double jitter = tools.mirror.clock.random();
     next = after(*report, credential, tools.mirror.policy, tools.mirror.clock.now(), jitter);
   }

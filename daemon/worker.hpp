@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "daemon/log.hpp"
+#include "sync/health.hpp"
 #include "sync/mirror.hpp"
 
 namespace flanks {
@@ -16,6 +17,9 @@ struct worker_tools {
   mirror_tools mirror;
   log& events;
   std::chrono::seconds lease;  // how long a claim lasts without being renewed (config: sync.lease)
+  // Learns from every credential how the provider is doing; none for commands that were told what
+  // to fetch.
+  provider_health* health = nullptr;
 };
 
 // The clock of the process, its waits on `executor`.

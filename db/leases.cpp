@@ -89,6 +89,12 @@ update flanks_internal.leases l set lease_id = null, holder = null, expires_at =
 from flanks.credentials c
 where l.credential_id = $1 and l.lease_id = $2 and c.credential_id = l.credential_id)"};
 
+constexpr statement postpone_sql{"postpone", R"(
+update flanks_internal.leases l set lease_id = null, holder = null, expires_at = null, due_before_claim = null,
+  next_due_at = case when c.paused then 'infinity' else now() + make_interval(secs => $3) end
+from flanks.credentials c
+where l.credential_id = $1 and l.lease_id = $2 and c.credential_id = l.credential_id)"};
+
 constexpr statement next_due_sql{"next_due", R"(
 select greatest(0, ceil(extract(epoch from next_due_at - clock_timestamp())))::bigint
 from flanks_internal.leases where next_due_at < 'infinity' order by next_due_at limit 1)"};
@@ -211,8 +217,12 @@ bool renew(session& db, const db_options& options, credential_id id, const lease
 }
 
 void release(session& db, credential_id id, const lease_id& lease, const next_attempt& next) {
-  db.begin();
   const auto seconds = static_cast<std::int64_t>(next.delay.count());
+  if (next.postponed) {
+    db.run(postpone_sql, sql_values(id, lease.value, seconds));
+    return;
+  }
+  db.begin();
   const auto released = db.run(release_sql, sql_values(id, lease.value, seconds, next.failed));
   if (released.affected_rows() == 1) {
     std::optional<std::string_view> state;

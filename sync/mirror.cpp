@@ -76,6 +76,8 @@ class credential_story {
       provider_update_ = status->last_update;
       report_.state = state_of(*status);
       report_.pending = status->pending;
+      report_.answered = true;
+      report_.bank = status->bank;
       std::vector<piece> pieces = co_await plan(*status);
       for (const piece& p : pieces) {
         if (must_stop()) break;
@@ -361,7 +363,8 @@ next_attempt after(const credential_report& report, const claimed_credential& cr
     next.hint = fmt::format("select reason, detail from flanks.quarantine where credential_id = {}",
                             credential.id.value);
   }
-  next.not_found = report.not_found;
+  // Only an answer about the credential ends what a 404 began: a provider in trouble says nothing.
+  next.not_found = report.not_found || (!report.answered && credential.not_found_since);
   next.state = report.state;
   if (next.failed &&
       (next.state == credential_state::ok || next.state == credential_state::pending)) {
@@ -372,6 +375,8 @@ next_attempt after(const credential_report& report, const claimed_credential& cr
       day_of(*credential.not_found_since) < day_of(now)) {
     next.state = credential_state::gone;
   }
+  if (next.failed && !report.answered && credential.state == credential_state::gone)
+    next.state = credential_state::gone;
   next.delay = next.failed
                    ? delay_after_failure(credential.failures_in_a_row + 1, policy.interval, jitter)
                    : delay_to_slot(credential.id, policy.interval, now, jitter);
@@ -379,7 +384,10 @@ next_attempt after(const credential_report& report, const claimed_credential& cr
   if (!next.failed && report.pending)
     next.delay = std::min(next.delay, delay_after_failure(1, policy.interval, jitter));
   // What only time or a person heals is asked about once an interval, not every few minutes.
-  if (report.not_found || report.unauthorized)
+  // A refusal is believed to concern the credential when it comes again while others get through.
+  const bool parked =
+      report.unauthorized && credential.failures_in_a_row > 0 && !report.client_in_doubt;
+  if (report.not_found || parked)
     next.delay = delay_to_slot(credential.id, policy.interval, now, jitter);
   // Refused keys or a wrong schema say nothing about the credential: asked again soon, and not
   // counted against it.

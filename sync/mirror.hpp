@@ -48,6 +48,11 @@ struct credential_report {
   bool pending = false;       // the provider has not finished the first extraction
   bool not_found = false;     // answered 404
   bool unauthorized = false;  // 401 again with a fresh access token
+  bool answered = false;      // the provider said how the credential is
+  // Nobody gets through just now: a refusal may concern us and not this credential (set by who sees
+  // all credentials).
+  bool client_in_doubt = false;
+  std::string bank;  // as the provider names it; empty when it did not say
   // Nothing can go on until an operator acts: keys refused, schema or rights of the database wrong.
   std::optional<failure> stopped_by;
   bool lease_lost = false;

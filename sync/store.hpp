@@ -136,6 +136,8 @@ struct next_attempt {
   std::string error;           // whole sentence for flanks.sync_status.last_error; empty clears it
   std::string hint;
   std::string error_class;  // of `error`, as in flanks.sync_runs; empty with it
+  // It was not tried: only `delay` counts, all else stays as it is.
+  bool postponed = false;
 };
 
 class store {
