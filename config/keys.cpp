@@ -197,6 +197,7 @@ void add_sync(table& t, sync_settings& s) {
   t.number("sync.tries", s.tries, 1, 10);
   t.duration("sync.lease", s.lease, 1s, 24h);
   t.duration("sync.poll", s.poll, 100ms, 1h);
+  t.duration("sync.discover_interval", s.discover_interval, 0s, 30 * one_day);
 }
 
 }  // namespace

@@ -74,6 +74,7 @@ struct sync_settings {
   int tries = 3;         // of one request
   std::chrono::seconds lease{std::chrono::minutes{1}};
   std::chrono::milliseconds poll{std::chrono::seconds{30}};
+  std::chrono::seconds discover_interval{0};  // 0: `run` registers nothing by itself
 };
 
 // `log`

@@ -4,8 +4,11 @@
 #include <cstdio>
 
 #include "daemon/commands/commands.hpp"
+#include "daemon/discovery.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/scheduler.hpp"
+#include "db/credential_book.hpp"
+#include "sync/flanks/arrivals.hpp"
 
 namespace flanks {
 
@@ -21,11 +24,15 @@ class daemon_story {
         engine_(e),
         observer_(*e.events, config::log_level::info),
         options_(options_of(e.settings.values())),
+        discover_interval_(e.settings.values().sync.discover_interval),
+        source_(make_credential_source(*e.api)),
+        book_(make_credential_book(e.executor, database_options(e.settings))),
         scheduler_(tools(), options_) {}
 
   asio::awaitable<void> tell() {
     task_group watching(engine_.executor);
     watching.spawn(feed_service_manager());
+    if (!asked_.once) watching.spawn(discovering());
     std::exception_ptr error;
     try {
       notify::ready();
@@ -79,6 +86,12 @@ class daemon_story {
     engine_.events->set_level(asked_.level.value_or(s.log.level));
     engine_.policy = policy_of(s);
     options_ = options_of(s);
+    discover_interval_ = s.sync.discover_interval;
+  }
+
+  asio::awaitable<void> discovering() {
+    return discover_on_schedule(*source_, *book_, *engine_.clock, *engine_.events,
+                                discover_interval_);
   }
 
   // The watchdog is fed from the event loop, and only while the scheduler makes progress: a loop
@@ -101,6 +114,9 @@ class daemon_story {
   engine& engine_;
   logging_observer observer_;
   scheduler_options options_;
+  chr::seconds discover_interval_;
+  std::unique_ptr<credential_source> source_;
+  std::unique_ptr<credential_book> book_;
   scheduler scheduler_;
 };
 

@@ -239,7 +239,7 @@ TEST(config, the_example_names_the_bounds_that_are_kept) {
     }
     comment.clear();
   }
-  EXPECT_EQ(checked, 21);
+  EXPECT_EQ(checked, 22);
 }
 
 TEST(config, the_example_loads_as_it_is) {
@@ -411,6 +411,7 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  tries: 3  # default\n"
             "  lease: 1m  # default\n"
             "  poll: 30s  # default\n"
+            "  discover_interval: 0s  # default\n"
             "log:\n"
             "  level: info  # default\n"
             "  format: auto  # default\n");
