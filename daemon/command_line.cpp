@@ -133,6 +133,18 @@ class grammar {
     CLI::App* const status =
         add(&app_, "status", "One line per credential, problems first", command::status);
     status->add_flag("--exit-code", asked_.exit_code, "Exit 3 when a credential has a problem");
+
+    CLI::App* const verify =
+        add(&app_, "verify",
+            "Re-reads what is covered and compares it with the database, value by value; exit 3 "
+            "when they differ",
+            command::verify);
+    choose(verify);
+    verify
+        ->add_option("--from", raw_.from,
+                     "First operation date (default: every day that flanks.coverage names)")
+        ->type_name("D");
+    verify->add_option("--to", raw_.to, "Last operation date (default: today)")->type_name("D");
   }
 
   void credentials() {

@@ -17,6 +17,7 @@ enum class command : std::uint8_t {
   backfill,
   sync,
   status,
+  verify,
   credentials_add,
   credentials_import,
   credentials_list,
@@ -42,8 +43,8 @@ struct invocation {
   std::optional<config::log_level> level;
   bool json = false;
 
-  selection who;                          // backfill, sync; credentials_*: which ones
-  std::optional<day> from, to;            // backfill
+  selection who;                          // backfill, sync, verify; credentials_*: which ones
+  std::optional<day> from, to;            // backfill, verify
   bool once = false;                      // run
   bool migrate = false;                   // run, backfill
   bool restart = false;                   // backfill

@@ -29,6 +29,8 @@ exit_code dispatch(const invocation& asked) {
       return command_arrivals(asked);
     case command::erase:
       return command_erase(asked);
+    case command::verify:
+      return command_verify(asked);
     case command::migrate_up:
     case command::migrate_status:
     case command::migrate_plan:

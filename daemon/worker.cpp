@@ -38,25 +38,6 @@ class process_clock final : public engine_clock {
   std::mt19937_64 random_;
 };
 
-// Renews the lease three times in its life; ends when it was lost, and lives until cancelled
-// otherwise. A database that does not answer is not a lost lease: what commits re-checks it
-// (promise P6).
-asio::awaitable<void> keep_lease(worker_tools tools, credential_id id, lease_id lease,
-                                 task_group& story) {
-  const std::chrono::milliseconds period = std::chrono::milliseconds{tools.lease} / 3;
-  bool held = true;
-  while (held) {
-    co_await tools.mirror.clock.sleep(period);
-    try {
-      held = co_await tools.mirror.db.renew(id, lease);
-    } catch (const failure& f) {
-      tools.events.warn("cannot renew a lease", {{"credential_id", id.value}, {"error", f.what()}});
-    }
-  }
-  tools.events.warn("lost the lease; the work in hand is dropped", {{"credential_id", id.value}});
-  story.cancel();
-}
-
 asio::awaitable<void> tell_story(worker_tools tools, assignment job,
                                  std::optional<credential_report>& report) {
   report = co_await mirror(tools.mirror, std::move(job));
@@ -102,6 +83,22 @@ asio::awaitable<void> give_back(worker_tools tools, credential_id id, lease_id l
 
 std::unique_ptr<engine_clock> make_clock(asio::any_io_executor executor) {
   return std::make_unique<process_clock>(std::move(executor));
+}
+
+asio::awaitable<void> keep_lease(worker_tools tools, credential_id id, lease_id lease,
+                                 task_group& story) {
+  const std::chrono::milliseconds period = std::chrono::milliseconds{tools.lease} / 3;
+  bool held = true;
+  while (held) {
+    co_await tools.mirror.clock.sleep(period);
+    try {
+      held = co_await tools.mirror.db.renew(id, lease);
+    } catch (const failure& f) {
+      tools.events.warn("cannot renew a lease", {{"credential_id", id.value}, {"error", f.what()}});
+    }
+  }
+  tools.events.warn("lost the lease; the work in hand is dropped", {{"credential_id", id.value}});
+  story.cancel();
 }
 
 void logging_observer::received(std::int64_t) {}

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "daemon/log.hpp"
+#include "daemon/task_group.hpp"
 #include "sync/health.hpp"
 #include "sync/mirror.hpp"
 
@@ -24,6 +25,12 @@ struct worker_tools {
 
 // The clock of the process, its waits on `executor`.
 [[nodiscard]] std::unique_ptr<engine_clock> make_clock(boost::asio::any_io_executor executor);
+
+// Renews the lease three times in its life; ends when it was lost, having cancelled `story`, and
+// when it is cancelled itself. A database that does not answer is not a lost lease: what commits
+// re-checks it (promise P6).
+[[nodiscard]] boost::asio::awaitable<void> keep_lease(worker_tools tools, credential_id id,
+                                                      lease_id lease, task_group& story);
 
 // Logs every window as it ends; the base of the observers of the commands. What goes well is logged
 // at `good`: the daemon's log tells of every window, a command that prints a summary only of what

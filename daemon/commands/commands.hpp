@@ -10,6 +10,7 @@ namespace flanks {
 [[nodiscard]] exit_code command_backfill(const invocation& asked);
 [[nodiscard]] exit_code command_sync(const invocation& asked);
 [[nodiscard]] exit_code command_status(const invocation& asked);
+[[nodiscard]] exit_code command_verify(const invocation& asked);
 [[nodiscard]] exit_code command_credentials(const invocation& asked);
 // credentials discover, credentials remove --upstream, link exchange, link sessions.
 [[nodiscard]] exit_code command_arrivals(const invocation& asked);

@@ -1,0 +1,216 @@
+#include "db/comparison.hpp"
+
+#include <fmt/format.h>
+
+#include "db/text_format.hpp"
+
+namespace flanks {
+
+namespace {
+
+// The types, and so the meaning of "equal", are those of the table itself. `n` tells which of two
+// equal _ids came later.
+constexpr statement make_tables{"proof_tables", R"(
+create temporary table shown (n bigint generated always as identity, like flanks.transactions including defaults) on commit drop;
+create temporary table refused (_id text collate "C" primary key) on commit drop)"};
+
+constexpr statement copy_rows{"proof_copy", R"(
+copy pg_temp.shown (credential_id, product, content_hash, _id, account_id, card_id, investment_id, liability_id,
+  portfolio_id, operation_date, value_date, amount, currency, balance, description, product_description, category, shop,
+  entity, card_number, transfer, extra) from stdin)"};
+
+constexpr statement savepoint{"savepoint", "savepoint piece"};
+constexpr statement release{"release", "release savepoint piece"};
+constexpr statement undo{"undo", "rollback to savepoint piece"};
+
+constexpr statement note_refused{"proof_refused", R"(
+insert into pg_temp.refused (_id) values ($1) on conflict do nothing)"};
+
+constexpr statement keep_latest{"proof_keep_latest", R"(
+delete from pg_temp.shown s using (select _id, max(n) as last from pg_temp.shown group by _id having count(*) > 1) twice
+where s._id = twice._id and s.n < twice.last)"};
+
+constexpr statement look{"proof_analyze", "analyze pg_temp.shown"};
+
+// What is known to differ and says so in quarantine: another credential's (or product's) row with
+// other content, and a row that the database could not hold.
+constexpr statement set_aside{"proof_set_aside", R"(
+with known as (
+  select s._id from pg_temp.shown s
+  left join flanks.transactions t on t._id = s._id
+  where exists (select from flanks.quarantine q
+    where q.credential_id = $1 and q.product = $2 and q._id = s._id and not q.stored_anyway
+      and (t._id is null and q.reason = 'refused_by_database'
+        or t.credential_id <> s.credential_id and q.reason = 'joint_conflict'
+        or t.product <> s.product and q.reason = 'product_conflict'))),
+noted as (insert into pg_temp.refused (_id) select _id from known on conflict do nothing)
+delete from pg_temp.shown s using known where s._id = known._id)"};
+
+// One line a value that differs. The row comparison comes first: nearly all rows end there. A
+// sighting makes another credential's row ours as well.
+constexpr statement find_differences{"proof_differences", R"(
+create temporary table found on commit drop as
+with differing as materialized (
+  select s._id from pg_temp.shown s left join flanks.transactions t on t._id = s._id
+  where t._id is null or (s.credential_id, s.product, s.account_id, s.card_id, s.investment_id, s.liability_id,
+      s.portfolio_id, s.operation_date, s.value_date, s.amount, s.currency, s.balance, s.description,
+      s.product_description, s.category, s.shop, s.entity, s.card_number, s.transfer, s.extra, null::timestamptz, s.content_hash)
+    is distinct from (t.credential_id, t.product, t.account_id, t.card_id, t.investment_id, t.liability_id,
+      t.portfolio_id, t.operation_date, t.value_date, t.amount, t.currency, t.balance, t.description,
+      t.product_description, t.category, t.shop, t.entity, t.card_number, t.transfer, t.extra, t.removed_at, t.content_hash))
+select s._id, case when t._id is null then 'missing' else 'altered' end as kind, v.position, v.name, v.provider, v.database
+from differing
+join pg_temp.shown s on s._id = differing._id
+left join flanks.transactions t on t._id = s._id
+left join lateral (select d.* from (values
+    (1, 'credential_id', s.credential_id::text, t.credential_id::text, t.credential_id <> s.credential_id
+      and not exists (select from flanks.transaction_sightings w where w._id = s._id and w.credential_id = s.credential_id)),
+    (2, 'product', s.product, t.product, s.product <> t.product),
+    (3, 'account_id', s.account_id, t.account_id, s.account_id is distinct from t.account_id),
+    (4, 'card_id', s.card_id, t.card_id, s.card_id is distinct from t.card_id),
+    (5, 'investment_id', s.investment_id, t.investment_id, s.investment_id is distinct from t.investment_id),
+    (6, 'liability_id', s.liability_id, t.liability_id, s.liability_id is distinct from t.liability_id),
+    (7, 'portfolio_id', s.portfolio_id, t.portfolio_id, s.portfolio_id is distinct from t.portfolio_id),
+    (8, 'operation_date', s.operation_date::text, t.operation_date::text, s.operation_date is distinct from t.operation_date),
+    (9, 'value_date', s.value_date::text, t.value_date::text, s.value_date is distinct from t.value_date),
+    (10, 'amount', s.amount::text, t.amount::text, s.amount is distinct from t.amount),
+    (11, 'currency', s.currency, t.currency, s.currency is distinct from t.currency),
+    (12, 'balance', s.balance::text, t.balance::text, s.balance is distinct from t.balance),
+    (13, 'description', s.description, t.description, s.description is distinct from t.description),
+    (14, 'product_description', s.product_description, t.product_description, s.product_description is distinct from t.product_description),
+    (15, 'category', s.category, t.category, s.category is distinct from t.category),
+    (16, 'shop', s.shop, t.shop, s.shop is distinct from t.shop),
+    (17, 'entity', s.entity, t.entity, s.entity is distinct from t.entity),
+    (18, 'card_number', s.card_number, t.card_number, s.card_number is distinct from t.card_number),
+    (19, 'transfer', s.transfer::text, t.transfer::text, s.transfer is distinct from t.transfer),
+    (20, 'extra', s.extra::text, t.extra::text, s.extra is distinct from t.extra),
+    (21, 'removed_at', null, t.removed_at::text, t.removed_at is not null),
+    (22, 'content_hash', s.content_hash::text, t.content_hash::text, s.content_hash <> t.content_hash))
+    as d(position, name, provider, database, differs) where d.differs) v on t._id is not null
+where t._id is null or v.position is not null)"};
+
+// What the database claims to be current in this window and the provider did not show.
+constexpr statement find_extra{"proof_extra", R"(
+insert into pg_temp.found (_id, kind)
+select t._id, 'extra' from flanks.transactions t
+where t.credential_id = $1 and t.product = $2 and t.operation_date between $3 and $4 and t.removed_at is null
+  and not exists (select from pg_temp.shown s where s._id = t._id)
+  and not exists (select from pg_temp.refused r where r._id = t._id))"};
+
+constexpr statement count_all{"proof_count", R"(
+select (select count(*) from pg_temp.shown) + count(*) filter (where kind = 'extra'),
+  (select count(*) from pg_temp.refused),
+  count(*) filter (where kind = 'missing'), count(*) filter (where kind = 'extra'),
+  count(distinct _id) filter (where kind = 'altered')
+from pg_temp.found)"};
+
+constexpr statement list_first{"proof_list", R"(
+select f._id, f.kind, f.name, left(f.provider, 2000), left(f.database, 2000)
+from pg_temp.found f
+where f._id in (select distinct _id from pg_temp.found order by _id limit $1)
+order by f._id, f.kind, f.position)"};
+
+constexpr statement still_ours{"proof_lease", R"(
+select from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp())"};
+
+std::optional<std::string> text_of(const pqxx::field& f) {
+  if (f.is_null()) return std::nullopt;
+  return std::string(f.c_str(), f.size());
+}
+
+difference_kind kind_of(std::string_view name) {
+  if (name == "missing") return difference_kind::missing;
+  return name == "extra" ? difference_kind::extra : difference_kind::altered;
+}
+
+}  // namespace
+
+window_comparison::window_comparison(session& db, window_scope scope)
+    : db_(db), scope_(std::move(scope)) {
+  db_.begin();
+  db_.run(make_tables);
+}
+
+void window_comparison::take(const std::vector<transaction_batch>& batches) {
+  std::vector<const transaction*> shown;
+  for (const transaction_batch& batch : batches) {
+    for (const transaction& t : batch.transactions)
+      shown.push_back(&t);
+    for (const rejected_record& r : batch.rejected) {
+      if (!r.stored_anyway && !r.id.empty()) refuse(storable_text(r.id, 256));
+    }
+  }
+  if (!shown.empty()) copy_shown(shown);
+}
+
+// One row that the database cannot hold fails a whole COPY: it is found by halving.
+void window_comparison::copy_shown(rows shown) {
+  const std::string prefix =
+      fmt::format("{}\t{}\t", scope_.credential.value, to_string(scope_.what));
+  copy_buffer_.clear();
+  for (const transaction* t : shown) {
+    copy_buffer_ += prefix;
+    append_uuid(copy_buffer_, t->hash);
+    for (const std::string_view value : t->values) {
+      copy_buffer_.push_back('\t');
+      append_copy_field(copy_buffer_, value);
+    }
+    copy_buffer_.push_back('\n');
+  }
+  db_.run(savepoint);
+  try {
+    db_.copy_in(copy_rows, copy_buffer_);
+  } catch (const sql_problem& problem) {
+    if (problem.lost || !is_bad_value(problem.sqlstate)) throw;
+    db_.run(undo);
+    if (shown.size() == 1) return refuse(shown[0]->id());
+    copy_shown(shown.first(shown.size() / 2));
+    copy_shown(shown.subspan(shown.size() / 2));
+    return;
+  }
+  db_.run(release);
+}
+
+void window_comparison::refuse(std::string_view id) {
+  db_.run(note_refused, sql_values(id));
+}
+
+void window_comparison::check_lease() {
+  if (!db_.run(still_ours, sql_values(scope_.credential, scope_.lease.value)).empty()) return;
+  throw failure(stage::lease, verdict::later, "lease_lost",
+                fmt::format("credential {}: the lease was lost while it was compared",
+                            scope_.credential.value));
+}
+
+comparison window_comparison::count() {
+  const pqxx::result r = db_.run(count_all);
+  comparison found;
+  found.compared = r[0][0].as<std::int64_t>();
+  found.quarantined = r[0][1].as<std::int64_t>();
+  found.missing = r[0][2].as<std::int64_t>();
+  found.extra = r[0][3].as<std::int64_t>();
+  found.altered = r[0][4].as<std::int64_t>();
+  return found;
+}
+
+comparison window_comparison::compare(int limit) {
+  const std::string_view what = to_string(scope_.what);
+  db_.run(keep_latest);
+  db_.run(set_aside, sql_values(scope_.credential, what));
+  db_.run(look);
+  db_.run(find_differences);
+  db_.run(find_extra, sql_values(scope_.credential, what, scope_.days.from, scope_.days.to));
+  comparison found = count();
+  for (const auto& r : db_.run(list_first, sql_values(limit))) {
+    const difference_kind kind = kind_of(r[1].c_str());
+    const std::string id(r[0].c_str(), r[0].size());
+    if (found.listed.empty() || found.listed.back().id != id)
+      found.listed.push_back({kind, id, {}});
+    if (kind == difference_kind::altered)
+      found.listed.back().values.push_back({r[2].c_str(), text_of(r[3]), text_of(r[4])});
+  }
+  check_lease();
+  return found;
+}
+
+}  // namespace flanks

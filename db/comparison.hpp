@@ -1,0 +1,39 @@
+// One window of the provider beside the stored one, in one database transaction that is never
+// committed. Blocks; lives on one lane. Throws sql_problem, and `failure` for a lost lease.
+// Destroying it touches nothing: whoever owns the session rolls back.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "db/session.hpp"
+#include "db/window_writer.hpp"
+#include "sync/proof.hpp"
+
+namespace flanks {
+
+class window_comparison {
+ public:
+  // Begins the transaction and makes its temporary tables. `scope.item` does not matter.
+  window_comparison(session& db, window_scope scope);
+
+  // In the order of arrival.
+  void take(const std::vector<transaction_batch>& batches);
+  // Lists at most `limit` differences, by _id.
+  [[nodiscard]] comparison compare(int limit);
+
+ private:
+  using rows = std::span<const transaction* const>;
+
+  void copy_shown(rows shown);
+  void refuse(std::string_view id);
+  void check_lease();
+  [[nodiscard]] comparison count();
+
+  session& db_;
+  window_scope scope_;
+  std::string copy_buffer_;
+};
+
+}  // namespace flanks

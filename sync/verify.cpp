@@ -1,0 +1,208 @@
+#include "sync/verify.hpp"
+
+#include <fmt/format.h>
+
+#include "sync/retry.hpp"
+#include "sync/schedule.hpp"
+#include "sync/window.hpp"
+
+namespace flanks {
+
+std::string_view to_string(difference_kind k) {
+  switch (k) {
+    case difference_kind::missing:
+      return "missing";
+    case difference_kind::extra:
+      return "extra";
+    case difference_kind::altered:
+      return "altered";
+  }
+  return {};
+}
+
+std::string_view to_string(proof_outcome o) {
+  switch (o) {
+    case proof_outcome::equal:
+      return "equal";
+    case proof_outcome::different:
+      return "different";
+    case proof_outcome::not_verifiable:
+      return "not_verifiable";
+    case proof_outcome::failed:
+      return "failed";
+  }
+  return {};
+}
+
+namespace {
+
+namespace chr = std::chrono;
+
+class comparison_sink final : public batch_sink {
+ public:
+  explicit comparison_sink(comparison_ledger& ledger) : ledger_(ledger) {}
+  awaitable<void> take(transaction_batch batch) override {
+    co_await ledger_.apply(std::move(batch));
+  }
+
+ private:
+  comparison_ledger& ledger_;
+};
+
+class proof_story {
+ public:
+  proof_story(proof_tools tools, proof_request request) : t_(tools), asked_(std::move(request)) {}
+
+  awaitable<proof_report> tell() {
+    const std::optional<credential_status> status = co_await ask_status();
+    if (!status) co_return std::move(report_);
+    for (const product what : asked_.products) {
+      if (report_.stopped_by) break;
+      co_await prove(*status, what);
+    }
+    co_return std::move(report_);
+  }
+
+ private:
+  // What was fetched of one window and how it compares; or why not.
+  struct attempt {
+    std::optional<comparison> found;
+    std::optional<failure> failed;
+  };
+
+  awaitable<std::optional<credential_status>> ask_status() {
+    std::optional<credential_status> status;
+    std::optional<failure> failed;
+    try {
+      status = co_await t_.api.status(asked_.credential.credentials_token);
+    } catch (const failure& f) {
+      failed = f;
+    }
+    if (failed) {
+      for (const product what : asked_.products)
+        co_await give_up(what, std::nullopt, *failed);
+    }
+    co_return status;
+  }
+
+  awaitable<void> prove(const credential_status& status, product what) {
+    const fetch_decision available = availability(status, what);
+    std::vector<window> todo;
+    std::string why = available.explanation;
+    if (available.fetch) {
+      if (asked_.days) {
+        todo.push_back(*asked_.days);
+      } else {
+        todo = co_await t_.db.covered(asked_.credential.id, what);
+      }
+      why = "nothing of it has been fetched yet";
+    }
+    if (todo.empty()) {
+      proof_record record = new_record(what, std::nullopt, status.last_update);
+      record.how = proof_outcome::not_verifiable;
+      record.detail = why;
+      co_await keep(std::move(record));
+      co_return;
+    }
+    for (std::size_t i = 0; i < todo.size(); ++i) {
+      const bool go_on = co_await prove_window(status, what, todo[i], todo);
+      if (!go_on) co_return;
+    }
+  }
+
+  // True when the next window may be tried. A window that is too large is put back in halves.
+  awaitable<bool> prove_window(const credential_status& status, product what, window days,
+                               std::vector<window>& todo) {
+    proof_record record = new_record(what, days, status.last_update);
+    attempt a = co_await try_window(what, days);
+    if (a.failed) {
+      const auto parts = halves(days);
+      if (a.failed->then == verdict::halve && parts) {
+        todo.push_back(parts->first);
+        todo.push_back(parts->second);
+        co_return true;
+      }
+      co_await give_up(what, days, *a.failed);
+      co_return false;
+    }
+    record.found = std::move(*a.found);
+    record.how = record.found.differences() == 0 ? proof_outcome::equal : proof_outcome::different;
+    const std::optional<instant> seen = asked_.credential.of(what).provider_seen;
+    if (record.how == proof_outcome::different && status.last_update &&
+        (!seen || *seen < *status.last_update)) {
+      record.detail =
+          "the provider has refreshed its data since the last synchronisation: run sync for this "
+          "credential, then verify again";
+    }
+    co_await keep(std::move(record));
+    co_return true;
+  }
+
+  awaitable<attempt> try_window(product what, window days) {
+    int timeouts = 0;
+    for (int tries = 1;; ++tries) {
+      attempt a = co_await try_once(what, days);
+      if (!a.failed) co_return a;
+      if (a.failed->error_class.ends_with("_timeout") && ++timeouts == 2 && days.days() > 1)
+        a.failed->then = verdict::halve;
+      if (a.failed->then != verdict::retry || tries >= asked_.tries) co_return a;
+      const chr::milliseconds pause = full_jitter(retry_policy{}, tries, t_.clock.random());
+      co_await t_.clock.sleep(pause);
+    }
+  }
+
+  awaitable<attempt> try_once(product what, window days) {
+    attempt a;
+    const claimed_credential& c = asked_.credential;
+    try {
+      const std::unique_ptr<comparison_ledger> ledger =
+          co_await t_.db.open(c.id, c.lease, what, days);
+      comparison_sink sink(*ledger);
+      const response_summary summary =
+          co_await t_.api.transactions(c.credentials_token, what, days, sink);
+      (void)summary;
+      a.found = co_await ledger->compare(asked_.limit);
+    } catch (const failure& f) {
+      a.failed = f;
+    }
+    co_return a;
+  }
+
+  awaitable<void> give_up(product what, std::optional<window> days, failure failed) {
+    if (failed.then == verdict::stop) report_.stopped_by = failed;
+    proof_record record = new_record(what, days, std::nullopt);
+    record.how = proof_outcome::failed;
+    record.detail = failed.what();
+    co_await keep(std::move(record));
+  }
+
+  [[nodiscard]] proof_record new_record(product what, std::optional<window> days,
+                                        std::optional<instant> update) const {
+    proof_record record;
+    record.run_id = asked_.run_id;
+    record.credential = asked_.credential.id;
+    record.what = what;
+    record.days = days;
+    record.provider_update = update;
+    record.started_at = t_.clock.now();
+    return record;
+  }
+
+  awaitable<void> keep(proof_record record) {
+    report_.records.push_back(record);
+    co_await t_.db.record(std::move(record));
+  }
+
+  proof_tools t_;
+  proof_request asked_;
+  proof_report report_;
+};
+
+}  // namespace
+
+awaitable<proof_report> verify(proof_tools tools, proof_request request) {
+  proof_story story(tools, std::move(request));
+  co_return co_await story.tell();
+}
+
+}  // namespace flanks

@@ -1,0 +1,43 @@
+// The story of a proof: status, windows, the provider's rows beside the stored ones. Reads both
+// sides, changes neither; who calls it owns the lease and keeps it alive, so that no other worker
+// moves the rows while they are compared.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sync/clock.hpp"
+#include "sync/flanks_api.hpp"
+#include "sync/proof.hpp"
+
+namespace flanks {
+
+// What is asked of one credential.
+struct proof_request {
+  claimed_credential credential;
+  std::string run_id;
+  std::vector<product> products;
+  std::optional<window> days;  // absent: what is covered
+  int limit = 1000;            // differences listed of one window
+  int tries = 3;               // of one window, the first one included
+};
+
+// Everything verify() works with; must outlive the call.
+struct proof_tools {
+  flanks_api& api;
+  proof_store& db;
+  engine_clock& clock;
+};
+
+struct proof_report {
+  std::vector<proof_record> records;  // in the order in which they were made
+  // Nothing can go on until an operator acts: keys refused, schema or rights of the database wrong.
+  std::optional<failure> stopped_by;
+};
+
+// Failures of the provider are recorded and reported; those of the database travel out.
+[[nodiscard]] boost::asio::awaitable<proof_report> verify(proof_tools tools, proof_request request);
+
+}  // namespace flanks
