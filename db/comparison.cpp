@@ -47,7 +47,9 @@ noted as (insert into pg_temp.refused (_id) select _id from known on conflict do
 delete from pg_temp.shown s using known where s._id = known._id)"};
 
 // One line a value that differs. The row comparison comes first: nearly all rows end there. A
-// sighting makes another credential's row ours as well.
+// sighting makes another credential's row ours as well. An operation that two lists of a credential
+// show alike is one row, under the first: a row under a list that does not show it is found as
+// extra there.
 constexpr statement find_differences{"proof_differences", R"(
 create temporary table found on commit drop as
 with differing as materialized (
@@ -65,7 +67,7 @@ left join flanks.transactions t on t._id = s._id
 left join lateral (select d.* from (values
     (1, 'credential_id', s.credential_id::text, t.credential_id::text, t.credential_id <> s.credential_id
       and not exists (select from flanks.transaction_sightings w where w._id = s._id and w.credential_id = s.credential_id)),
-    (2, 'product', s.product, t.product, s.product <> t.product),
+    (2, 'product', s.product, t.product, s.product <> t.product and s.content_hash <> t.content_hash),
     (3, 'account_id', s.account_id, t.account_id, s.account_id is distinct from t.account_id),
     (4, 'card_id', s.card_id, t.card_id, s.card_id is distinct from t.card_id),
     (5, 'investment_id', s.investment_id, t.investment_id, s.investment_id is distinct from t.investment_id),

@@ -34,8 +34,11 @@ select count(*) from flanks.transactions where credential_id = $1 and removed_at
 
 constexpr statement coverage_sql{"list_coverage", R"(
 select c.product, (select string_agg(lower(r) || ' to ' || upper(r) - 1, ', ' order by r) from unnest(c.days) r),
-  c.last_success_at
-from flanks.coverage c where c.credential_id = $1 order by c.product)"};
+  c.last_success_at, v.words
+from flanks.coverage c
+left join lateral (select v.outcome || ', ' || v.finished_at as words from flanks.verifications v
+  where v.credential_id = c.credential_id and v.product = c.product order by v.finished_at desc limit 1) v on true
+where c.credential_id = $1 order by c.product)"};
 
 // First the lease row, like every writer of a window: the two cannot deadlock. A lease that is held
 // stays held.
@@ -166,7 +169,7 @@ credential_row registry::show(credential_id id) {
     if (rows.empty()) unknown(id);
     rows[0].transactions = db_->run(count_sql, sql_values(id))[0][0].as<std::int64_t>();
     for (const auto& r : db_->run(coverage_sql, sql_values(id))) {
-      rows[0].coverage.push_back({r[0].c_str(), r[1].c_str(), r[2].c_str()});
+      rows[0].coverage.push_back({r[0].c_str(), r[1].c_str(), r[2].c_str(), text(r[3])});
     }
     return std::move(rows[0]);
   });

@@ -21,6 +21,7 @@ struct coverage_row {
   std::string
       days;  // ranges of operation dates, "2024-11-22 to 2026-11-22", several parted by commas
   std::string last_success_at;
+  std::string last_proof;  // outcome and time of the last verify of it; empty: never
 };
 
 // One line of flanks.credentials with its users. Times as the database writes them, empty for null.

@@ -42,12 +42,22 @@ class comparison_sink final : public batch_sink {
  public:
   explicit comparison_sink(comparison_ledger& ledger) : ledger_(ledger) {}
   awaitable<void> take(transaction_batch batch) override {
+    has_taken_ = true;
     co_await ledger_.apply(std::move(batch));
   }
+  [[nodiscard]] bool has_taken() const { return has_taken_; }
 
  private:
   comparison_ledger& ledger_;
+  bool has_taken_ = false;
 };
+
+// Days to compare, and how often they were cut because the provider was too slow.
+struct piece {
+  window days;
+  int halvings = 0;
+};
+constexpr int halvings_for_slowness = 3;
 
 class proof_story {
  public:
@@ -64,10 +74,12 @@ class proof_story {
   }
 
  private:
-  // What was fetched of one window and how it compares; or why not.
+  // How one window compares; or why that is not known.
   struct attempt {
     std::optional<comparison> found;
     std::optional<failure> failed;
+    // The answer had begun, or the database failed: the client has not tried again, so we may.
+    bool ours_to_retry = false;
   };
 
   awaitable<std::optional<credential_status>> ask_status() {
@@ -87,13 +99,15 @@ class proof_story {
 
   awaitable<void> prove(const credential_status& status, product what) {
     const fetch_decision available = availability(status, what);
-    std::vector<window> todo;
+    std::vector<piece> todo;  // the last one is next
     std::string why = available.explanation;
     if (available.fetch) {
       if (asked_.days) {
-        todo.push_back(*asked_.days);
+        todo.push_back(piece{*asked_.days});
       } else {
-        todo = co_await t_.db.covered(asked_.credential.id, what);
+        const std::vector<window> covered = co_await t_.db.covered(asked_.credential.id, what);
+        for (const window& days : covered)
+          todo.insert(todo.begin(), piece{days});
       }
       why = "nothing of it has been fetched yet";
     }
@@ -104,25 +118,22 @@ class proof_story {
       co_await keep(std::move(record));
       co_return;
     }
-    for (std::size_t i = 0; i < todo.size(); ++i) {
-      const bool go_on = co_await prove_window(status, what, todo[i], todo);
+    while (!todo.empty()) {
+      const piece next = todo.back();
+      todo.pop_back();
+      const bool go_on = co_await prove_window(status, what, next, todo);
       if (!go_on) co_return;
     }
   }
 
   // True when the next window may be tried. A window that is too large is put back in halves.
-  awaitable<bool> prove_window(const credential_status& status, product what, window days,
-                               std::vector<window>& todo) {
-    proof_record record = new_record(what, days, status.last_update);
-    attempt a = co_await try_window(what, days);
+  awaitable<bool> prove_window(const credential_status& status, product what, piece p,
+                               std::vector<piece>& todo) {
+    proof_record record = new_record(what, p.days, status.last_update);
+    attempt a = co_await try_window(what, p.days);
     if (a.failed) {
-      const auto parts = halves(days);
-      if (a.failed->then == verdict::halve && parts) {
-        todo.push_back(parts->first);
-        todo.push_back(parts->second);
-        co_return true;
-      }
-      co_await give_up(what, days, *a.failed);
+      if (split(*a.failed, p, todo)) co_return true;
+      co_await give_up(what, p.days, *a.failed);
       co_return false;
     }
     record.found = std::move(*a.found);
@@ -138,14 +149,21 @@ class proof_story {
     co_return true;
   }
 
+  static bool split(const failure& f, const piece& p, std::vector<piece>& todo) {
+    const bool slow = f.error_class.ends_with("_timeout") && p.halvings < halvings_for_slowness;
+    const auto parts = halves(p.days);
+    if (!parts || (f.then != verdict::halve && !slow)) return false;
+    const int halvings = p.halvings + (f.then == verdict::halve ? 0 : 1);
+    todo.push_back(piece{parts->second, halvings});
+    todo.push_back(piece{parts->first, halvings});
+    return true;
+  }
+
   awaitable<attempt> try_window(product what, window days) {
-    int timeouts = 0;
     for (int tries = 1;; ++tries) {
       attempt a = co_await try_once(what, days);
-      if (!a.failed) co_return a;
-      if (a.failed->error_class.ends_with("_timeout") && ++timeouts == 2 && days.days() > 1)
-        a.failed->then = verdict::halve;
-      if (a.failed->then != verdict::retry || tries >= asked_.tries) co_return a;
+      const bool again = a.failed && a.ours_to_retry && a.failed->then == verdict::retry;
+      if (!again || tries >= asked_.tries) co_return a;
       const chr::milliseconds pause = full_jitter(retry_policy{}, tries, t_.clock.random());
       co_await t_.clock.sleep(pause);
     }
@@ -154,16 +172,19 @@ class proof_story {
   awaitable<attempt> try_once(product what, window days) {
     attempt a;
     const claimed_credential& c = asked_.credential;
+    std::optional<comparison_sink> sink;
     try {
       const std::unique_ptr<comparison_ledger> ledger =
           co_await t_.db.open(c.id, c.lease, what, days);
-      comparison_sink sink(*ledger);
+      sink.emplace(*ledger);
+      batch_sink& taking = *sink;
       const response_summary summary =
-          co_await t_.api.transactions(c.credentials_token, what, days, sink);
+          co_await t_.api.transactions(c.credentials_token, what, days, taking);
       (void)summary;
       a.found = co_await ledger->compare(asked_.limit);
     } catch (const failure& f) {
       a.failed = f;
+      a.ours_to_retry = f.at == stage::database || (sink && sink->has_taken());
     }
     co_return a;
   }

@@ -209,6 +209,7 @@ void print_one(const credential_row& c) {
   for (const coverage_row& v : c.coverage) {
     line(fmt::format("verified {}", v.product),
          fmt::format("{}, last {}", v.days, v.last_success_at));
+    line(fmt::format("proved {}", v.product), v.last_proof);
   }
 }
 

@@ -37,6 +37,7 @@ class Verify(WorldTest):
         self.assertEqual(world.sql("select count(*), sum(compared) from flanks.verifications where outcome = 'equal'"), "8|800")
         self.assertEqual(world.sql("select count(*) from flanks_internal.leases where lease_id is not null"), "0")
         self.assertIn("800 operations compared, 0 differences", world.ok("verify"))
+        self.assertRegex(world.ok("credentials", "show", min(ids.values())), r"proved card +equal, \d{4}-")
 
     def test_a_missing_row_is_found_and_named(self):
         world, _ = self.mirrored()
@@ -106,7 +107,7 @@ class Verify(WorldTest):
     def test_a_hash_that_does_not_fit_its_row_and_every_other_column_are_found(self):
         world, _ = self.mirrored(transactions=100)
         changes = {"content_hash": "gen_random_uuid()", "operation_date": "operation_date + 1", "value_date": "'2001-01-01'",
-                   "balance": "coalesce(balance, 0) + 1", "product": "'card'", "credential_id": "credential_id + 1000",
+                   "balance": "coalesce(balance, 0) + 1", "credential_id": "credential_id + 1000",
                    **{c: f"coalesce({c}, '') || 'x'" for c in (
                        "account_id", "card_id", "investment_id", "liability_id", "portfolio_id", "currency", "description",
                        "product_description", "category", "shop", "entity", "card_number")}}
@@ -119,6 +120,12 @@ class Verify(WorldTest):
             self.assertEqual([(d["_id"], [v["column"] for v in d["values"]]) for d in found], [(key, [column])], column)
             world.sql(f"delete from flanks.transactions where _id = '{key}'; insert into flanks.transactions select * from kept")
         self.verify(world, code=0)
+
+    def test_a_row_under_the_wrong_product_is_extra_there(self):
+        world, _ = self.mirrored()
+        key = self.some_id(world, "product = 'account'")
+        world.sql(f"update flanks.transactions set product = 'card' where _id = '{key}'")
+        self.assertEqual([(d["what"], d["_id"], d["product"]) for d in self.differences(world)], [("extra", key, "card")])
 
     def test_what_the_provider_cannot_answer_is_not_a_difference(self):
         world, ids = self.mirrored()
