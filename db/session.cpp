@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdlib>
 
 namespace flanks {
 
@@ -200,7 +201,7 @@ void session::rollback() noexcept {
   }
 }
 
-void session::copy_in(const statement& s, std::string_view rows) {
+std::int64_t session::copy_in(const statement& s, std::string_view rows) {
   const std::string sql = fmt::format("/* flanks-sync {} */ {}", s.name, s.text);
   const pg_result started(PQexec(raw_, sql.c_str()), &PQclear);
   if (PQresultStatus(started.get()) != PGRES_COPY_IN) {
@@ -215,7 +216,7 @@ void session::copy_in(const statement& s, std::string_view rows) {
   }
   // Even when sending failed: the server's own words come with the result.
   PQputCopyEnd(raw_, sent ? nullptr : "sending failed");
-  finish_copy(s.name);
+  return finish_copy(s.name);
 }
 
 void session::copy_out(const statement& s, const std::function<void(std::string_view)>& take) {
@@ -237,7 +238,8 @@ void session::copy_out(const statement& s, const std::function<void(std::string_
 
 // Reads results until there are none, so that the connection can go on, then throws what the first
 // error said.
-void session::finish_copy(const char* name) {
+std::int64_t session::finish_copy(const char* name) {
+  std::int64_t rows = 0;
   std::string state, message;
   bool failed = false;
   while (PGresult* next = PQgetResult(raw_)) {
@@ -245,6 +247,7 @@ void session::finish_copy(const char* name) {
     const ExecStatusType status = PQresultStatus(next);
     // Still in COPY: only a broken connection leaves it there; do not spin.
     const bool stuck = status == PGRES_COPY_IN || status == PGRES_COPY_OUT;
+    if (status == PGRES_COMMAND_OK) rows = std::strtoll(PQcmdTuples(next), nullptr, 10);
     if (status == PGRES_COMMAND_OK || failed) {
       if (stuck) break;
       continue;
@@ -257,6 +260,7 @@ void session::finish_copy(const char* name) {
   }
   if (failed) raise(name, state, message);
   if (!alive()) raise(name, "", PQerrorMessage(raw_));
+  return rows;
 }
 
 }  // namespace flanks

@@ -71,7 +71,8 @@ class session {
   [[nodiscard]] bool in_transaction() const { return transaction_ != nullptr; }
 
   // COPY ... FROM STDIN inside the open transaction; `rows` in the format that the statement names.
-  void copy_in(const statement& s, std::string_view rows);
+  // Gives how many rows the server says that it stored: fewer when a trigger swallowed some.
+  std::int64_t copy_in(const statement& s, std::string_view rows);
   // COPY ... TO STDOUT: hands out row after row (with the format's own framing) until the end.
   void copy_out(const statement& s, const std::function<void(std::string_view)>& take);
 
@@ -83,7 +84,7 @@ class session {
   template <class Work>
   auto guarded(const char* name, Work work) -> decltype(work());
   [[noreturn]] void raise(const char* name, std::string state, const std::string& message) const;
-  void finish_copy(const char* name);
+  std::int64_t finish_copy(const char* name);
 
   db_target target_;
   PGconn* raw_ = nullptr;  // owned by connection_

@@ -87,7 +87,12 @@ update flanks.transactions t set credential_id = $1, product = $2, removed_at = 
   card_number = i.card_number, transfer = i.transfer, extra = i.extra
 from incoming i join old o on o._id = i._id
 where t._id = o._id
-returning t._id, t._id in (select k._id from kept k))"};
+returning t._id, t._id in (select k._id from kept k), o.updated_at <> now())"};
+
+// Every write leaves updated_at = now(), which is this transaction's and nobody else's.
+constexpr statement count_written{"count_written", R"(
+select count(*) from flanks.transactions where credential_id = $1 and product = $2 and operation_date between $3::date and $4::date
+  and updated_at = now() and removed_at is null)"};
 
 constexpr statement write_sightings{"insert_sightings", R"(
 insert into flanks.transaction_sightings (_id, credential_id, product)
@@ -135,6 +140,15 @@ std::uint32_t big_endian_32(std::string_view bytes, std::size_t at) {
   for (std::size_t i = 0; i < 4; ++i)
     value = (value << 8) | static_cast<unsigned char>(bytes.at(at + i));
   return value;
+}
+
+failure not_stored(credential_id id, std::int64_t written, std::int64_t found) {
+  failure f(stage::write, verdict::later, "rows_not_stored",
+            fmt::format("credential {}: {} rows were written, but the table holds {} of them; "
+                        "nothing was stored",
+                        id.value, written, found));
+  f.hint = "look for triggers, rules and row security on flanks.transactions";
+  return f;
 }
 
 std::string first_line(std::string_view text) {
@@ -196,6 +210,7 @@ void window_writer::write(std::vector<transaction_batch>& batches) {
   std::vector<const transaction*> pending;
   for (transaction_batch& batch : batches) {
     counts_.fetched += batch.elements();
+    unknown_.add(batch.unknown);
     for (const transaction& t : batch.transactions)
       pending.push_back(&t);
     for (rejected_record& r : batch.rejected) {
@@ -273,14 +288,20 @@ std::optional<sql_problem> window_writer::attempt_copy(rows fresh) {
     copy_buffer_.push_back('\n');
   }
   db_.run(savepoint);
+  std::int64_t copied = 0;
   try {
-    db_.copy_in(copy_rows, copy_buffer_);
+    copied = db_.copy_in(copy_rows, copy_buffer_);
   } catch (const sql_problem& problem) {
     if (problem.lost) throw;
     db_.run(undo);
     return problem;
   }
   db_.run(release);
+  if (copied != static_cast<std::int64_t>(fresh.size()))
+    throw not_stored(scope_.credential, static_cast<std::int64_t>(fresh.size()), copied);
+  written_ += copied;
+  for (const transaction* t : fresh)
+    stretch_written(*t);
   return std::nullopt;
 }
 
@@ -388,20 +409,25 @@ void window_writer::update_changed(std::span<const change> changed) {
     return;
   }
   db_.run(release);
-  std::unordered_map<std::string_view, bool> differs;
+  struct update {
+    bool differs, first;  // from what was stored; in this transaction
+  };
+  std::unordered_map<std::string_view, update> updates;
   for (const auto& r : updated)
-    differs.emplace(r[0].c_str(), r[1].as<bool>());
+    updates.emplace(r[0].c_str(), update{r[1].as<bool>(), r[2].as<bool>()});
   for (const change& c : changed) {
-    const auto at = differs.find(c.row->id());
-    if (at == differs.end()) {
+    const auto at = updates.find(c.row->id());
+    if (at == updates.end()) {
       throw failure(stage::write, verdict::retry, "database_race",
                     fmt::format("credential {}: a row vanished while it was being updated",
                                 scope_.credential.value));
     }
+    if (at->second.first) ++written_;
+    stretch_written(*c.row);
     if (c.repeated) {
       ++counts_.duplicates;
     } else {
-      ++(at->second ? counts_.updated : counts_.unchanged);
+      ++(at->second.differs ? counts_.updated : counts_.unchanged);
     }
   }
 }
@@ -446,6 +472,23 @@ void window_writer::check_lease_and_age(const run_record& record) {
   }
 }
 
+void window_writer::stretch_written(const transaction& t) {
+  const std::string_view on = t[column::operation_date];  // YYYY-MM-DD: sorts as text
+  if (first_written_.empty() || on < first_written_) first_written_ = on;
+  if (last_written_ < on) last_written_ = on;
+}
+
+// What the statements said they wrote is counted again in the table itself, before it is promised
+// to anyone: a trigger, a rule or a policy of row security may have thought otherwise.
+void window_writer::check_written() {
+  if (written_ == 0) return;
+  const pqxx::result r =
+      db_.run(count_written,
+              sql_values(scope_.credential, to_string(scope_.what), first_written_, last_written_));
+  const auto found = r[0][0].as<std::int64_t>();
+  if (found != written_) throw not_stored(scope_.credential, written_, found);
+}
+
 void window_writer::grow_coverage(const run_record& record, bool sweep) {
   if (record.how != outcome::ok && record.how != outcome::partial) return;
   db_.run(cover, sql_values(scope_.credential, to_string(scope_.what), scope_.days.from,
@@ -463,12 +506,14 @@ row_counts window_writer::commit(run_record record, bool sweep) {
   }
   record.counts = counts_;
   if (record.how == outcome::ok && counts_.quarantined > 0) record.how = outcome::partial;
+  check_written();
   check_lease_and_age(record);
   grow_coverage(record, sweep);
   insert_run(db_, sync_run_id_, record);
   const bool new_data = counts_.inserted + counts_.updated + counts_.removed > 0;
   db_.run(note_success, sql_values(scope_.credential, new_data));
   if (scope_.item) db_.run(item_done, sql_values(*scope_.item));
+  unknown_.write(db_, to_string(scope_.what));
   db_.commit();
   return counts_;
 }

@@ -12,6 +12,7 @@
 
 #include "db/known_rows.hpp"
 #include "db/session.hpp"
+#include "db/unknown_fields.hpp"
 #include "sync/store.hpp"
 
 namespace flanks {
@@ -58,6 +59,8 @@ class window_writer {
   void write_quarantine();
   std::optional<sql_problem> attempt_copy(rows fresh);
   void check_lease_and_age(const run_record& record);
+  void stretch_written(const transaction& t);
+  void check_written();
   void grow_coverage(const run_record& record, bool sweep);
 
   session& db_;
@@ -78,6 +81,12 @@ class window_writer {
   // duplicate in place of unchanged.
   std::unordered_set<std::uint64_t> seen_elsewhere_;
   std::string copy_buffer_;
+
+  unknown_fields unknown_;
+
+  // Rows that this transaction wrote, each counted once, and the days that they lie in.
+  std::int64_t written_ = 0;
+  std::string first_written_, last_written_;
 };
 
 // After an in-doubt commit, on a new connection: waits until the old transaction is over, and says

@@ -40,3 +40,22 @@ comment on column flanks.verifications.detail is 'Why it could not be compared, 
 comment on column flanks.verifications.started_at is 'When it began, by the clock of the command.';
 comment on column flanks.verifications.finished_at is 'When it was written, by the database''s clock.';
 comment on index flanks.verifications_by_credential is 'When a credential was last proved.';
+
+-- What the provider sends that has no column: so that you learn when Flanks adds a field.
+
+create table flanks.unknown_fields (
+  endpoint text not null,
+  path text collate "C" not null,
+  json_type text not null check (json_type in ('string', 'number', 'boolean', 'null', 'object', 'array')),
+  first_seen_at timestamptz not null default now(),
+  last_seen_at timestamptz not null default now(),
+  count bigint not null,
+  primary key (endpoint, path, json_type)
+);
+comment on table flanks.unknown_fields is 'Fields of the provider''s records that are neither a column here nor in the API contract. Nothing of them is lost: they are in transactions.extra.';
+comment on column flanks.unknown_fields.endpoint is 'Which list showed it: account, card, investment or liability are the transactions of that product.';
+comment on column flanks.unknown_fields.path is 'The name of the field.';
+comment on column flanks.unknown_fields.json_type is 'What its value was; a field that comes as two types is two rows.';
+comment on column flanks.unknown_fields.first_seen_at is 'When it first came.';
+comment on column flanks.unknown_fields.last_seen_at is 'The last day on which it came, with the time of the first response of that day. Written once a day.';
+comment on column flanks.unknown_fields.count is 'How many records had it, in one response a day.';

@@ -74,6 +74,13 @@ struct rejected_record {
   static constexpr std::size_t raw_limit = 64 * 1024;
 };
 
+// A field that has no column and is not in the API contract (flanks.unknown_fields).
+struct unknown_record_field {
+  std::string path;
+  std::string_view json_type;  // string, number, boolean, null, object or array: a literal
+  std::int64_t count = 0;      // records that had it
+};
+
 // Append-only text with stable addresses: what it hands out lives as long as it does.
 class text_arena {
  public:
@@ -96,6 +103,7 @@ struct transaction_batch {
   text_arena text;
   std::vector<transaction> transactions;
   std::vector<rejected_record> rejected;
+  std::vector<unknown_record_field> unknown;  // of these records; each one once
 
   [[nodiscard]] bool empty() const { return transactions.empty() && rejected.empty(); }
   // Array elements that this batch stands for (a warning belongs to a stored transaction).

@@ -123,6 +123,7 @@ void transaction_parser::start_batch() {
 
 void transaction_parser::finish_batch() {
   if (!batch_.empty()) {
+    batch_.unknown = reader_.take_unknown();
     full_.push_back(std::move(batch_));
     start_batch();
   }

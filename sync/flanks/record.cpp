@@ -98,6 +98,10 @@ bool record_reader::read(std::string_view element, transaction_batch& batch) {
   return true;
 }
 
+std::vector<unknown_record_field> record_reader::take_unknown() {
+  return parser_->json.handler().unknown_fields().take();
+}
+
 rejected_record reject(std::string_view reason, std::string_view detail, std::string_view id,
                        std::string_view bytes) {
   rejected_record r;

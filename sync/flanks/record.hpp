@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "sync/transaction.hpp"
 
@@ -34,6 +35,8 @@ class record_reader {
   // rejected record, or both for a warning. False when it is not JSON in valid UTF-8: then the
   // response as a whole cannot be trusted, and the batch is as it was.
   [[nodiscard]] bool read(std::string_view element, transaction_batch& batch);
+  // The fields without a column of what was read since the last call.
+  [[nodiscard]] std::vector<unknown_record_field> take_unknown();
 
  private:
   struct parser;

@@ -21,6 +21,7 @@ void record_handler::begin(std::string_view bytes, text_arena& arena, transactio
   row_ = &row;
   seen_ = 0;
   in_transfer_ = false;
+  unknown_fields_.begin_record();
 }
 
 void record_handler::finish() {
@@ -52,12 +53,18 @@ void record_handler::field_key() {
   seen_ |= bit;
 }
 
+void record_handler::note_unknown(std::string_view json_type) {
+  if (field_ == unknown) unknown_fields_.note(key_, json_type);
+}
+
 void record_handler::field_word(std::string_view word, bool null) {
+  note_unknown(null ? "null" : "boolean");
   // A null of a field that has a column is the column's null.
   if (!null || field_ == unknown) misfit(word);
 }
 
 std::string& record_handler::field_open(char bracket) {
+  note_unknown(bracket == '{' ? "object" : "array");
   in_transfer_ = bracket == '{' && is_transfer();
   if (in_transfer_) {
     transfer_.clear();
@@ -73,6 +80,7 @@ void record_handler::field_closed() {
 }
 
 void record_handler::field_string(const decoded& value) {
+  note_unknown("string");
   if (field_ == unknown || is_transfer()) {
     extra_string(value);
   } else if (field_ == static_cast<std::uint8_t>(column::id)) {
@@ -93,6 +101,7 @@ void record_handler::field_string(const decoded& value) {
 }
 
 void record_handler::field_number(std::string_view digits) {
+  note_unknown("number");
   if (field_ == unknown || is_transfer()) {
     check_number(digits);
     begin_extra();

@@ -8,6 +8,7 @@
 
 #include "sync/flanks/record_fields.hpp"
 #include "sync/flanks/record_walker.hpp"
+#include "sync/flanks/unknown_fields.hpp"
 #include "sync/transaction.hpp"
 
 namespace flanks {
@@ -21,6 +22,8 @@ class record_handler : public record_walker<record_handler> {
 
   // The _id when it is usable and came once, else empty.
   [[nodiscard]] std::string_view usable_id() const;
+  // Fields without a column, of all records since it was last emptied.
+  [[nodiscard]] unknown_tally& unknown_fields() { return unknown_fields_; }
 
  private:
   friend class record_walker<record_handler>;
@@ -33,6 +36,7 @@ class record_handler : public record_walker<record_handler> {
   std::string& field_open(char bracket);
   void field_closed();
 
+  void note_unknown(std::string_view json_type);
   void set_id(const decoded& value);
   void set_reference(std::string_view text);
   void set_day(const decoded& value);
@@ -52,6 +56,7 @@ class record_handler : public record_walker<record_handler> {
   bool in_transfer_ = false;
   std::string transfer_;
   std::string decimal_;
+  unknown_tally unknown_fields_;
 };
 
 }  // namespace flanks

@@ -1,0 +1,29 @@
+// flanks.unknown_fields: what the provider sends that has no column. Blocks; throws sql_problem.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "db/session.hpp"
+#include "sync/transaction.hpp"
+
+namespace flanks {
+
+// What one response showed: (path, json type) -> records. At most `most` different ones.
+class unknown_fields {
+ public:
+  void add(const std::vector<unknown_record_field>& fields);
+  // Writes what is new, and once a day that it still comes: so a replay writes nothing, and windows
+  // that commit at the same time hardly ever wait for each other here. Call last, in the window's
+  // own transaction. `endpoint` is the product.
+  void write(session& db, std::string_view endpoint) const;
+
+ private:
+  static constexpr std::size_t most = 256;
+  std::map<std::pair<std::string, std::string>, std::int64_t> seen_;
+};
+
+}  // namespace flanks

@@ -1,0 +1,117 @@
+// What a run says it stored is in the table, or the run fails loudly; and what the provider sends
+// that has no column is noted without making a replay write.
+#include "pg_fixture.hpp"
+
+namespace flanks::testing {
+namespace {
+
+class written : public database_test {
+ protected:
+  // A trigger on flanks.transactions that runs `body` for the row "odd".
+  void plant(const std::string& when, const std::string& body) {
+    sql("create function public.odd() returns trigger language plpgsql as $$ begin "
+        "if new._id = 'odd' then " +
+        body + " end if; return new; end $$");
+    sql("create trigger odd " + when +
+        " on flanks.transactions for each row execute function "
+        "public.odd()");
+  }
+  // Nothing of the window is there: no row, no coverage, no good run.
+  void expect_nothing_stored() {
+    EXPECT_EQ(value("select count(*) from flanks.transactions"), "0");
+    EXPECT_EQ(value("select count(*) from flanks.coverage"), "0");
+    EXPECT_EQ(value("select count(*) from flanks.sync_runs where outcome = 'ok'"), "0");
+  }
+};
+
+TEST_F(written, a_swallowed_insert_fails_the_run) {
+  const credential_id id = add("u", "ct-1");
+  plant("before insert", "return null;");
+  const failure f = failure_of([&] { store_window(id, {{"a"}, {"odd"}, {"z"}}); });
+  EXPECT_EQ(f.error_class, "rows_not_stored");
+  EXPECT_THAT(f.what(), ::testing::HasSubstr("3 rows were written, but the table holds 2"));
+  expect_nothing_stored();
+}
+
+TEST_F(written, a_row_that_is_deleted_again_fails_the_run) {
+  const credential_id id = add("u", "ct-1");
+  plant("after insert", "delete from flanks.transactions where _id = new._id;");
+  const failure f = failure_of([&] { store_window(id, {{"a"}, {"odd"}, {"z"}}); });
+  EXPECT_EQ(f.error_class, "rows_not_stored");
+  expect_nothing_stored();
+}
+
+TEST_F(written, an_update_that_is_swallowed_or_undone_fails_the_run) {
+  const credential_id id = add("u", "ct-1");
+  store_window(id, {{"a"}, {"odd"}});
+  plant("before update", "return null;");
+  failure_of([&] { store_window(id, {{"a"}, {"odd", "2026-05-10", "-99"}}); });
+  EXPECT_EQ(value("select amount from flanks.transactions where _id = 'odd'"), "-12.50");
+  sql("drop function public.odd() cascade");
+  sql("update flanks_internal.leases set lease_id = null, expires_at = null");
+  plant("after update", "delete from flanks.transactions where _id = new._id;");
+  const failure f = failure_of([&] { store_window(id, {{"a"}, {"odd", "2026-05-10", "-99"}}); });
+  EXPECT_EQ(f.error_class, "rows_not_stored");
+  EXPECT_EQ(value("select amount from flanks.transactions where _id = 'odd'"), "-12.50");
+}
+
+TEST_F(written, versions_moves_and_returns_in_one_response_add_up) {
+  const credential_id id = add("u", "ct-1");
+  store_window(id, {{"a"}, {"b"}, {"c"}});
+  sql("update flanks.transactions set removed_at = now() where _id = 'c'");
+  const row_counts counts = store_window(id, {{"a", "2026-05-10", "1"},
+                                              {"a", "2026-04-01", "2"},
+                                              {"n"},
+                                              {"n", "2026-06-09"},
+                                              {"b"},
+                                              {"b", "2026-05-11"},
+                                              {"c"},
+                                              {"n", "2026-05-02"}});
+  EXPECT_TRUE(counts.adds_up());
+  EXPECT_EQ(value("select operation_date from flanks.transactions where _id = 'n'"), "2026-05-02");
+  EXPECT_EQ(value("select count(*) from flanks.transactions where removed_at is null"), "4");
+}
+
+class unknown : public database_test {
+ protected:
+  void store(std::vector<unknown_record_field> fields) {
+    const claimed_credential c = claim(id_);
+    std::vector<transaction_batch> batches;
+    batches.push_back(batch_of({{"a"}}));
+    batches.back().unknown = std::move(fields);
+    store_batches(c, std::move(batches));
+    release(c);
+  }
+  void SetUp() override {
+    database_test::SetUp();
+    id_ = add("u", "ct-1");
+  }
+  std::vector<std::string> noted() {
+    return rows(
+        "select endpoint, path, json_type, count from flanks.unknown_fields order by 1, 2, 3");
+  }
+  credential_id id_;
+};
+
+TEST_F(unknown, fields_are_noted_once_and_a_replay_writes_nothing) {
+  store({{"mood", "string", 2}, {"mood", "null", 1}});
+  EXPECT_EQ(noted(), (std::vector<std::string>{"account|mood|null|1", "account|mood|string|2"}));
+  const auto before =
+      rows("select xmin::text, ctid::text from flanks.unknown_fields order by 1, 2");
+  store({{"mood", "string", 2}, {"mood", "null", 1}});
+  EXPECT_EQ(rows("select xmin::text, ctid::text from flanks.unknown_fields order by 1, 2"), before);
+}
+
+TEST_F(unknown, a_field_that_still_comes_the_next_day_is_counted_on) {
+  store({{"mood", "string", 2}});
+  sql("update flanks.unknown_fields set last_seen_at = now() - interval '1 day', first_seen_at = "
+      "now() "
+      "- interval '1 day'");
+  store({{"mood", "string", 5}, {"tone", "array", 1}});
+  EXPECT_EQ(noted(), (std::vector<std::string>{"account|mood|string|7", "account|tone|array|1"}));
+  EXPECT_EQ(value("select count(*) from flanks.unknown_fields where last_seen_at > first_seen_at"),
+            "1");
+}
+
+}  // namespace
+}  // namespace flanks::testing
