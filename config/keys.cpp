@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 constexpr milliseconds one_day = 24h;
 
 constexpr std::array<std::string_view, 2> grants{"client_credentials", "password"};
+constexpr std::array<std::string_view, 2> sources{"v1", "v2"};
 constexpr std::array<std::string_view, 5> levels{"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 4> formats{"auto", "text", "json", "journal"};
 constexpr std::array<std::string_view, 4> products{"account", "card", "investment", "liability"};
@@ -147,11 +148,26 @@ class table {
     return added;
   }
 
+  void query(std::string path, query_filter& into) {
+    key& added = add(path, key::need::optional, nullptr, [&into] { return show_query(into); });
+    added.takes = key::shape::tree;
+    added.read_tree = [&into, path](const yaml_node& value, const environment& lookup,
+                                    const mistake_taker& note) {
+      read_query(value, path, lookup, note, into);
+    };
+  }
+
  private:
   key& add(std::string path, key::need is, std::function<verdict_on_value(std::string_view)> read,
            std::function<std::string()> show) {
-    return keys.emplace_back(
-        key{std::move(path), is, key::shape::scalar, std::move(read), std::move(show), [] {}});
+    key added;
+    added.path = std::move(path);
+    added.is = is;
+    added.takes = key::shape::scalar;
+    added.read = std::move(read);
+    added.show = std::move(show);
+    added.clear = [] {};
+    return keys.emplace_back(std::move(added));
   }
 };
 
@@ -190,6 +206,8 @@ void add_sync(table& t, sync_settings& s) {
   t.names("sync.product_details", s.product_details, product_kind_from, product_kinds)
       .may_be_empty = true;
   t.number("sync.history_months", s.history_months, 1, 120);
+  t.choice("sync.source", s.from, sources);
+  t.query("sync.query", s.query);
   t.duration("sync.interval", s.interval, 1s, 30 * one_day);
   t.duration("sync.overlap", s.overlap, 0s, 730 * one_day);
   t.duration("sync.sweep_interval", s.sweep_interval, 1min, 366 * one_day);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "config/query.hpp"
 #include "config/settings.hpp"
 #include "config/values.hpp"
 
@@ -13,7 +14,7 @@ namespace flanks::config {
 
 struct key {
   enum class need : std::uint8_t { optional, required };
-  enum class shape : std::uint8_t { scalar, list };
+  enum class shape : std::uint8_t { scalar, list, tree };
 
   std::string path;  // "flanks.timeouts.resolve"
   need is;
@@ -26,6 +27,8 @@ struct key {
   std::function<void()> clear;
   // A list may have no elements.
   bool may_be_empty = false;
+  // Of a tree: the whole value, with its mistakes.
+  std::function<void(const yaml_node&, const environment&, const mistake_taker&)> read_tree;
   // The value may hold what must not be shown: complaints never quote it.
   bool confidential = false;
 };

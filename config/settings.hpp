@@ -9,12 +9,16 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/query_filter.hpp"
 #include "sync/types.hpp"
 
 namespace flanks::config {
 
 // How the app gets its access token (API contract, section 1: an app has exactly one valid grant).
 enum class grant : std::uint8_t { client_credentials, password };
+// Where transactions come from: the lists of each product (v1) or Aggregation v2 (API contract,
+// sections 3 and 5).
+enum class source : std::uint8_t { v1, v2 };
 enum class log_level : std::uint8_t { trace, debug, info, warn, error };
 // `automatic` ("auto"): journal when standard error is the journal, text elsewhere.
 enum class log_format : std::uint8_t { automatic, text, json, journal };
@@ -67,6 +71,8 @@ struct sync_settings {
   std::vector<product_kind> product_details{all_product_kinds.begin(),
                                             all_product_kinds.end()};  // likewise
   int history_months = 24;
+  source from = source::v1;
+  query_filter query;  // v1: only these operations; empty: all
   std::chrono::seconds interval{std::chrono::hours{24}};
   std::chrono::days overlap{30};
   std::chrono::seconds sweep_interval{std::chrono::days{30}};

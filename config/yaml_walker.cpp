@@ -37,6 +37,7 @@ class walker {
     walk_map(root, "");
     check_required();
     check_grant();
+    check_source();
     std::stable_sort(out_.mistakes.begin(), out_.mistakes.end(),
                      [](const mistake& a, const mistake& b) {
                        return std::pair{a.at.line, a.at.column} < std::pair{b.at.line, b.at.column};
@@ -115,6 +116,11 @@ class walker {
     out_.places[known.path] = value.is == kind::nothing ? name.at : value.at;
     if (value.is == kind::nothing) {
       note(name.at, known.path, "has no value", "give it one, or remove the key");
+    } else if (known.takes == key::shape::tree) {
+      known.read_tree(value, lookup_,
+                      [this](place at, std::string path, std::string what, std::string hint) {
+                        note(at, std::move(path), std::move(what), std::move(hint));
+                      });
     } else if (known.takes == key::shape::list) {
       read_list(known, value);
     } else if (value.is != kind::scalar) {
@@ -181,6 +187,14 @@ class walker {
              "remove it, or set flanks.grant_type: password");
       }
     }
+  }
+
+  // Aggregation v2 knows no filter: it would be left out without a word.
+  void check_source() {
+    const sync_settings& sync = out_.values.sync;
+    if (sync.from == source::v1 || sync.query.fields.empty()) return;
+    note(out_.places.at("sync.query"), "sync.query", "belongs to sync.source: v1 only",
+         "remove it, or set sync.source: v1");
   }
 
   loaded& out_;

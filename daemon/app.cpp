@@ -49,6 +49,9 @@ api_options provider_options(const configuration& c) {
   o.timeouts.idle = from.timeouts.idle;
   o.timeouts.total = from.timeouts.total;
   o.retry.tries = c.values().sync.tries;
+  o.source =
+      c.values().sync.from == config::source::v2 ? transaction_source::v2 : transaction_source::v1;
+  o.query = canonical_members(c.values().sync.query);
   o.user_agent = "flanks-sync/" FLANKS_SYNC_VERSION;
   return o;
 }
@@ -77,6 +80,7 @@ db_options database_options(const configuration& c) {
   o.statement_timeout = std::chrono::ceil<std::chrono::seconds>(from.statement_timeout);
   o.lock_timeout = std::chrono::ceil<std::chrono::seconds>(from.lock_timeout);
   o.lease_time = c.values().sync.lease;
+  o.query = canonical_members(c.values().sync.query);
   return o;
 }
 
@@ -89,6 +93,7 @@ sync_policy policy_of(const config::settings& s) {
   p.overlap = s.sync.overlap;
   p.sweep_interval = s.sync.sweep_interval;
   p.tries = s.sync.tries;
+  p.whole_history = s.sync.from == config::source::v2;
   return p;
 }
 

@@ -205,7 +205,9 @@ comparison window_comparison::compare(int limit) {
   db_.run(index_shown);
   db_.run(set_aside, sql_values(scope_.credential, what));
   db_.run(find_differences);
-  db_.run(find_extra, sql_values(scope_.credential, what, scope_.days.from, scope_.days.to));
+  // With a filter, what is not shown may merely not have passed.
+  if (!scope_.filtered())
+    db_.run(find_extra, sql_values(scope_.credential, what, scope_.days.from, scope_.days.to));
   comparison found = count();
   for (const auto& r : db_.run(list_first, sql_values(limit))) {
     const difference_kind kind = kind_of(r[1].c_str());

@@ -49,13 +49,14 @@ join flanks.credentials c using (credential_id)
 join flanks_internal.credentials_tokens t using (credential_id)
 where t.credentials_token is not null)"};
 
+// What was verified under another filter says nothing about this one.
 constexpr statement coverage_sql{"read_coverage", R"(
 select c.credential_id, c.product, lower(r.latest), upper(r.latest) - 1,
   floor(extract(epoch from c.provider_seen_at))::bigint, floor(extract(epoch from c.last_success_at))::bigint,
   floor(extract(epoch from c.last_sweep_at))::bigint
 from flanks.coverage c
 left join lateral (select u.r as latest from unnest(c.days) u(r) order by u.r desc limit 1) r on true
-where c.credential_id = any($1::bigint[]))"};
+where c.credential_id = any($1::bigint[]) and c.query = $2)"};
 
 constexpr statement products_seen_sql{"read_product_coverage", R"(
 select credential_id, product, floor(extract(epoch from provider_seen_at))::bigint
@@ -124,7 +125,8 @@ std::optional<instant> instant_of(const pqxx::field& f) {
   return instant{std::chrono::seconds{f.as<std::int64_t>()}};
 }
 
-void add_coverage(session& db, std::vector<claimed_credential>& claimed) {
+void add_coverage(session& db, const db_options& options,
+                  std::vector<claimed_credential>& claimed) {
   array_literal ids;
   std::unordered_map<std::int64_t, claimed_credential*> by_id;
   for (claimed_credential& c : claimed) {
@@ -139,7 +141,7 @@ void add_coverage(session& db, std::vector<claimed_credential>& claimed) {
           instant_of(r[2]);
   }
   std::unordered_map<std::int64_t, std::optional<instant>> sweeps;
-  const pqxx::result found = db.run(coverage_sql, sql_values(all));
+  const pqxx::result found = db.run(coverage_sql, sql_values(all, options.query));
   for (const auto& r : found) {
     const auto id = r[0].as<std::int64_t>();
     claimed_credential& c = *by_id.at(id);
@@ -159,7 +161,8 @@ void add_coverage(session& db, std::vector<claimed_credential>& claimed) {
     by_id.at(id)->last_sweep = swept;
 }
 
-std::vector<claimed_credential> claimed_from(session& db, const pqxx::result& rows) {
+std::vector<claimed_credential> claimed_from(session& db, const db_options& options,
+                                             const pqxx::result& rows) {
   std::vector<claimed_credential> claimed;
   for (const auto& r : rows) {
     claimed_credential c;
@@ -172,7 +175,7 @@ std::vector<claimed_credential> claimed_from(session& db, const pqxx::result& ro
     c.not_found_since = instant_of(r[6]);
     claimed.push_back(std::move(c));
   }
-  if (!claimed.empty()) add_coverage(db, claimed);
+  if (!claimed.empty()) add_coverage(db, options, claimed);
   return claimed;
 }
 
@@ -195,8 +198,9 @@ std::string product_status_json(const credential_status& status) {
 std::vector<claimed_credential> claim_due(session& db, const db_options& options, int limit) {
   db.begin();
   auto claimed = claimed_from(
-      db, db.run(claim_due_sql, sql_values(limit, holder_of(options),
-                                           static_cast<std::int64_t>(options.lease_time.count()))));
+      db, options,
+      db.run(claim_due_sql, sql_values(limit, holder_of(options),
+                                       static_cast<std::int64_t>(options.lease_time.count()))));
   db.commit();
   return claimed;
 }
@@ -204,8 +208,9 @@ std::vector<claimed_credential> claim_due(session& db, const db_options& options
 std::optional<claimed_credential> claim(session& db, const db_options& options, credential_id id) {
   db.begin();
   auto claimed = claimed_from(
-      db, db.run(claim_one_sql, sql_values(id, holder_of(options),
-                                           static_cast<std::int64_t>(options.lease_time.count()))));
+      db, options,
+      db.run(claim_one_sql, sql_values(id, holder_of(options),
+                                       static_cast<std::int64_t>(options.lease_time.count()))));
   db.commit();
   if (claimed.empty()) return std::nullopt;
   return std::move(claimed.front());

@@ -21,7 +21,9 @@ struct db_options {
   std::chrono::seconds network_timeout{30};               // unacknowledged bytes (tcp_user_timeout)
 
   std::chrono::seconds lease_time{120};  // a claim ends this long after it was made or renewed
-  std::string holder;                    // who we are, for people; empty: host:pid
+  std::string
+      query;  // canonical sync.query; empty: everything is asked for (flanks.coverage.query)
+  std::string holder;  // who we are, for people; empty: host:pid
 };
 
 }  // namespace flanks

@@ -84,7 +84,7 @@ class pg_store final : public store {
   awaitable<std::unique_ptr<window_ledger>> open_window(credential_id id, lease_id lease,
                                                         product what, window days,
                                                         std::optional<std::int64_t> item) override {
-    window_scope scope{id, std::move(lease), what, days, item};
+    window_scope scope{id, std::move(lease), what, days, item, lanes_->options().query};
     co_return make_ledger(lanes_, std::move(scope));
   }
 

@@ -12,7 +12,7 @@ constexpr std::size_t buffer_limit = 1024 * 1024;
 
 constexpr statement covered_days{"proof_covered", R"(
 select lower(r), upper(r) - 1 from flanks.coverage c, unnest(c.days) as u(r)
-where c.credential_id = $1 and c.product = $2 order by 1)"};
+where c.credential_id = $1 and c.product = $2 and c.query = $3 order by 1)"};
 
 constexpr statement write_proof{"insert_verification", R"(
 insert into flanks.verifications (run_id, credential_id, product, window_from, window_to, outcome, compared, missing, extra,
@@ -88,7 +88,8 @@ class pg_proof_store final : public proof_store {
     std::vector<window> days;
     const job work = [&](session& db) {
       days.clear();
-      for (const auto& r : db.run(covered_days, sql_values(id, to_string(what)))) {
+      for (const auto& r :
+           db.run(covered_days, sql_values(id, to_string(what), lanes_->options().query))) {
         const auto from = day_from(r[0].c_str());
         const auto to = day_from(r[1].c_str());
         if (from && to) days.push_back({*from, *to});
@@ -101,7 +102,7 @@ class pg_proof_store final : public proof_store {
 
   awaitable<std::unique_ptr<comparison_ledger>> open(credential_id id, lease_id lease, product what,
                                                      window days) override {
-    window_scope scope{id, std::move(lease), what, days, std::nullopt};
+    window_scope scope{id, std::move(lease), what, days, std::nullopt, lanes_->options().query};
     co_return std::make_unique<pg_comparison>(lanes_, std::move(scope));
   }
 

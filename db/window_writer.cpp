@@ -106,15 +106,21 @@ constexpr statement seen_newer{"seen_newer", R"(
 select provider_seen_at from flanks.coverage where credential_id = $1 and product = $2 and provider_seen_at > $3)"};
 
 // The watermark says "nothing newer is unread", so only a window that reaches the day of the
-// provider's refresh moves it.
+// provider's refresh moves it. Under another filter everything is new: what was covered says
+// nothing about it.
 constexpr statement cover{"grow_coverage", R"(
-insert into flanks.coverage as c (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at)
+insert into flanks.coverage as c (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at, query)
 values ($1, $2, datemultirange(daterange($3::date, $4::date, '[]')),
   case when $4::date >= least(($5::timestamptz at time zone 'UTC')::date, (now() at time zone 'UTC')::date) then $5::timestamptz end,
-  clock_timestamp(), case when $6 then clock_timestamp() end)
-on conflict (credential_id, product) do update set days = c.days + excluded.days,
-  provider_seen_at = greatest(c.provider_seen_at, excluded.provider_seen_at),
-  last_success_at = excluded.last_success_at, last_sweep_at = coalesce(excluded.last_sweep_at, c.last_sweep_at))"};
+  clock_timestamp(), case when $6 then clock_timestamp() end, $7)
+on conflict (credential_id, product) do update set
+  days = case when c.query = excluded.query then c.days + excluded.days else excluded.days end,
+  provider_seen_at = case when c.query = excluded.query then greatest(c.provider_seen_at, excluded.provider_seen_at)
+    else excluded.provider_seen_at end,
+  last_success_at = excluded.last_success_at,
+  last_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_sweep_at, c.last_sweep_at)
+    else excluded.last_sweep_at end,
+  query = excluded.query)"};
 
 constexpr statement note_success{"note_success", R"(
 update flanks.credentials set last_attempt_at = clock_timestamp(), last_success_at = clock_timestamp(),
@@ -492,7 +498,7 @@ void window_writer::check_written() {
 void window_writer::grow_coverage(const run_record& record, bool sweep) {
   if (record.how != outcome::ok && record.how != outcome::partial) return;
   db_.run(cover, sql_values(scope_.credential, to_string(scope_.what), scope_.days.from,
-                            scope_.days.to, record.provider_update, sweep));
+                            scope_.days.to, record.provider_update, sweep, scope_.query));
 }
 
 row_counts window_writer::commit(run_record record, bool sweep) {

@@ -23,6 +23,10 @@ struct window_scope {
   product what = product::account;
   window days;
   std::optional<std::int64_t> item;  // of a backfill plan; done when this commits
+  std::string query;                 // the filter that was sent, canonical; empty: none
+
+  // Then what the provider does not show may merely not have passed: no evidence of its absence.
+  [[nodiscard]] bool filtered() const { return !query.empty(); }
 };
 
 class window_writer {

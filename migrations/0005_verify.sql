@@ -59,3 +59,8 @@ comment on column flanks.unknown_fields.json_type is 'What its value was; a fiel
 comment on column flanks.unknown_fields.first_seen_at is 'When it first came.';
 comment on column flanks.unknown_fields.last_seen_at is 'The last day on which it came, with the time of the first response of that day. Written once a day.';
 comment on column flanks.unknown_fields.count is 'How many records had it, in one response a day.';
+
+-- A filter of the operations that are mirrored (sync.query).
+
+alter table flanks.coverage add column query text not null default '';
+comment on column flanks.coverage.query is 'Only operations that pass this filter were fetched: sync.query as it was sent, empty for all. What was covered under another filter is forgotten when the first window under a new one is stored.';

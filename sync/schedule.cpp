@@ -64,8 +64,8 @@ fetch_decision decide_fetch(const credential_status& status, const product_cover
                             bool force) {
   fetch_decision decision = availability(status, what);
   if (!decision.fetch) return decision;
-  decision.days =
-      next_window(covered_days(covered), today, policy.history_months, policy.overlap, sweep);
+  decision.days = next_window(covered_days(covered), today, policy.history_months, policy.overlap,
+                              sweep || policy.whole_history);
   const bool seen =
       status.last_update && covered.provider_seen && *status.last_update <= *covered.provider_seen;
   const bool whole = covered.from && *covered.from <= history(today, policy.history_months).from;

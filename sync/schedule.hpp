@@ -17,7 +17,8 @@ struct sync_policy {
   std::chrono::seconds interval{std::chrono::hours{24}};
   std::chrono::days overlap{30};
   std::chrono::seconds sweep_interval{std::chrono::days{30}};
-  int tries = 3;  // per window, the first one included
+  bool whole_history = false;  // every fetch reads all history: the provider has no windows (v2)
+  int tries = 3;               // per window, the first one included
 };
 
 // Whether to fetch one product now, and if not, why not.

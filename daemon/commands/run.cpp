@@ -57,8 +57,8 @@ class daemon_story {
       configuration fresh = configure(asked_, config::secret_scope::all);
       apply(fresh.values());
       engine_.events->info(
-          "configuration reloaded: log.level and sync.* apply from now on; flanks.* and database.* "
-          "need a restart");
+          "configuration reloaded: log.level and sync.* apply from now on; flanks.*, database.*, "
+          "sync.source and sync.query need a restart");
     } catch (const refusal& r) {
       engine_.events->error("configuration not reloaded; the old one stays", {{"error", r.what()}});
     }

@@ -12,6 +12,7 @@
 
 #include "sync/flanks/errors.hpp"
 #include "sync/flanks/http_client.hpp"
+#include "sync/flanks/page.hpp"
 #include "sync/flanks/parse.hpp"
 #include "sync/flanks/products.hpp"
 #include "sync/flanks/query.hpp"
@@ -27,7 +28,8 @@ using clock_type = std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::size_t object_limit = 1024 * 1024;  // a status or a token answer
+constexpr std::size_t object_limit = 1024 * 1024;     // a status or a token answer
+constexpr std::size_t page_limit = 32 * 1024 * 1024;  // a page of Aggregation v2
 
 // One token call that everyone waits for.
 struct token_flight {
@@ -105,6 +107,12 @@ class https_api final : public provider_client {
   // `credentials_token`: null for the banks, which belong to no credential.
   awaitable<product_batch> fetch_list(product_list list, const secret* credentials_token);
   awaitable<product_batch> ask_for_list(product_list list, const secret* credentials_token);
+
+  awaitable<answer> post_once(std::string_view endpoint, secret body, call_info who);
+  awaitable<answer> post(std::string_view endpoint, secret body, call_info who);
+  awaitable<std::vector<std::string>> product_ids(const secret& credentials_token, product what);
+  awaitable<response_summary> fetch_pages(const secret& credentials_token, product what,
+                                          batch_sink& sink);
 
   asio::any_io_executor executor_;
   api_options options_;
@@ -345,7 +353,7 @@ awaitable<response_summary> https_api::fetch_transactions(const secret& credenti
   call_info who = call(endpoint);
   who.secrets.push_back(&credentials_token);
   awaitable<std::unique_ptr<http_response>> asking =
-      authorized(*place, endpoint, transactions_body(credentials_token, days), who);
+      authorized(*place, endpoint, transactions_body(credentials_token, days, options_.query), who);
   const std::unique_ptr<http_response> response = co_await std::move(asking);
 
   parse_limits limits;
@@ -377,8 +385,99 @@ awaitable<response_summary> https_api::fetch_transactions(const secret& credenti
   co_return summary;
 }
 
+// A whole answer, of at most page_limit bytes.
+awaitable<answer> https_api::post_once(std::string_view endpoint, secret body, call_info who) {
+  const std::unique_ptr<http_place> place = co_await client_.enter();
+  awaitable<std::unique_ptr<http_response>> asking =
+      authorized(*place, endpoint, std::move(body), who);
+  const std::unique_ptr<http_response> response = co_await std::move(asking);
+  http_response& open = *response;
+  answer a = co_await read_whole(open, page_limit);
+  if (a.body.size() >= page_limit) {
+    throw failure(
+        stage::receive, verdict::later, "response_too_large",
+        fmt::format("{} answered with a page of more than {} bytes", who.what, page_limit));
+  }
+  co_return a;
+}
+
+awaitable<answer> https_api::post(std::string_view endpoint, secret body, call_info who) {
+  attempts so_far;
+  for (;;) {
+    std::optional<failure> failed;
+    try {
+      answer a = co_await post_once(endpoint, body, who);
+      co_return a;
+    } catch (const failure& f) {
+      failed.emplace(f);
+    }
+    // A smaller window would be the same pages.
+    if (failed->then == verdict::halve) failed->then = verdict::later;
+    awaitable<void> waiting = after(*failed, so_far);
+    co_await std::move(waiting);
+  }
+}
+
+awaitable<std::vector<std::string>> https_api::product_ids(const secret& credentials_token,
+                                                           product what) {
+  call_info who = call(list_products_endpoint);
+  who.secrets.push_back(&credentials_token);
+  const std::vector<std::string> none;
+  std::vector<std::string> ids;
+  page_walk walk(who);
+  do {
+    secret body = listing_body(credentials_token, none, walk.token());
+    const answer a = co_await post(list_products_endpoint, std::move(body), who);
+    const page p = read_page(a, who);
+    for (const listed_product& listed : read_products(p, a, who)) {
+      if (listed.type == to_string(what)) ids.push_back(listed.id);
+    }
+    walk.go_on(p);
+  } while (walk.more());
+  co_return ids;
+}
+
+// Every page of the product's transactions. The answer is many answers: it counts only when the
+// provider did not refresh its data in between.
+awaitable<response_summary> https_api::fetch_pages(const secret& credentials_token, product what,
+                                                   batch_sink& sink) {
+  const auto begun = clock_type::now();
+  response_summary summary;
+  call_info who = call(list_transactions_endpoint);
+  who.secrets.push_back(&credentials_token);
+  const credential_status before = co_await status(credentials_token);
+  const std::vector<std::string> ids = co_await product_ids(credentials_token, what);
+  page_walk walk(who);
+  listed_transactions reader(who, what, ids);
+  for (bool more = !ids.empty(); more; more = walk.more()) {
+    secret body = listing_body(credentials_token, ids, walk.token());
+    const answer a = co_await post(list_transactions_endpoint, std::move(body), who);
+    summary.bytes += a.body_bytes;
+    const page p = read_page(a, who);
+    summary.elements += static_cast<std::int64_t>(p.items.size());
+    for (std::size_t at = 0; at < p.items.size(); at += options_.batch_records) {
+      transaction_batch batch = reader.read(p, a, at, options_.batch_records);
+      awaitable<void> taking = sink.take(std::move(batch));
+      co_await std::move(taking);
+    }
+    walk.go_on(p);
+  }
+  const credential_status now = co_await status(credentials_token);
+  if (now.last_update != before.last_update) {
+    throw failure(stage::receive, verdict::retry, "moved_while_paging",
+                  fmt::format("{}: the provider refreshed its data between two pages", who.what));
+  }
+  summary.duration = std::chrono::floor<std::chrono::milliseconds>(clock_type::now() - begun);
+  co_return summary;
+}
+
 awaitable<response_summary> https_api::transactions(const secret& credentials_token, product what,
                                                     window days, batch_sink& sink) {
+  if (options_.source == transaction_source::v2) {
+    awaitable<response_summary> paging = fetch_pages(credentials_token, what, sink);
+    response_summary summary = co_await std::move(paging);
+    co_return summary;
+  }
   attempts so_far;
   for (;;) {
     std::optional<failure> failed;

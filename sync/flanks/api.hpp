@@ -27,6 +27,9 @@ struct api_timeouts {
 };
 
 enum class grant { client_credentials, password };
+// Where transactions come from: one array a product with a window (v1), or pages of all history
+// (v2, Aggregation v2: it knows no filter by day).
+enum class transaction_source { v1, v2 };
 
 struct api_options {
   std::string base_url = "https://api.flanks.io";  // https; http for loopback only; no query
@@ -43,6 +46,9 @@ struct api_options {
   retry_policy retry;
   std::size_t batch_records = 2048;
   std::size_t batch_bytes = 512 * 1024;
+  transaction_source source = transaction_source::v1;
+  std::string
+      query;  // v1 only; canonical members of the query object (query_filter.hpp); empty: no filter
   std::string user_agent = "flanks-sync";
 };
 

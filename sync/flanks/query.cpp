@@ -73,10 +73,12 @@ secret status_body(const secret& credentials_token) {
   return body.field("credentials_token", credentials_token.reveal()).finish();
 }
 
-secret transactions_body(const secret& credentials_token, window days) {
-  object_text body(room_for(credentials_token.reveal()));
-  const std::string query = "\"query\":{\"operationDate\":[{\"gte\":\"" + to_string(days.from) +
-                            "\",\"lte\":\"" + to_string(days.to) + "\"}]}";
+secret transactions_body(const secret& credentials_token, window days, std::string_view filter) {
+  object_text body(room_for(credentials_token.reveal()) + filter.size());
+  std::string query = "\"query\":{\"operationDate\":[{\"gte\":\"" + to_string(days.from) +
+                      "\",\"lte\":\"" + to_string(days.to) + "\"}]";
+  if (!filter.empty()) query.append(",").append(filter);
+  query.push_back('}');
   return body.field("credentials_token", credentials_token.reveal())
       .raw(query)
       .raw("\"ignore_data_error\":false")
@@ -88,6 +90,36 @@ secret products_body(const secret& credentials_token) {
   return body.field("credentials_token", credentials_token.reveal())
       .raw("\"ignore_data_error\":false")
       .finish();
+}
+
+secret listing_body(const secret& credentials_token, const std::vector<std::string>& product_ids,
+                    const std::optional<std::string>& page_token) {
+  std::size_t room = room_for(credentials_token.reveal()) + room_for(page_token.value_or(""));
+  for (const std::string& id : product_ids)
+    room += room_for(id);
+  std::string query;
+  query.reserve(room);  // so that no copy of the token is left behind by growing
+  query += R"("query":{"connection_id_in":[)";
+  append_json_string(query, credentials_token.reveal(), false);
+  query += "]";
+  if (!product_ids.empty()) {
+    query += R"(,"product_id_in":[)";
+    for (const std::string& id : product_ids) {
+      append_separator(query);
+      append_json_string(query, id, false);
+    }
+    query += "]";
+  }
+  query += "}";
+  object_text body(room + 256);
+  body.raw(query);
+  const secret used{std::move(query)};  // wiped
+  if (page_token) {
+    body.field("page_token", *page_token);
+  } else {
+    body.raw("\"page_token\":null");
+  }
+  return body.finish();
 }
 
 }  // namespace flanks

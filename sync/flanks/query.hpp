@@ -2,8 +2,10 @@
 // so they are secrets.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sync/flanks/api.hpp"
 #include "sync/secret.hpp"
@@ -22,7 +24,18 @@ inline constexpr std::string_view status_endpoint = "/v0/bank/credentials/status
 [[nodiscard]] secret status_body(const secret& credentials_token);
 // {"credentials_token", "query": {"operationDate": [{"gte", "lte"}]}, "ignore_data_error": false}.
 // Never true: data that the provider itself does not trust must not pass for "no rows".
-[[nodiscard]] secret transactions_body(const secret& credentials_token, window days);
+// `filter`: more members of the query, all of which must match as well (query_filter.hpp).
+[[nodiscard]] secret transactions_body(const secret& credentials_token, window days,
+                                       std::string_view filter = {});
+
+// Aggregation v2 (API contract, section 5). A connection id is a credentials_token.
+inline constexpr std::string_view list_products_endpoint = "/aggregation/v2/list-products";
+inline constexpr std::string_view list_transactions_endpoint = "/aggregation/v2/list-transactions";
+// {"query": {"connection_id_in": [..], "product_id_in": [..]}, "page_token": "..."|null}; without
+// product ids every product is meant.
+[[nodiscard]] secret listing_body(const secret& credentials_token,
+                                  const std::vector<std::string>& product_ids,
+                                  const std::optional<std::string>& page_token);
 
 // {"credentials_token", "ignore_data_error": false}: every product of a list.
 [[nodiscard]] secret products_body(const secret& credentials_token);

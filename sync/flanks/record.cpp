@@ -67,6 +67,9 @@ struct record_reader::parser {
 };
 
 record_reader::record_reader() : parser_(std::make_unique<parser>()) {}
+record_reader::record_reader(product listed) : record_reader() {
+  parser_->json.handler().read_listed(listed);
+}
 record_reader::~record_reader() = default;
 
 bool record_reader::read(std::string_view element, transaction_batch& batch) {

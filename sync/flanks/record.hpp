@@ -27,6 +27,8 @@ namespace flanks {
 class record_reader {
  public:
   record_reader();
+  // Of records of Aggregation v2 (API contract, section 5) of one product.
+  explicit record_reader(product listed);
   ~record_reader();
   record_reader(const record_reader&) = delete;
   record_reader& operator=(const record_reader&) = delete;

@@ -53,6 +53,23 @@ std::uint8_t column_of(std::string_view key) {
   return unknown_field;
 }
 
+std::uint8_t listed_column_of(std::string_view key, product of) {
+  // The product's id columns come in the order of the products.
+  static_assert(static_cast<int>(column::liability_id) - static_cast<int>(column::account_id) ==
+                static_cast<int>(product::liability) - static_cast<int>(product::account));
+  if (key == "transaction_id") return static_cast<std::uint8_t>(column::id);
+  if (key == "product_id") return static_cast<std::uint8_t>(column_of_product(of));
+  if (key == "date") return static_cast<std::uint8_t>(column::operation_date);
+  for (const column c : {column::amount, column::currency, column::description, column::category}) {
+    if (key == field_of(c)) return static_cast<std::uint8_t>(c);
+  }
+  return unknown_field;
+}
+
+column column_of_product(product of) {
+  return static_cast<column>(static_cast<int>(column::account_id) + static_cast<int>(of));
+}
+
 std::string_view field_of(column c) {
   for (const field_name& f : fields) {
     if (f.to == c) return f.name;

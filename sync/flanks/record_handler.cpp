@@ -43,7 +43,7 @@ std::string_view record_handler::usable_id() const {
 }
 
 void record_handler::field_key() {
-  field_ = column_of(key_);
+  field_ = listed_ ? listed_column_of(key_, *listed_) : column_of(key_);
   if (field_ == unknown) {
     note_key(key_);
     return;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,9 @@ namespace flanks {
 
 class record_handler : public record_walker<record_handler> {
  public:
+  // From now on records are those of Aggregation v2, of one product.
+  void read_listed(product of) { listed_ = of; }
+
   // A new record. `bytes` already lies in `arena`, where the columns may point into it.
   void begin(std::string_view bytes, text_arena& arena, transaction& row);
   // After the last event: what is still to be written, what is missing.
@@ -50,6 +54,7 @@ class record_handler : public record_walker<record_handler> {
     return field_ == static_cast<std::uint8_t>(column::transfer);
   }
 
+  std::optional<product> listed_;
   transaction* row_ = nullptr;
   std::uint8_t field_ = 0;  // column of the current field of the record, or unknown
   std::uint32_t seen_ = 0;  // bit per column: the field came

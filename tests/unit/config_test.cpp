@@ -404,6 +404,8 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  product_details: [account, card, investment, liability, portfolio, identity, "
             "holder]  # default\n"
             "  history_months: 24  # default\n"
+            "  source: v1  # default\n"
+            "  query: {}  # default\n"
             "  interval: 24h  # default\n"
             "  overlap: 0s\n"
             "  sweep_interval: 30d  # default\n"

@@ -1,0 +1,155 @@
+// Pages of Aggregation v2: taken apart without losing a digit, refused when they are no pages.
+#include "sync/flanks/page.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sync/failure.hpp"
+#include "sync/flanks/query.hpp"
+
+namespace flanks {
+namespace {
+
+using testing::ElementsAre;
+
+const call_info call{"POST /list at flanks", {}};
+
+answer body(std::string text) {
+  answer a;
+  a.status = 200;
+  a.body_bytes = static_cast<std::int64_t>(text.size());
+  a.body = std::move(text);
+  return a;
+}
+
+std::string error_of(const std::string& text) {
+  const answer a = body(text);
+  try {
+    (void)read_page(a, call);
+  } catch (const failure& f) {
+    return f.error_class;
+  }
+  return "";
+}
+
+// "column=value" of every column that is not null, of every transaction.
+std::vector<std::string> rows_of(const transaction_batch& batch) {
+  std::vector<std::string> rows;
+  for (const transaction& t : batch.transactions) {
+    std::string row;
+    for (std::size_t c = 0; c < column_count; ++c) {
+      if (t.values[c].data() == nullptr) continue;
+      row += std::string(row.empty() ? "" : " ") + std::string(name_of(static_cast<column>(c))) +
+             "=" + std::string(t.values[c]);
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+transaction_batch read(const std::string& items, product what = product::card) {
+  const answer a = body("{\"items\":[" + items + "],\"next_page_token\":null}");
+  const page p = read_page(a, call);
+  listed_transactions reader(call, what, {"p1", "p2"});
+  return reader.read(p, a, 0, 1000);
+}
+
+TEST(page, items_stay_the_text_that_was_sent) {
+  const answer a = body(
+      " {\"more\": {\"a\": [1]}, \"items\" : [ {\"a\":\"]},{\\\"\"} , {\"b\":[{}, 1.50]}\n], "
+      "\"next_page_token\" : \"t\\u0031\" } ");
+  const page p = read_page(a, call);
+  EXPECT_THAT(p.items, ElementsAre("{\"a\":\"]},{\\\"\"}", "{\"b\":[{}, 1.50]}"));
+  EXPECT_EQ(p.next, "t1");
+  const answer last = body(R"({"items":[],"next_page_token":null})");
+  EXPECT_TRUE(read_page(last, call).items.empty());
+  EXPECT_FALSE(read_page(last, call).next);
+}
+
+TEST(page, what_is_no_page_is_an_error_and_never_empty) {
+  for (const char* const text :
+       {"", "[]", "{}", "null", "<html>", R"({"message":"later"})",
+        R"({"items":null,"next_page_token":null})", R"({"items":{},"next_page_token":null})",
+        R"({"items":[]})", R"({"items":[],"next_page_token":""})",
+        R"({"items":[],"next_page_token":7})", R"({"items":[)",
+        R"({"items":[{}],"next_page_token":null)", R"({"items":[{},],"next_page_token":null})",
+        R"({"items":[],"next_page_token":null}x)",
+        R"({"items":[],"items":[],"next_page_token":null})",
+        R"({"items":[],"next_page_token":nul})", R"({"items":[{"a":1],"next_page_token":null})"})
+    EXPECT_NE(error_of(text), "") << text;
+  EXPECT_EQ(error_of(R"({"items":[],"next_page_token":null})"), "");
+}
+
+TEST(page, a_record_becomes_the_columns_of_its_product) {
+  const std::string record =
+      R"({"transaction_id":"t","product_id":"p1","amount":-1.50,"currency":"EUR","description":"d",)"
+      R"("date":"2026-05-01T10:00:00","category":null,"labels":{"a":1.0}})";
+  EXPECT_THAT(
+      rows_of(read(record)),
+      ElementsAre("_id=t card_id=p1 operation_date=2026-05-01 amount=-1.50 currency=EUR "
+                  R"(description=d extra={"date":"2026-05-01T10:00:00","labels":{"a":1.0}})"));
+  const std::vector<std::string> columns{"account_id=p1", "card_id=p1", "investment_id=p1",
+                                         "liability_id=p1"};
+  for (const product what : all_products)
+    EXPECT_THAT(rows_of(read(record, what)).at(0),
+                testing::HasSubstr(columns[static_cast<std::size_t>(what)]));
+}
+
+TEST(page, bad_records_go_to_quarantine_and_the_rest_goes_on) {
+  const transaction_batch batch =
+      read(R"({"product_id":"p1","amount":1,"date":"2026-05-01"},)"
+           R"({"transaction_id":"a","amount":1,"date":"2026-05-01"},)"
+           R"({"transaction_id":"b","product_id":"p2","amount":1,"date":"2026-05-01"})");
+  EXPECT_THAT(rows_of(batch), ElementsAre("_id=b card_id=p2 operation_date=2026-05-01 amount=1"));
+  ASSERT_EQ(batch.rejected.size(), 2U);
+  EXPECT_EQ(batch.rejected[0].reason, "missing_id");
+  EXPECT_EQ(batch.rejected[1].reason, "missing_product_id");
+  EXPECT_EQ(batch.elements(), 3);
+}
+
+TEST(page, an_operation_of_another_product_fails_the_answer) {
+  EXPECT_THROW(read("{} {}"), failure) << "two values are no item";
+  EXPECT_THROW(
+      read(R"({"transaction_id":"a","product_id":"other","amount":1,"date":"2026-05-01"})"),
+      failure);
+}
+
+TEST(page, a_product_of_a_new_type_fails_loudly) {
+  const answer good =
+      body(R"({"items":[{"product_id":"p","type":"card","x":1}],"next_page_token":null})");
+  EXPECT_EQ(read_products(read_page(good, call), good, call).at(0).id, "p");
+  for (const char* const item : {R"({"product_id":"p","type":"pension"})", R"({"product_id":"p"})",
+                                 R"({"type":"card"})", "7"}) {
+    const answer a = body("{\"items\":[" + std::string(item) + "],\"next_page_token\":null}");
+    EXPECT_THROW((void)read_products(read_page(a, call), a, call), failure) << item;
+  }
+}
+
+TEST(page, a_walk_that_leads_in_a_circle_ends) {
+  page_walk walk(call);
+  EXPECT_FALSE(walk.token());
+  page p;
+  p.next = "a";
+  walk.go_on(p);
+  p.next = "b";
+  walk.go_on(p);
+  EXPECT_EQ(walk.token(), "b");
+  p.next = "a";
+  EXPECT_THROW(walk.go_on(p), failure);
+  page_walk other(call);
+  p.next = std::nullopt;
+  other.go_on(p);
+  EXPECT_FALSE(other.more());
+}
+
+TEST(query, listing_bodies) {
+  const secret token{std::string{"ct\"1"}};
+  EXPECT_EQ(listing_body(token, {}, std::nullopt).reveal(),
+            R"({"query":{"connection_id_in":["ct\"1"]},"page_token":null})");
+  EXPECT_EQ(
+      listing_body(token, {"a", "b"}, "t").reveal(),
+      R"({"query":{"connection_id_in":["ct\"1"],"product_id_in":["a","b"]},"page_token":"t"})");
+}
+
+}  // namespace
+}  // namespace flanks
