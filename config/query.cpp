@@ -94,8 +94,8 @@ class query_reader {
             "write it like {category: [\"^Salary$\"]}");
       return;
     }
-    for (const auto& [name, filters] : value.entries)
-      read_field(name, filters, path);
+    for (std::size_t i = 0; i < value.keys.size(); ++i)
+      read_field(value.keys[i], value.items[i], path);
   }
 
  private:
@@ -178,14 +178,16 @@ class query_reader {
 
   void read_range(const yaml_node& item, const std::string& path, filter_kind kind,
                   field_filter& into) {
-    if (item.is != yaml_node::kind::map || item.entries.empty()) {
+    if (item.is != yaml_node::kind::map || item.keys.empty()) {
       note_(item.at, path, "takes ranges: gte, lte or both",
             kind == filter_kind::number ? "write it like {gte: -100, lte: -50}"
                                         : "write it like {gte: 2026-01-01}");
       return;
     }
     filter_range range;
-    for (const auto& [name, value] : item.entries) {
+    for (std::size_t i = 0; i < item.keys.size(); ++i) {
+      const yaml_node& name = item.keys[i];
+      const yaml_node& value = item.items[i];
       std::optional<std::string>* const bound = name.text == "gte"   ? &range.gte
                                                 : name.text == "lte" ? &range.lte
                                                                      : nullptr;

@@ -339,7 +339,7 @@ void credential_report::add(const failure& f) {
   }
   if (f.then == verdict::stop && !stopped_by) stopped_by = f;
   lease_lost = lease_lost || f.at == stage::lease;
-  not_found = not_found || f.error_class == "not_found";
+  not_found = not_found || (f.error_class == "not_found" && f.http_status == 404);
   unauthorized = unauthorized || f.error_class == "unauthorized";
   if (f.retry_after) retry_after = f.retry_after;
   if (f.at <= stage::tls || f.at == stage::token) unreachable = f;
