@@ -99,6 +99,8 @@ class Run(WorldTest):
         world = self.world(credentials=4, transactions=500, latency=100, settings={"sync": {"concurrency": 2, "interval": "60s"}})
         ids = world.register_all()
         daemon = world.start("run")
+        # Before that it has not begun: a database that ends the check of the schema ends the start (and systemd starts again).
+        wait_until(lambda: int(world.sandbox.requests()["endpoints"].get("status", 0)) > 0, "the daemon works")
         for _ in range(5):
             world.cluster.psql("postgres", "select pg_terminate_backend(pid) from pg_stat_activity "
                                f"where datname = '{world.database}' and application_name like 'flanks-sync%'")
