@@ -28,17 +28,16 @@ class pg_ledger final : public window_ledger {
     co_await std::move(flushing);
   }
 
-  awaitable<row_counts> commit(run_record record, bool sweep) override {
+  awaitable<run_record> commit(run_record record, bool sweep) override {
     refuse_after_failure();
     auto flushing = flush();
     co_await std::move(flushing);
     failed_ = true;  // until it is known to be well
-    row_counts counts;
     bool in_doubt = false;
     const job committing = [&](session& db) {
       (void)db;
       try {
-        counts = writer_->commit(std::move(record), sweep);
+        writer_->commit(std::move(record), sweep);
       } catch (const sql_problem& problem) {
         if (!problem.in_doubt) throw;
         in_doubt = true;
@@ -49,10 +48,9 @@ class pg_ledger final : public window_ledger {
     if (in_doubt) {
       auto resolving = resolve_doubt();
       co_await std::move(resolving);
-      counts = writer_->counts();
     }
     lane_.reset();
-    co_return counts;
+    co_return writer_->finished();
   }
 
   awaitable<void> abandon() override {

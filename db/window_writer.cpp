@@ -157,6 +157,21 @@ failure not_stored(credential_id id, std::int64_t written, std::int64_t found) {
   return f;
 }
 
+// Adds the time until it dies.
+class stopwatch {
+ public:
+  using clock = std::chrono::steady_clock;
+  explicit stopwatch(clock::duration& sum) : sum_(sum) {}
+  ~stopwatch() { sum_ += elapsed(); }
+  stopwatch(const stopwatch&) = delete;
+  stopwatch& operator=(const stopwatch&) = delete;
+  [[nodiscard]] clock::duration elapsed() const { return clock::now() - begin_; }
+
+ private:
+  clock::duration& sum_;
+  clock::time_point begin_ = clock::now();
+};
+
 std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
 }
@@ -180,6 +195,7 @@ struct window_writer::stored_row {
 
 window_writer::window_writer(session& db, window_scope scope)
     : db_(db), scope_(std::move(scope)), known_(random_seed()) {
+  const stopwatch opening(spent_);
   db_.begin();
   const pqxx::result r =
       db_.run(start, sql_values(scope_.credential, scope_.lease.value, to_string(scope_.what),
@@ -213,6 +229,7 @@ void window_writer::load_known() {
 }
 
 void window_writer::write(std::vector<transaction_batch>& batches) {
+  const stopwatch writing(spent_);
   std::vector<const transaction*> pending;
   for (transaction_batch& batch : batches) {
     counts_.fetched += batch.elements();
@@ -501,7 +518,8 @@ void window_writer::grow_coverage(const run_record& record, bool sweep) {
                             scope_.days.to, record.provider_update, sweep, scope_.query));
 }
 
-row_counts window_writer::commit(run_record record, bool sweep) {
+void window_writer::commit(run_record record, bool sweep) {
+  const stopwatch committing(spent_);
   if (!counts_.adds_up()) {
     throw failure(
         stage::commit, verdict::later, "counts_do_not_add_up",
@@ -515,13 +533,15 @@ row_counts window_writer::commit(run_record record, bool sweep) {
   check_written();
   check_lease_and_age(record);
   grow_coverage(record, sweep);
-  insert_run(db_, sync_run_id_, record);
   const bool new_data = counts_.inserted + counts_.updated + counts_.removed > 0;
   db_.run(note_success, sql_values(scope_.credential, new_data));
   if (scope_.item) db_.run(item_done, sql_values(*scope_.item));
   unknown_.write(db_, to_string(scope_.what));
+  record.database_time =
+      std::chrono::ceil<std::chrono::milliseconds>(spent_ + committing.elapsed());
+  insert_run(db_, sync_run_id_, record);
+  finished_ = std::move(record);
   db_.commit();
-  return counts_;
 }
 
 bool was_committed(session& db, credential_id credential, const std::string& sync_run_id) {

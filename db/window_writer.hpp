@@ -4,6 +4,7 @@
 // rolls back.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,12 +37,13 @@ class window_writer {
 
   // In the order of arrival. Takes the rejected records out of the batches.
   void write(std::vector<transaction_batch>& batches);
-  // Everything of design.md P3 in the same transaction. Fills in record.counts, and `partial` for
-  // `ok` when something went to quarantine. Throws sql_problem{in_doubt} when nobody knows whether
-  // it happened: then ask was_committed().
-  row_counts commit(run_record record, bool sweep);
+  // Everything of design.md P3 in the same transaction. Fills in the counts, `partial` for `ok`
+  // when something went to quarantine, and the time that this window has taken up to here. Throws
+  // sql_problem{in_doubt} when nobody knows whether it happened: then ask was_committed().
+  void commit(run_record record, bool sweep);
 
-  [[nodiscard]] const row_counts& counts() const { return counts_; }
+  // The record as commit() wrote it.
+  [[nodiscard]] const run_record& finished() const { return finished_; }
   [[nodiscard]] const std::string& sync_run_id() const { return sync_run_id_; }
 
  private:
@@ -69,6 +71,8 @@ class window_writer {
 
   session& db_;
   window_scope scope_;
+  std::chrono::steady_clock::duration spent_{0};  // on the lane, in finished calls
+  run_record finished_;
   std::string sync_run_id_;
   known_rows known_;
   row_counts counts_;

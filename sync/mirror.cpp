@@ -17,26 +17,27 @@ namespace chr = std::chrono;
 // Hands the batches of one response to the ledger of its window.
 class ledger_sink final : public batch_sink {
  public:
-  ledger_sink(window_ledger& ledger, mirror_observer& observer, chr::milliseconds& database_time,
-              const engine_clock& clock)
-      : ledger_(ledger), observer_(observer), database_time_(database_time), clock_(clock) {}
+  ledger_sink(window_ledger& ledger, mirror_observer& observer, const engine_clock& clock)
+      : ledger_(ledger), observer_(observer), clock_(clock) {}
 
   awaitable<void> take(transaction_batch batch) override {
     has_taken_ = true;
     const auto begin = clock_.steady();
     const std::int64_t elements = batch.elements();
     co_await ledger_.apply(std::move(batch));
-    database_time_ += chr::duration_cast<chr::milliseconds>(clock_.steady() - begin);
+    waited_ += clock_.steady() - begin;
     observer_.received(elements);
   }
   [[nodiscard]] bool has_taken() const { return has_taken_; }
+  // How long the response had to wait for the database.
+  [[nodiscard]] chr::steady_clock::duration waited() const { return waited_; }
 
  private:
   window_ledger& ledger_;
   mirror_observer& observer_;
-  chr::milliseconds& database_time_;
   const engine_clock& clock_;
   bool has_taken_ = false;
+  chr::steady_clock::duration waited_{0};
 };
 
 // One window to fetch; for a backfill the plan's item that it finishes.
@@ -231,14 +232,15 @@ class credential_story {
     try {
       ledger = co_await t_.db.open_window(job_.credential.id, job_.credential.lease, p.what, p.days,
                                           p.item);
-      sink.emplace(*ledger, t_.observer, record.database_time, t_.clock);
+      sink.emplace(*ledger, t_.observer, t_.clock);
       batch_sink& taking = *sink;
       const response_summary summary =
           co_await t_.api.transactions(job_.credential.credentials_token, p.what, p.days, taking);
       record.response_bytes = summary.bytes;
-      const auto fetched = chr::duration_cast<chr::milliseconds>(t_.clock.steady() - begin);
-      record.provider_time = std::max(fetched - record.database_time, chr::milliseconds{0});
-      record.counts = co_await ledger->commit(record, p.sweep);
+      const auto fetched = t_.clock.steady() - begin - sink->waited();
+      record.provider_time = chr::duration_cast<chr::milliseconds>(fetched);
+      run_record finished = co_await ledger->commit(record, p.sweep);
+      record = std::move(finished);
     } catch (const failure& f) {
       const bool database =
           f.at == stage::database || f.at == stage::write || f.at == stage::commit;
@@ -249,12 +251,11 @@ class credential_story {
       co_return failed;
     }
     requests_ = 0;
-    stored(std::move(record));
+    stored(record);
     co_return std::nullopt;
   }
 
-  void stored(run_record record) {
-    record.how = record.counts.quarantined > 0 ? outcome::partial : outcome::ok;
+  void stored(const run_record& record) {
     report_.counts += record.counts;
     ++report_.windows_stored;
     t_.observer.ended(record);

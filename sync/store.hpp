@@ -96,10 +96,10 @@ class window_ledger {
   virtual ~window_ledger() = default;
   // Compares with what is stored and writes what differs. Call in the order of arrival.
   virtual awaitable<void> apply(transaction_batch batch) = 0;
-  // Re-checks the lease under its row lock, writes the record with the final counts, commits.
-  // `record.counts` is filled in by the ledger and returned. Throws failure{lease} when the lease
-  // was lost.
-  virtual awaitable<row_counts> commit(run_record record, bool sweep) = 0;
+  // Re-checks the lease under its row lock, finishes the record (counts, outcome, and as
+  // database_time all time that this window has spent on its lane), writes it, commits. Gives the
+  // record as it is in flanks.sync_runs. Throws failure{lease} when the lease was lost.
+  virtual awaitable<run_record> commit(run_record record, bool sweep) = 0;
   // Rolls back and gives the lane back. Safe after a failed apply or commit.
   virtual awaitable<void> abandon() = 0;
 };

@@ -126,7 +126,7 @@ row_counts database_test::store_batches(const claimed_credential& c,
   const auto ledger = run(store_->open_window(c.id, c.lease, what, days, std::nullopt));
   for (transaction_batch& batch : batches)
     run(ledger->apply(std::move(batch)));
-  return run(ledger->commit(record_for(c, what, days), false));
+  return run(ledger->commit(record_for(c, what, days), false)).counts;
 }
 
 row_counts database_test::store_window(credential_id id, std::vector<sample> samples, product what,

@@ -65,6 +65,20 @@ TEST_F(ledger, new_rows_are_inserted_with_exact_values) {
   EXPECT_EQ(value("select days::text from flanks.coverage"), "{[2026-05-01,2026-06-01)}");
 }
 
+TEST_F(ledger, commit_gives_the_record_as_it_was_written) {
+  const claimed_credential c = claim(first_);
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  transaction_batch batch = batch_of({{"a"}});
+  batch.rejected.push_back(rejected("missing_id", "{}"));
+  run(window->apply(std::move(batch)));
+  const run_record r = run(window->commit(record_for(c), false));
+  EXPECT_EQ(r.how, outcome::partial);
+  EXPECT_THAT(r.counts, counts(expected{.fetched = 2, .inserted = 1, .quarantined = 1}));
+  EXPECT_GT(r.database_time.count(), 0) << "a small window takes time too";
+  EXPECT_EQ(value("select outcome || ' ' || database_ms from flanks.sync_runs"),
+            fmt::format("partial {}", r.database_time.count()));
+}
+
 TEST_F(ledger, unchanged_reread_writes_no_row_version) {
   const std::vector<sample> all{{"a"}, {"b"}, {"c", "2026-05-11", "7"}};
   store_window(first_, all);
@@ -168,8 +182,8 @@ TEST_F(ledger, same_new_rows_from_two_credentials_at_once_are_stored_once) {
     co_await std::move(applying);
     run_record record = record_for(c);
     auto committing = window->commit(std::move(record), false);
-    const row_counts got = co_await std::move(committing);
-    total += got;
+    const run_record got = co_await std::move(committing);
+    total += got.counts;
     ++finished;
   };
   const auto no_failure = [](std::exception_ptr e) { EXPECT_FALSE(e); };

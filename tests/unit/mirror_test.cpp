@@ -101,15 +101,14 @@ class memory_ledger final : public window_ledger {
     rows_ += batch.elements();
     co_return;
   }
-  awaitable<row_counts> commit(run_record, bool sweep) override {
+  awaitable<run_record> commit(run_record record, bool sweep) override {
     std::string line = std::string(to_string(what_)) + " " + to_string(days_.from) + ".." +
                        to_string(days_.to) + " " + std::to_string(rows_);
     if (item_) line += " item " + std::to_string(*item_);
     if (sweep) line += " sweep";
     memory_.stored.push_back(line);
-    row_counts counts;
-    counts.fetched = counts.inserted = rows_;
-    co_return counts;
+    record.counts.fetched = record.counts.inserted = rows_;
+    co_return record;
   }
   awaitable<void> abandon() override {
     ++memory_.abandoned;
