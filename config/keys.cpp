@@ -211,6 +211,10 @@ void add_sync(table& t, sync_settings& s) {
   t.duration("sync.interval", s.interval, 1s, 30 * one_day);
   t.duration("sync.overlap", s.overlap, 0s, 730 * one_day);
   t.duration("sync.sweep_interval", s.sweep_interval, 1min, 366 * one_day);
+  t.duration("sync.recent_sweep_interval", s.recent_sweep_interval, 1min, 366 * one_day);
+  t.duration("sync.recent_sweep_days", s.recent_sweep_days, one_day, 3650 * one_day);
+  t.number("sync.removal_threshold_percent", s.removal_threshold_percent, 0, 100);
+  t.number("sync.removal_threshold_rows", s.removal_threshold_rows, 0, 10'000);
   t.number("sync.concurrency", s.concurrency, 1, 1024);
   t.number("sync.tries", s.tries, 1, 10);
   t.duration("sync.lease", s.lease, 1s, 24h);

@@ -76,6 +76,10 @@ struct sync_settings {
   std::chrono::seconds interval{std::chrono::hours{24}};
   std::chrono::days overlap{30};
   std::chrono::seconds sweep_interval{std::chrono::days{30}};
+  std::chrono::seconds recent_sweep_interval{std::chrono::days{7}};
+  std::chrono::days recent_sweep_days{90};
+  int removal_threshold_percent = 10;
+  int removal_threshold_rows = 5;
   int concurrency = 16;  // credentials worked on at once
   int tries = 3;         // of one request
   std::chrono::seconds lease{std::chrono::minutes{1}};

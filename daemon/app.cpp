@@ -92,6 +92,9 @@ sync_policy policy_of(const config::settings& s) {
   p.interval = s.sync.interval;
   p.overlap = s.sync.overlap;
   p.sweep_interval = s.sync.sweep_interval;
+  p.recent_sweep_interval = s.sync.recent_sweep_interval;
+  p.recent_sweep_days = s.sync.recent_sweep_days;
+  p.removals = {s.sync.removal_threshold_percent, s.sync.removal_threshold_rows};
   p.tries = s.sync.tries;
   p.whole_history = s.sync.from == config::source::v2;
   return p;
@@ -171,6 +174,7 @@ exit_code exit_code_of(const failure& f) {
     if (f.error_class == name) return exit_code::not_permitted;
   }
   // What was named on the command line does not exist: nothing is wrong with the configuration.
+  if (f.error_class == "review_busy") return exit_code::try_again;
   if (f.error_class.starts_with("unknown_") || f.error_class == "bad_credential" ||
       f.error_class == "erased_credential")
     return exit_code::failed;

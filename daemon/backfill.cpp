@@ -161,6 +161,10 @@ void backfill::finished(credential_id id, std::size_t items,
   }
   if (!report->ok()) {
     result_.incomplete.push_back({id, report->error, report->hint});
+  } else if (report->suspicious > 0) {
+    result_.incomplete.push_back({id, report->suspicion,
+                                  "look at it with flanks-sync removals list, then confirm or "
+                                  "reject"});
   } else if (report->pending) {
     result_.incomplete.push_back(
         {id, "the provider has not finished the first extraction of this credential",

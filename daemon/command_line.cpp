@@ -72,6 +72,7 @@ class grammar {
     credentials();
     links();
     leaving();
+    removals();
     operating();
   }
 
@@ -229,6 +230,25 @@ class grammar {
     sub->add_option("credential", raw_.credentials, "credential_id, one or more")
         ->required()
         ->type_name("N");
+  }
+
+  void removals() {
+    CLI::App* const group =
+        app_.add_subcommand("removals", "Rows that vanished at once and wait for a person");
+    group->require_subcommand(1);
+    CLI::App* const list =
+        add(group, "list", "What a person must decide about", command::removals_list);
+    list->add_flag("--all", asked_.all, "The decided ones too");
+    review(add(group, "confirm", "They are gone: marks as removed what has not come back since",
+               command::removals_confirm));
+    review(add(group, "reject", "They are not gone: the rows stay, and do not raise this again",
+               command::removals_reject));
+  }
+
+  void review(CLI::App* sub) {
+    sub->add_option("run", asked_.review, "The run that raised it, as removals list shows it")
+        ->required()
+        ->type_name("RUN");
   }
 
   void operating() {

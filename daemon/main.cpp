@@ -31,6 +31,10 @@ exit_code dispatch(const invocation& asked) {
       return command_erase(asked);
     case command::verify:
       return command_verify(asked);
+    case command::removals_list:
+    case command::removals_confirm:
+    case command::removals_reject:
+      return command_removals(asked);
     case command::migrate_up:
     case command::migrate_status:
     case command::migrate_plan:

@@ -132,7 +132,7 @@ asio::awaitable<void> scheduler::one(claimed_credential credential, std::string 
 void scheduler::count(const credential_report& report) {
   ++totals_.credentials;
   if (!report.ok()) ++totals_.failed;
-  if (report.partial()) ++totals_.partial;
+  if (report.partial() || (report.ok() && report.suspicious > 0)) ++totals_.partial;
   if (report.unreachable && totals_.failed == totals_.credentials)
     totals_.unreachable = report.unreachable;
   if (totals_.failed < totals_.credentials) totals_.unreachable.reset();

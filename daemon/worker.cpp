@@ -126,6 +126,14 @@ void logging_observer::ended(const run_record& r) {
                                   {"reason", r.error_message}});
     return;
   }
+  if (r.how == outcome::suspicious) {
+    events_.warn("rows have vanished: a person must look", {{"credential_id", r.credential.value},
+                                                            {"product", what},
+                                                            {"window", days},
+                                                            {"error", r.error_message},
+                                                            {"hint", r.error_hint},
+                                                            {"run_id", r.run_id}});
+  }
   const bool good = r.how == outcome::ok;
   events_.write(good ? good_ : config::log_level::warn, "window stored",
                 {{"credential_id", r.credential.value},
@@ -136,6 +144,7 @@ void logging_observer::ended(const run_record& r) {
                  {"inserted", r.counts.inserted},
                  {"updated", r.counts.updated},
                  {"unchanged", r.counts.unchanged},
+                 {"removed", r.counts.removed},
                  {"quarantined", r.counts.quarantined},
                  {"provider_ms", static_cast<std::int64_t>(r.provider_time.count())},
                  {"database_ms", static_cast<std::int64_t>(r.database_time.count())},

@@ -20,6 +20,7 @@ void known_rows::add(std::string_view id, const content_hash& content, bool doub
   const row key = key_of(id);
   rows_.emplace_back(key.high_, key.low_, content, doubtful);
   if (joint) rows_.back().low_ |= row::joint_bit;
+  if (!doubtful) ++live_;
 }
 
 void known_rows::seal() {
@@ -35,6 +36,11 @@ void known_rows::seal() {
   // An empty bucket begins where the next one does.
   for (std::size_t b = first_.size() - 1; b-- > 0;)
     first_[b] = std::min(first_[b], first_[b + 1]);
+}
+
+bool known_rows::all_seen() const {
+  return std::all_of(rows_.begin(), rows_.end(),
+                     [](const row& r) { return r.seen() || r.doubtful(); });
 }
 
 known_rows::row* known_rows::find(std::string_view id) {

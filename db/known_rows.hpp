@@ -51,6 +51,10 @@ class known_rows {
   // Null when there is none.
   [[nodiscard]] row* find(std::string_view id);
   [[nodiscard]] std::size_t size() const { return rows_.size(); }
+  // Rows that the provider showed when they were read back.
+  [[nodiscard]] std::int64_t live() const { return live_; }
+  // Whether this response has shown all of those.
+  [[nodiscard]] bool all_seen() const;
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
 
  private:
@@ -58,6 +62,7 @@ class known_rows {
   [[nodiscard]] std::size_t bucket_of(const row& r) const;
 
   std::uint64_t seed_;
+  std::int64_t live_ = 0;
   std::deque<row> rows_;  // grows without copying what it holds; sorted by key after seal()
   std::vector<std::size_t> first_;  // where each bucket of the key's leading bits begins
   int bits_ = 0;                    // how many leading bits

@@ -53,8 +53,9 @@ where t.credentials_token is not null)"};
 constexpr statement coverage_sql{"read_coverage", R"(
 select c.credential_id, c.product, lower(r.latest), upper(r.latest) - 1,
   floor(extract(epoch from c.provider_seen_at))::bigint, floor(extract(epoch from c.last_success_at))::bigint,
-  floor(extract(epoch from c.last_sweep_at))::bigint
+  floor(extract(epoch from c.last_sweep_at))::bigint, floor(extract(epoch from c.last_recent_sweep_at))::bigint, coalesce(w.days, 0)
 from flanks.coverage c
+left join flanks_internal.window_sizes w on w.credential_id = c.credential_id and w.product = c.product
 left join lateral (select u.r as latest from unnest(c.days) u(r) order by u.r desc limit 1) r on true
 where c.credential_id = any($1::bigint[]) and c.query = $2)"};
 
@@ -140,7 +141,6 @@ void add_coverage(session& db, const db_options& options,
       by_id.at(r[0].as<std::int64_t>())->products_seen[static_cast<std::size_t>(*kind)] =
           instant_of(r[2]);
   }
-  std::unordered_map<std::int64_t, std::optional<instant>> sweeps;
   const pqxx::result found = db.run(coverage_sql, sql_values(all, options.query));
   for (const auto& r : found) {
     const auto id = r[0].as<std::int64_t>();
@@ -152,13 +152,10 @@ void add_coverage(session& db, const db_options& options,
     p.to = day_from(r[3].c_str());
     p.provider_seen = instant_of(r[4]);
     p.last_success = instant_of(r[5]);
-    // All history was read whole when the product that waits longest for it was.
-    const std::optional<instant> swept = instant_of(r[6]);
-    const auto [at, first] = sweeps.try_emplace(id, swept);
-    if (!first) at->second = std::min(at->second, swept);  // none is less than any
+    p.last_sweep = instant_of(r[6]);
+    p.last_recent_sweep = instant_of(r[7]);
+    p.window_days = r[8].as<int>();
   }
-  for (const auto& [id, swept] : sweeps)
-    by_id.at(id)->last_sweep = swept;
 }
 
 std::vector<claimed_credential> claimed_from(session& db, const db_options& options,

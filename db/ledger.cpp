@@ -28,16 +28,18 @@ class pg_ledger final : public window_ledger {
     co_await std::move(flushing);
   }
 
-  awaitable<run_record> commit(run_record record, bool sweep) override {
+  awaitable<run_record> commit(run_record record, window_evidence evidence,
+                               absent_rows& absent) override {
     refuse_after_failure();
     auto flushing = flush();
     co_await std::move(flushing);
     failed_ = true;  // until it is known to be well
     bool in_doubt = false;
+    absent_rows left = absent;  // touched on the lane, and ours only when it is committed
     const job committing = [&](session& db) {
       (void)db;
       try {
-        writer_->commit(std::move(record), sweep);
+        writer_->commit(std::move(record), evidence, left);
       } catch (const sql_problem& problem) {
         if (!problem.in_doubt) throw;
         in_doubt = true;
@@ -49,6 +51,7 @@ class pg_ledger final : public window_ledger {
       auto resolving = resolve_doubt();
       co_await std::move(resolving);
     }
+    absent = std::move(left);
     lane_.reset();
     co_return writer_->finished();
   }

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "db/quarantine.hpp"
+#include "db/removals.hpp"
 #include "db/runs.hpp"
 #include "db/text_format.hpp"
 
@@ -31,11 +32,23 @@ select t._id, t.content_hash, t.removed_at is not null, false
 from flanks.transactions t
 where t.credential_id = {0} and t.product = '{1}' and t.operation_date between '{2}' and '{3}'
 union all
-select t._id, t.content_hash, c.removed_at is not null, true
+select t._id, t.content_hash, c.removed_at is not null or t.removed_at is not null, true
 from flanks.transaction_sightings s
 join flanks.transactions t on t._id = s._id
 join flanks.credentials c on c.credential_id = t.credential_id
 where s.credential_id = {0} and t.credential_id <> {0} and t.operation_date between '{2}' and '{3}'
+) to stdout (format binary))";
+
+// What of the window is live now: with what this response has inserted, without what it moved away.
+constexpr const char* live_text = R"(copy (
+select t._id from flanks.transactions t
+where t.credential_id = {0} and t.product = '{1}' and t.operation_date between '{2}' and '{3}' and t.removed_at is null
+union all
+select t._id from flanks.transaction_sightings s
+join flanks.transactions t on t._id = s._id
+join flanks.credentials c on c.credential_id = t.credential_id
+where s.credential_id = {0} and s.product = '{1}' and t.credential_id <> {0} and t.operation_date between '{2}' and '{3}'
+  and t.removed_at is null and c.removed_at is null
 ) to stdout (format binary))";
 
 constexpr statement copy_rows{"copy_transactions", R"(
@@ -69,7 +82,7 @@ old as materialized (
 kept as (
   insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
   select o._id, o.credential_id, $3,
-    case when o.credential_id <> $1 then 'handed_over' when o.removed_at is not null then 'restored' else 'changed' end,
+    case when o.removed_at is not null then 'restored' when o.credential_id <> $1 then 'handed_over' else 'changed' end,
     to_jsonb(o)
   from old o join incoming i on i._id = o._id
   where (o.credential_id, o.product, o.removed_at, o.account_id, o.card_id, o.investment_id, o.liability_id, o.portfolio_id,
@@ -78,7 +91,9 @@ kept as (
     is distinct from ($1::bigint, $2::text, null::timestamptz, i.account_id, i.card_id, i.investment_id, i.liability_id,
       i.portfolio_id, i.operation_date, i.value_date, i.amount, i.currency, i.balance, i.description,
       i.product_description, i.category, i.shop, i.entity, i.card_number, i.transfer, i.extra)
-  returning _id)
+  returning _id),
+own as (
+  delete from flanks.transaction_sightings s using incoming i where s.credential_id = $1 and s._id = i._id)
 update flanks.transactions t set credential_id = $1, product = $2, removed_at = null, updated_at = now(),
   content_hash = i.content_hash, account_id = i.account_id, card_id = i.card_id, investment_id = i.investment_id,
   liability_id = i.liability_id, portfolio_id = i.portfolio_id, operation_date = i.operation_date, value_date = i.value_date,
@@ -109,10 +124,11 @@ select provider_seen_at from flanks.coverage where credential_id = $1 and produc
 // provider's refresh moves it. Under another filter everything is new: what was covered says
 // nothing about it.
 constexpr statement cover{"grow_coverage", R"(
-insert into flanks.coverage as c (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at, query)
+insert into flanks.coverage as c (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at, query,
+  last_recent_sweep_at)
 values ($1, $2, datemultirange(daterange($3::date, $4::date, '[]')),
   case when $4::date >= least(($5::timestamptz at time zone 'UTC')::date, (now() at time zone 'UTC')::date) then $5::timestamptz end,
-  clock_timestamp(), case when $6 then clock_timestamp() end, $7)
+  clock_timestamp(), case when $6 then clock_timestamp() end, $7, case when $8 then clock_timestamp() end)
 on conflict (credential_id, product) do update set
   days = case when c.query = excluded.query then c.days + excluded.days else excluded.days end,
   provider_seen_at = case when c.query = excluded.query then greatest(c.provider_seen_at, excluded.provider_seen_at)
@@ -120,7 +136,18 @@ on conflict (credential_id, product) do update set
   last_success_at = excluded.last_success_at,
   last_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_sweep_at, c.last_sweep_at)
     else excluded.last_sweep_at end,
+  last_recent_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_recent_sweep_at, c.last_recent_sweep_at)
+    else excluded.last_recent_sweep_at end,
   query = excluded.query)"};
+
+constexpr statement remember_size{"remember_window_size", R"(
+with gone as (delete from flanks_internal.window_sizes where credential_id = $1 and product = $2 and $3 = 0)
+insert into flanks_internal.window_sizes (credential_id, product, days) select $1, $2, $3 where $3 > 0
+on conflict (credential_id, product) do update set days = excluded.days, updated_at = now()
+where window_sizes.days <> excluded.days)"};
+
+constexpr statement sighted_removed{"sighted_removed", R"(
+select exists (select from flanks.transactions where _id = any($1::text[]) and removed_at is not null))"};
 
 constexpr statement note_success{"note_success", R"(
 update flanks.credentials set last_attempt_at = clock_timestamp(), last_success_at = clock_timestamp(),
@@ -238,6 +265,7 @@ void window_writer::write(std::vector<transaction_batch>& batches) {
       pending.push_back(&t);
     for (rejected_record& r : batch.rejected) {
       ++(r.stored_anyway ? counts_.warnings : counts_.quarantined);
+      if (!r.stored_anyway) note_shown(r.id);
       rejected_.push_back(std::move(r));
     }
   }
@@ -381,10 +409,11 @@ void window_writer::settle_one(const transaction& t, const stored_row& stored) {
   const std::uint64_t key = XXH3_64bits_withSeed(t.id().data(), t.id().size(), known_.seed());
   const bool first_time = seen_elsewhere_.insert(key).second;
   const bool repeated = !first_time || (mine && stored.touched);
-  // A row whose owner was removed goes to whoever shows it. A removed row of another product moves
-  // to the one that shows it now.
-  const bool free = mine ? my_product || stored.removed : stored.owner_removed;
-  const bool in_place = mine ? equal && !stored.removed : equal && !stored.owner_removed;
+  // A row that is removed, or whose owner is, goes to whoever shows it. A removed row of another
+  // product moves to the one that shows it now.
+  const bool orphaned = stored.owner_removed || stored.removed;
+  const bool free = mine ? my_product || stored.removed : orphaned;
+  const bool in_place = equal && !(mine ? stored.removed : orphaned);
   if (in_place) {
     ++(repeated ? counts_.duplicates : counts_.unchanged);
     if (!mine && !stored.sighted && first_time) sighted_.push_back(&t);
@@ -459,6 +488,12 @@ void window_writer::note_sightings() {
   if (sighted_.empty()) return;
   db_.run(write_sightings,
           sql_values(scope_.credential, to_string(scope_.what), id_array(sighted_)));
+  // The sightings hold the rows now; the owner may have removed one just before.
+  if (db_.run(sighted_removed, sql_values(id_array(sighted_)))[0][0].as<bool>()) {
+    throw failure(stage::write, verdict::retry, "database_race",
+                  fmt::format("credential {}: another credential removed a row that this one shows",
+                              scope_.credential.value));
+  }
   sighted_.clear();
 }
 
@@ -512,13 +547,22 @@ void window_writer::check_written() {
   if (found != written_) throw not_stored(scope_.credential, written_, found);
 }
 
-void window_writer::grow_coverage(const run_record& record, bool sweep) {
-  if (record.how != outcome::ok && record.how != outcome::partial) return;
-  db_.run(cover, sql_values(scope_.credential, to_string(scope_.what), scope_.days.from,
-                            scope_.days.to, record.provider_update, sweep, scope_.query));
+// A suspicious answer was read whole, and all that it shows is stored: coverage and watermark say
+// no more than that. What it lacks waits for a person, and is asked for again with the next
+// refresh.
+void window_writer::grow_coverage(const run_record& record, const window_evidence& evidence) {
+  if (evidence.remember_days) {
+    db_.run(remember_size,
+            sql_values(scope_.credential, to_string(scope_.what), *evidence.remember_days));
+  }
+  db_.run(cover,
+          sql_values(scope_.credential, to_string(scope_.what), scope_.days.from, scope_.days.to,
+                     record.provider_update, evidence.all_history, scope_.query,
+                     evidence.recent_history));
 }
 
-void window_writer::commit(run_record record, bool sweep) {
+void window_writer::commit(run_record record, const window_evidence& evidence,
+                           absent_rows& absent) {
   const stopwatch committing(spent_);
   if (!counts_.adds_up()) {
     throw failure(
@@ -528,11 +572,13 @@ void window_writer::commit(run_record record, bool sweep) {
                     scope_.credential.value, counts_.fetched, counts_.inserted, counts_.updated,
                     counts_.unchanged, counts_.duplicates, counts_.quarantined));
   }
-  record.counts = counts_;
   if (record.how == outcome::ok && counts_.quarantined > 0) record.how = outcome::partial;
   check_written();
   check_lease_and_age(record);
-  grow_coverage(record, sweep);
+  absent_rows left = absent;
+  settle_absent(evidence, left, record);
+  record.counts = counts_;
+  grow_coverage(record, evidence);
   const bool new_data = counts_.inserted + counts_.updated + counts_.removed > 0;
   db_.run(note_success, sql_values(scope_.credential, new_data));
   if (scope_.item) db_.run(item_done, sql_values(*scope_.item));
@@ -541,7 +587,63 @@ void window_writer::commit(run_record record, bool sweep) {
       std::chrono::ceil<std::chrono::milliseconds>(spent_ + committing.elapsed());
   insert_run(db_, sync_run_id_, record);
   finished_ = std::move(record);
+  absent = std::move(left);
   db_.commit();
+}
+
+void window_writer::note_shown(std::string_view id) {
+  if (id.empty()) {
+    ++unreadable_;
+  } else {
+    shown_in_quarantine_.insert(XXH3_64bits_withSeed(id.data(), id.size(), known_.seed()));
+  }
+}
+
+bool window_writer::shown(std::string_view id) {
+  const known_rows::row* const known = known_.find(id);
+  if (known != nullptr && known->seen()) return true;
+  const std::uint64_t key = XXH3_64bits_withSeed(id.data(), id.size(), known_.seed());
+  return seen_elsewhere_.contains(key) || shown_in_quarantine_.contains(key);
+}
+
+// The ids themselves are read only when something is missing: known_ has no more than hashes.
+void window_writer::collect_absent(window provable, absent_rows& absent) {
+  absent.unreadable += unreadable_;
+  if (known_.all_seen()) {
+    absent.stored += known_.live();
+    return;
+  }
+  const std::string text =
+      fmt::format(fmt::runtime(live_text), scope_.credential.value, to_string(scope_.what),
+                  to_string(provable.from), to_string(provable.to));
+  const std::size_t before = absent.ids.size();
+  bool first = true;
+  db_.copy_out(statement{"load_live", text.c_str()}, [&](std::string_view row) {
+    if (first) row.remove_prefix(19 + big_endian_32(row, 15)), first = false;
+    if (row.size() < 6) return;  // the end marker
+    const std::string_view id = row.substr(6, big_endian_32(row, 2));
+    if (known_.find(id) == nullptr) return;  // this response has brought it
+    ++absent.stored;
+    if (!shown(id)) absent.ids.emplace_back(id);
+  });
+  if (counts_.fetched == 0 && absent.ids.size() > before) absent.empty_answer = true;
+}
+
+void window_writer::settle_absent(const window_evidence& evidence, absent_rows& absent,
+                                  run_record& record) {
+  std::erase_if(absent.ids, [&](const std::string& id) { return shown(id); });
+  if (evidence.provable && !scope_.filtered()) collect_absent(*evidence.provable, absent);
+  removals::list_of_rows list{scope_.credential, scope_.what, sync_run_id_};
+  removals::set_aside aside = removals::read_set_aside(db_, list);
+  removals::take_back(db_, list, aside, [&](std::string_view id) { return shown(id); });
+  if (!evidence.last_part) return;
+  const removals::result done = removals::settle(db_, list, aside, absent, evidence.limits);
+  counts_.removed = done.removed;
+  if (!done.suspicious) return;
+  record.how = outcome::suspicious;
+  record.error_class = "suspicious_removal";
+  record.error_message = done.message;
+  record.error_hint = "look at it with flanks-sync removals list, then confirm or reject";
 }
 
 bool was_committed(session& db, credential_id credential, const std::string& sync_run_id) {

@@ -40,7 +40,8 @@ class window_writer {
   // Everything of design.md P3 in the same transaction. Fills in the counts, `partial` for `ok`
   // when something went to quarantine, and the time that this window has taken up to here. Throws
   // sql_problem{in_doubt} when nobody knows whether it happened: then ask was_committed().
-  void commit(run_record record, bool sweep);
+  // `absent`: as window_ledger::commit says.
+  void commit(run_record record, const window_evidence& evidence, absent_rows& absent);
 
   // The record as commit() wrote it.
   [[nodiscard]] const run_record& finished() const { return finished_; }
@@ -67,7 +68,11 @@ class window_writer {
   void check_lease_and_age(const run_record& record);
   void stretch_written(const transaction& t);
   void check_written();
-  void grow_coverage(const run_record& record, bool sweep);
+  void grow_coverage(const run_record& record, const window_evidence& evidence);
+  void note_shown(std::string_view id);
+  [[nodiscard]] bool shown(std::string_view id);
+  void collect_absent(window provable, absent_rows& absent);
+  void settle_absent(const window_evidence& evidence, absent_rows& absent, run_record& record);
 
   session& db_;
   window_scope scope_;
@@ -88,6 +93,9 @@ class window_writer {
   // another product's or credential's): seeded hashes. A meeting of two could only count a row as
   // duplicate in place of unchanged.
   std::unordered_set<std::uint64_t> seen_elsewhere_;
+  // What came with this _id could not be stored; shown it was, all the same. Seeded hashes.
+  std::unordered_set<std::uint64_t> shown_in_quarantine_;
+  std::int64_t unreadable_ = 0;  // records without a usable _id
   std::string copy_buffer_;
 
   unknown_fields unknown_;

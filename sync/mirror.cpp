@@ -40,13 +40,41 @@ class ledger_sink final : public batch_sink {
   chr::steady_clock::duration waited_{0};
 };
 
-// One window to fetch; for a backfill the plan's item that it finishes.
+// What is planned as one window; for a backfill with the plan's item that it finishes.
 struct piece {
   product what;
   window days;
   std::optional<std::int64_t> item;
-  bool sweep = false;  // with it, all history of the product has been read
-  int halvings = 0;    // how often it was cut because the provider was too slow
+  trigger why;
+};
+
+// One request of it: all of it, or as much as the provider can serve at once.
+struct part {
+  window days;
+  bool last;
+};
+
+// The windows of one piece that are still to be fetched, and how large they may be.
+struct partition {
+  std::vector<window> todo;  // the last one is next: oldest first, so that coverage grows
+  int limit = 0;             // days; 0: none
+  bool halved = false;       // the provider could not serve a larger one, this time
+  int slow = 0;              // how often because it was too slow
+
+  void cut_up(window days) {
+    todo = limit == 0 ? std::vector{days} : cut(days, limit);
+    std::reverse(todo.begin(), todo.end());
+  }
+  // After a window that was too large: what is left is cut into ones of half its size. False when
+  // it was a single day.
+  bool halve(window too_large, day end) {
+    const auto parts = halves(too_large);
+    if (!parts) return false;
+    limit = parts->second.days();
+    halved = true;
+    cut_up({too_large.from, end});
+    return true;
+  }
 };
 
 // How one attempt at a window ended badly.
@@ -74,6 +102,7 @@ class credential_story {
   awaitable<credential_report> tell() {
     const std::optional<credential_status> status = co_await ask_status();
     if (status) {
+      status_ = *status;
       provider_update_ = status->last_update;
       report_.state = state_of(*status);
       report_.pending = status->pending;
@@ -117,7 +146,7 @@ class credential_story {
       for (const plan_item& item : *job_.items) {
         const fetch_decision decision = availability(status, item.what);
         if (decision.fetch) {
-          pieces.push_back(piece{item.what, item.days, item.item_id, reads_all_history(item.days)});
+          pieces.push_back(piece{item.what, item.days, item.item_id, job_.why});
         } else {
           co_await skip(item.what, decision, item);
         }
@@ -125,14 +154,16 @@ class credential_story {
       co_return pieces;
     }
     const instant now = t_.clock.now();
-    const bool sweep = sweep_due(job_.credential.last_sweep, now, t_.policy);
     for (const product what : products()) {
       const product_coverage& covered = job_.credential.of(what);
+      const sweep again = sweep_due(job_.credential.id, covered, now, t_.policy);
       const fetch_decision decision =
-          decide_fetch(status, covered, what, t_.policy, day_of(now), sweep, job_.force);
+          decide_fetch(status, covered, what, t_.policy, day_of(now), again, job_.force);
       if (decision.fetch) {
+        const bool sweeps =
+            job_.why == trigger::schedule && covered.last_sweep && again != sweep::none;
         pieces.push_back(
-            piece{what, decision.days, std::nullopt, reads_all_history(decision.days)});
+            piece{what, decision.days, std::nullopt, sweeps ? trigger::sweep : job_.why});
       } else {
         co_await skip(what, decision, std::nullopt);
       }
@@ -144,8 +175,29 @@ class credential_story {
     return job_.products.empty() ? t_.policy.products : job_.products;
   }
 
-  [[nodiscard]] bool reads_all_history(window days) const {
-    return days.from <= history(day_of(t_.clock.now()), t_.policy.history_months).from;
+  [[nodiscard]] window all_history() const {
+    return history(day_of(t_.clock.now()), t_.policy.history_months);
+  }
+
+  // What the answer for this part proves, and what the next fetch should know.
+  [[nodiscard]] window_evidence evidence_of(const piece& p, const part& now) const {
+    const window all = all_history();
+    window_evidence evidence;
+    evidence.provable = provable_days(status_, p.what, now.days, all);
+    evidence.last_part = now.last;
+    evidence.limits = t_.policy.removals;
+    // What came since the end of an older plan is within the next window's overlap.
+    const bool whole = now.last && p.days.to >= all.to - std::max(t_.policy.overlap, chr::days{1});
+    evidence.all_history = whole && p.days.from <= all.from;
+    evidence.recent_history =
+        whole && p.days.from <= std::max(all.from, all.to - t_.policy.recent_sweep_days);
+    const int known = job_.credential.of(p.what).window_days;
+    if (partition_.halved) {
+      evidence.remember_days = partition_.limit;
+    } else if (known > 0 && now.last && p.days.days() >= known) {
+      evidence.remember_days = grown(known, all);
+    }
+    return evidence;
   }
 
   // Not fetched: a run record says why, so that "nothing new" and "not asked" never look alike
@@ -174,41 +226,36 @@ class credential_story {
     }
   }
 
-  // One planned piece, in as many windows as the provider makes us split it into.
+  // One planned piece, in as many windows as the provider makes us split it into. The last one
+  // finishes the item, and decides about the rows that none of them has shown.
   awaitable<void> fetch(piece whole) {
-    std::vector<piece> todo{whole};  // the last one is next
-    while (!todo.empty()) {
-      piece next = todo.back();
-      todo.pop_back();
-      const std::optional<failure> failed = co_await fetch_window(next);
+    absent_ = absent_rows{};
+    partition_ = partition{};
+    partition_.limit = job_.credential.of(whole.what).window_days;
+    partition_.cut_up(whole.days);
+    while (!partition_.todo.empty()) {
+      const window days = partition_.todo.back();
+      partition_.todo.pop_back();
+      const part next{days, partition_.todo.empty()};
+      const std::optional<failure> failed = co_await fetch_window(whole, next);
       if (!failed) continue;
       // Without windows on the other side, a smaller one would be the same answer.
-      const bool smaller = !t_.policy.whole_history && should_halve(*failed, next);
-      if (smaller && split(next, todo)) continue;
-      co_await give_up(next, *failed);
+      const bool smaller = !t_.policy.whole_history && should_halve(*failed);
+      if (smaller && partition_.halve(days, whole.days.to)) continue;
+      co_await give_up(whole, next, *failed);
       co_return;
     }
   }
 
-  static bool should_halve(const failure& f, piece& p) {
+  bool should_halve(const failure& f) {
     if (f.then == verdict::halve) return true;
-    return timed_out(f) && p.halvings++ < halvings_for_slowness;
-  }
-
-  // Older half first, so that coverage grows from the beginning; the item is finished by the newer
-  // half.
-  static bool split(const piece& p, std::vector<piece>& todo) {
-    const auto parts = halves(p.days);
-    if (!parts) return false;
-    todo.push_back(piece{p.what, parts->second, p.item, p.sweep, p.halvings});
-    todo.push_back(piece{p.what, parts->first, std::nullopt, false, p.halvings});
-    return true;
+    return timed_out(f) && partition_.slow++ < halvings_for_slowness;
   }
 
   // Tries one window until it is stored or the verdict says that trying again is of no use.
-  awaitable<std::optional<failure>> fetch_window(piece p) {
+  awaitable<std::optional<failure>> fetch_window(piece p, part now) {
     for (int attempt = 1;; ++attempt) {
-      const std::optional<attempt_failure> failed = co_await attempt_window(p);
+      const std::optional<attempt_failure> failed = co_await attempt_window(p, now);
       if (!failed) co_return std::nullopt;
       const bool again = failed->ours_to_retry && failed->what.then == verdict::retry;
       if (!again || attempt >= t_.policy.tries) co_return failed->what;
@@ -218,10 +265,11 @@ class credential_story {
   }
 
   // One request and one database transaction. Nothing of it is left when it fails.
-  awaitable<std::optional<attempt_failure>> attempt_window(piece p) {
+  awaitable<std::optional<attempt_failure>> attempt_window(piece p, part now) {
     run_record record = new_record();
     record.what = p.what;
-    record.days = p.days;
+    record.why = p.why;
+    record.days = now.days;
     record.provider_update = provider_update_;
     ++requests_;
     record.requests = requests_;
@@ -230,16 +278,18 @@ class credential_story {
     std::optional<attempt_failure> failed;
     const auto begin = t_.clock.steady();
     try {
-      ledger = co_await t_.db.open_window(job_.credential.id, job_.credential.lease, p.what, p.days,
-                                          p.item);
+      const std::optional<std::int64_t> item = now.last ? p.item : std::nullopt;
+      ledger = co_await t_.db.open_window(job_.credential.id, job_.credential.lease, p.what,
+                                          now.days, item);
       sink.emplace(*ledger, t_.observer, t_.clock);
       batch_sink& taking = *sink;
       const response_summary summary =
-          co_await t_.api.transactions(job_.credential.credentials_token, p.what, p.days, taking);
+          co_await t_.api.transactions(job_.credential.credentials_token, p.what, now.days, taking);
       record.response_bytes = summary.bytes;
       const auto fetched = t_.clock.steady() - begin - sink->waited();
       record.provider_time = chr::duration_cast<chr::milliseconds>(fetched);
-      run_record finished = co_await ledger->commit(record, p.sweep);
+      const window_evidence evidence = evidence_of(p, now);
+      run_record finished = co_await ledger->commit(record, evidence, absent_);
       record = std::move(finished);
     } catch (const failure& f) {
       const bool database =
@@ -258,13 +308,16 @@ class credential_story {
   void stored(const run_record& record) {
     report_.counts += record.counts;
     ++report_.windows_stored;
+    if (record.how == outcome::suspicious && report_.suspicious++ == 0)
+      report_.suspicion = record.error_message;
     t_.observer.ended(record);
   }
 
-  awaitable<void> give_up(const piece& p, const failure& failed) {
+  awaitable<void> give_up(const piece& p, const part& now, const failure& failed) {
     run_record record = new_record();
     record.what = p.what;
-    record.days = p.days;
+    record.why = p.why;
+    record.days = now.days;
     record.requests = requests_;
     requests_ = 0;
     if (p.item) {
@@ -325,8 +378,11 @@ class credential_story {
   mirror_tools t_;
   assignment job_;
   credential_report report_;
+  credential_status status_;  // asked before anything is fetched
   std::optional<instant> provider_update_;
-  int requests_ = 0;  // for the window in hand, failed attempts included
+  partition partition_;  // of the piece in hand
+  absent_rows absent_;   // what its parts so far have not shown
+  int requests_ = 0;     // for the window in hand, failed attempts included
 };
 
 }  // namespace

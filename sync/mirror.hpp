@@ -43,6 +43,7 @@ struct credential_report {
   credential_state state = credential_state::ok;
   row_counts counts;
   int windows_stored = 0;
+  int suspicious = 0;         // windows that lack so much that a person must look
   int failed = 0;             // products or windows that failed
   int not_available = 0;      // the provider could not answer for them yet
   bool pending = false;       // the provider has not finished the first extraction
@@ -59,6 +60,7 @@ struct credential_report {
   std::optional<failure> unreachable;  // no connection to the provider, or no access token
   std::optional<std::chrono::seconds> retry_after;
   std::string error, hint, error_class;  // of the first failure; `error` is a whole sentence
+  std::string suspicion;    // of the first suspicious window, whole sentence
 
   // Everything was fetched, but some records could not be stored (promise P8: not the same as ok).
   [[nodiscard]] bool partial() const { return ok() && counts.quarantined > 0; }

@@ -36,8 +36,12 @@ class products_story {
   }
 
   [[nodiscard]] bool everything() const {
+    const instant now = t_.clock.now();
     return job_.force || job_.items.has_value() ||
-           sweep_due(job_.credential.last_sweep, t_.clock.now(), t_.policy);
+           std::any_of(t_.policy.products.begin(), t_.policy.products.end(), [&](product p) {
+             return sweep_due(job_.credential.id, job_.credential.of(p), now, t_.policy) ==
+                    sweep::full;
+           });
   }
 
   awaitable<void> fetch(product_kind kind) {

@@ -26,6 +26,15 @@ std::uint64_t scatter(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
+// Whether the credential's slot has come round since a quarter of the interval after `last`.
+bool slot_passed(std::uint64_t slot, std::chrono::seconds interval, instant last, instant now) {
+  const std::int64_t length = std::max<std::int64_t>(interval.count(), 1);
+  const auto phase = static_cast<std::int64_t>(slot % static_cast<std::uint64_t>(length));
+  const std::int64_t earliest = last.time_since_epoch().count() + length / 4;
+  const std::int64_t since = ((earliest - phase) % length + length) % length;
+  return now.time_since_epoch().count() >= earliest - since + length;
+}
+
 std::optional<window> covered_days(const product_coverage& covered) {
   if (!covered.from || !covered.to) return std::nullopt;
   return window{*covered.from, *covered.to};
@@ -60,16 +69,22 @@ fetch_decision availability(const credential_status& status, product what) {
 }
 
 fetch_decision decide_fetch(const credential_status& status, const product_coverage& covered,
-                            product what, const sync_policy& policy, day today, bool sweep,
+                            product what, const sync_policy& policy, day today, sweep again,
                             bool force) {
   fetch_decision decision = availability(status, what);
   if (!decision.fetch) return decision;
   decision.days = next_window(covered_days(covered), today, policy.history_months, policy.overlap,
-                              sweep || policy.whole_history);
+                              again == sweep::full || policy.whole_history);
+  if (again == sweep::recent) {
+    const day all = history(today, policy.history_months).from;
+    decision.days.from =
+        std::max(all, std::min(decision.days.from, today - policy.recent_sweep_days));
+  }
   const bool seen =
       status.last_update && covered.provider_seen && *status.last_update <= *covered.provider_seen;
   const bool whole = covered.from && *covered.from <= history(today, policy.history_months).from;
-  if (seen && whole && !sweep && !force) return no(outcome::unchanged_upstream, "", "");
+  if (seen && whole && again == sweep::none && !force)
+    return no(outcome::unchanged_upstream, "", "");
   return decision;
 }
 
@@ -82,8 +97,18 @@ fetch_decision decide_fetch(const credential_status& status, product_kind what,
   return known ? no(outcome::unchanged_upstream, "", "") : decision;
 }
 
-bool sweep_due(std::optional<instant> last_sweep, instant now, const sync_policy& policy) {
-  return !last_sweep || now - *last_sweep >= policy.sweep_interval;
+sweep sweep_due(credential_id id, const product_coverage& covered, instant now,
+                const sync_policy& policy) {
+  const auto number = static_cast<std::uint64_t>(id.value);
+  if (!covered.last_sweep ||
+      slot_passed(scatter(number ^ 0x66756c6cU), policy.sweep_interval, *covered.last_sweep, now))
+    return sweep::full;
+  // All history holds its recent part.
+  const instant last =
+      std::max(covered.last_recent_sweep.value_or(*covered.last_sweep), *covered.last_sweep);
+  return slot_passed(scatter(number ^ 0x7265636eU), policy.recent_sweep_interval, last, now)
+             ? sweep::recent
+             : sweep::none;
 }
 
 std::chrono::seconds delay_to_slot(credential_id id, std::chrono::seconds interval, instant now,

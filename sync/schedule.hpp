@@ -16,10 +16,16 @@ struct sync_policy {
   int history_months = 24;
   std::chrono::seconds interval{std::chrono::hours{24}};
   std::chrono::days overlap{30};
-  std::chrono::seconds sweep_interval{std::chrono::days{30}};
+  std::chrono::seconds sweep_interval{std::chrono::days{30}};  // all history
+  std::chrono::seconds recent_sweep_interval{std::chrono::days{7}};
+  std::chrono::days recent_sweep_days{90};
+  removal_limits removals;
   bool whole_history = false;  // every fetch reads all history: the provider has no windows (v2)
-  int tries = 3;               // per window, the first one included
+  int tries = 3;  // per window, the first one included
 };
+
+// What is read again although nothing says that it must.
+enum class sweep : std::uint8_t { none, recent, full };
 
 // Whether to fetch one product now, and if not, why not.
 struct fetch_decision {
@@ -33,7 +39,7 @@ struct fetch_decision {
 // `force` fetches even when the provider has nothing newer than the last success.
 [[nodiscard]] fetch_decision decide_fetch(const credential_status& status,
                                           const product_coverage& covered, product what,
-                                          const sync_policy& policy, day today, bool sweep,
+                                          const sync_policy& policy, day today, sweep again,
                                           bool force);
 // Whether the provider can answer for this product at all; `fetch` is true when it can. `days` is
 // left alone.
@@ -43,9 +49,12 @@ struct fetch_decision {
 [[nodiscard]] fetch_decision decide_fetch(const credential_status& status, product_kind what,
                                           std::optional<instant> seen, bool force);
 
-// Whether all history is due to be read again.
-[[nodiscard]] bool sweep_due(std::optional<instant> last_sweep, instant now,
-                             const sync_policy& policy);
+// Which sweep of one product is due. Every credential has its own stable slot in either interval,
+// so that credentials that arrived on one day are not all swept on one day; a slot that comes
+// within a quarter of the interval after the last sweep is left out. So the distance of two sweeps
+// lies in (interval / 4, interval * 5 / 4], plus the time until somebody asks.
+[[nodiscard]] sweep sweep_due(credential_id id, const product_coverage& covered, instant now,
+                              const sync_policy& policy);
 
 // How long until the credential's next turn after a success. Every credential has its own stable
 // slot in the interval (a hash of its id), so that a million of them spread evenly and stay spread;

@@ -11,6 +11,7 @@
 
 #include "sync/failure.hpp"
 #include "sync/product.hpp"
+#include "sync/removal.hpp"
 #include "sync/transaction.hpp"
 #include "sync/types.hpp"
 
@@ -33,6 +34,10 @@ struct product_coverage {
   std::optional<instant> provider_seen;  // watermark: last_update of the status that the last
                                          // success was fetched under
   std::optional<instant> last_success;
+  std::optional<instant> last_sweep;         // when all history was last read whole
+  std::optional<instant> last_recent_sweep;  // when its recent part was
+  int window_days = 0;  // the largest window that the provider served after it had failed a larger
+                        // one; 0: it never failed
 };
 
 // A credential under our lease.
@@ -45,7 +50,6 @@ struct claimed_credential {
   std::array<product_coverage, all_products.size()> coverage;
   // By product_kind: the last_update of the status that its last success was fetched under.
   std::array<std::optional<instant>, all_product_kinds.size()> products_seen;
-  std::optional<instant> last_sweep;  // when all history was last read whole
   int failures_in_a_row = 0;
   std::optional<instant> not_found_since;  // the provider has answered 404 since then
 
@@ -88,6 +92,18 @@ struct product_run {
   std::optional<instant> provider_update;  // becomes the watermark when `how` is ok or partial
 };
 
+// What the answer for one window proves, and what is remembered with it.
+struct window_evidence {
+  // The days about which absence says something (provable_days()); none: nothing is removed.
+  std::optional<window> provable;
+  bool last_part = true;  // of what was planned as one window: now removals are decided
+  removal_limits limits;
+  bool all_history = false;     // with it, all history has been read
+  bool recent_history = false;  // with it, the recent part of history has been read
+  // The window size to start with next time, in days; 0: whatever is planned; none: as it was.
+  std::optional<int> remember_days;
+};
+
 // One window of one (credential, product) in ONE database transaction: rows, revisions, quarantine,
 // coverage, run record, watermark and (for a backfill) the plan's item, all or nothing. Destroying
 // it uncommitted rolls back.
@@ -98,8 +114,11 @@ class window_ledger {
   virtual awaitable<void> apply(transaction_batch batch) = 0;
   // Re-checks the lease under its row lock, finishes the record (counts, outcome, and as
   // database_time all time that this window has spent on its lane), writes it, commits. Gives the
-  // record as it is in flanks.sync_runs. Throws failure{lease} when the lease was lost.
-  virtual awaitable<run_record> commit(run_record record, bool sweep) = 0;
+  // record as it is in flanks.sync_runs. `absent` holds what earlier parts did not show, and gets
+  // what is left after this one; a commit that fails leaves it alone. Throws failure{lease} when
+  // the lease was lost.
+  virtual awaitable<run_record> commit(run_record record, window_evidence evidence,
+                                       absent_rows& absent) = 0;
   // Rolls back and gives the lane back. Safe after a failed apply or commit.
   virtual awaitable<void> abandon() = 0;
 };

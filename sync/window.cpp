@@ -30,4 +30,20 @@ std::optional<std::pair<window, window>> halves(window w) {
   return std::pair{window{w.from, middle}, window{middle + std::chrono::days{1}, w.to}};
 }
 
+std::vector<window> cut(window whole, int limit) {
+  const int parts = (whole.days() + limit - 1) / limit;
+  std::vector<window> windows;
+  day from = whole.from;
+  for (int left = parts; left > 0; --left) {
+    const int days = static_cast<int>((whole.to - from).count() + 1) / left;
+    windows.push_back({from, from + std::chrono::days{days - 1}});
+    from += std::chrono::days{days};
+  }
+  return windows;
+}
+
+int grown(int limit, window history) {
+  return limit >= history.days() / 2 ? 0 : limit * 2;
+}
+
 }  // namespace flanks

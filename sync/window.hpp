@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "sync/types.hpp"
 
@@ -25,5 +26,13 @@ namespace flanks {
 // The two halves of a window that was too large to serve; nothing when it is a single day. The
 // halves meet without a gap: the second begins on the day after the first ends.
 [[nodiscard]] std::optional<std::pair<window, window>> halves(window w);
+
+// The fewest windows of at most `limit` (>= 1) days that make up `whole`, of even length, oldest
+// first; they meet without a gap. Two of them are its halves.
+[[nodiscard]] std::vector<window> cut(window whole, int limit);
+
+// The window size to start with after one of `limit` days was served: twice that, or 0 (no limit)
+// when that is all history.
+[[nodiscard]] int grown(int limit, window history);
 
 }  // namespace flanks

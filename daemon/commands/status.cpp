@@ -20,7 +20,7 @@ namespace json = boost::json;
 // A state in which somebody has to look; waiting for the provider is none.
 bool is_problem(const status_row& r) {
   return r.state == "error" || r.state == "blocked" || r.state == "action_required" ||
-         r.state == "gone" || (r.state == "ok" && r.last_error.has_value());
+         r.state == "gone" || r.reviews > 0 || (r.state == "ok" && r.last_error.has_value());
 }
 
 std::string joined(const std::vector<user_id>& users) {
@@ -55,7 +55,8 @@ void print_json(const std::vector<status_row>& rows) {
                      {"failures_in_a_row", r.failures_in_a_row},
                      {"last_error", or_null(r.last_error)},
                      {"last_error_hint", or_null(r.last_error_hint)},
-                     {"what_next", r.what_next}});
+                     {"what_next", r.what_next},
+                     {"removals_to_review", r.reviews}});
   }
   fmt::print("{}\n", json::serialize(all));
 }
@@ -73,6 +74,12 @@ void print_problems(const std::vector<status_row>& rows) {
                         "1;31"));
     if (r.last_error) fmt::print("  what:  {}\n", *r.last_error);
     if (r.last_error_hint) fmt::print("  hint:  {}\n", *r.last_error_hint);
+    if (r.reviews > 0) {
+      fmt::print(
+          "  what:  so many rows vanished at once that none was removed ({} to decide)\n"
+          "  hint:  flanks-sync removals list\n",
+          r.reviews);
+    }
     fmt::print("  who:   {}\n  next:  {}\n\n",
                r.who_must_act == "nobody" ? "nobody has to act" : r.who_must_act, r.what_next);
   }

@@ -80,6 +80,7 @@ std::string outcome_of(const sync_line& line) {
   if (line.locked) return "locked";
   if (!line.report) return "interrupted";
   if (!line.report->ok()) return "failed";
+  if (line.report->suspicious > 0) return "suspicious";
   if (line.report->counts.quarantined > 0) return "partial";
   return line.report->windows_stored == 0 ? "not available" : "ok";
 }
@@ -94,6 +95,7 @@ void print_json(const std::vector<sync_line>& lines) {
       o["inserted"] = c.inserted;
       o["updated"] = c.updated;
       o["unchanged"] = c.unchanged;
+      o["removed"] = c.removed;
       o["quarantined"] = c.quarantined;
       o["error"] = line.report->error;
       o["hint"] = line.report->hint;
@@ -111,14 +113,16 @@ void print_people(const std::vector<sync_line>& lines) {
                          {"inserted", align::right},
                          {"updated", align::right},
                          {"unchanged", align::right},
+                         {"removed", align::right},
                          {"error"}});
   for (const sync_line& line : lines) {
     const row_counts c = line.report ? line.report->counts : row_counts{};
     std::string error = line.report ? line.report->error : "";
+    if (line.report && error.empty()) error = line.report->suspicion;
     if (line.locked) error = "another worker holds its lease; try again in a moment";
     table.add({std::to_string(line.id.value), outcome_of(line), terminal::grouped(c.fetched),
                terminal::grouped(c.inserted), terminal::grouped(c.updated),
-               terminal::grouped(c.unchanged), error});
+               terminal::grouped(c.unchanged), terminal::grouped(c.removed), error});
   }
   fmt::print("{}", table.text());
 }
@@ -130,7 +134,8 @@ exit_code code_of(const std::vector<sync_line>& lines, const engine& e) {
   std::optional<failure> unreachable;
   for (const sync_line& line : lines) {
     locked = locked || line.locked;
-    bad = bad || (line.report && (!line.report->ok() || line.report->partial()));
+    bad = bad || (line.report && (!line.report->ok() || line.report->partial() ||
+                                 line.report->suspicious > 0));
     if (line.report && line.report->unreachable) unreachable = line.report->unreachable;
     reached = reached || (line.report && line.report->ok());
     if (line.report && line.report->stopped_by) return exit_code_of(*line.report->stopped_by);

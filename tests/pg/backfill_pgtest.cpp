@@ -22,7 +22,7 @@ class backfill_plans : public database_test {
   void finish_item(credential_id id, const plan_item& item) {
     const claimed_credential c = claim(id);
     auto window = run(store_->open_window(id, c.lease, item.what, item.days, item.item_id));
-    run(window->commit(record_for(c, item.what, item.days), true));
+    commit(*window, record_for(c, item.what, item.days), all_history);
     release(c);
   }
   credential_id a_, b_;

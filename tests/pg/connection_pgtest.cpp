@@ -135,10 +135,10 @@ TEST_F(connection, small_work_goes_on_while_windows_hold_their_lanes) {
   EXPECT_FALSE(done);
   EXPECT_TRUE(run(store_->renew(claimed[1].id, claimed[1].lease)));
   EXPECT_FALSE(done);
-  run(windows[0]->commit(record_for(claimed[0]), false));
+  commit(*windows[0], record_for(claimed[0]));
   while (!done)
     loop_.run_one();
-  run(third->commit(record_for(claimed[2]), false));
+  commit(*third, record_for(claimed[2]));
   run(windows[1]->abandon());
   EXPECT_EQ(value("select count(*) from flanks.transactions"), "2");
 }

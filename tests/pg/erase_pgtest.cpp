@@ -43,7 +43,7 @@ TEST_F(erase, window_in_flight_cannot_commit_and_its_failure_leaves_no_run) {
   const auto open = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
   run(open->apply(batch_of({{"a"}, {"b"}})));
   erase_user(options_, user_id{"ana"});
-  const failure f = failure_of([&] { run(open->commit(record_for(c), false)); });
+  const failure f = failure_of([&] { commit(*open, record_for(c)); });
   EXPECT_EQ(f.error_class, "lease_lost");
   run(open->abandon());
   run_record failed = record_for(c);

@@ -120,13 +120,19 @@ run_record database_test::record_for(const claimed_credential& c, product what, 
   return record;
 }
 
+run_record database_test::commit(window_ledger& window, run_record record,
+                                 window_evidence evidence) {
+  absent_rows absent;
+  return run(window.commit(std::move(record), std::move(evidence), absent));
+}
+
 row_counts database_test::store_batches(const claimed_credential& c,
                                         std::vector<transaction_batch> batches, product what,
                                         window days) {
   const auto ledger = run(store_->open_window(c.id, c.lease, what, days, std::nullopt));
   for (transaction_batch& batch : batches)
     run(ledger->apply(std::move(batch)));
-  return run(ledger->commit(record_for(c, what, days), false)).counts;
+  return commit(*ledger, record_for(c, what, days)).counts;
 }
 
 row_counts database_test::store_window(credential_id id, std::vector<sample> samples, product what,

@@ -56,7 +56,7 @@ TEST_F(lease, claim_brings_token_state_and_coverage) {
   EXPECT_EQ(c.of(product::card).from, may.from);
   EXPECT_TRUE(c.of(product::card).last_success);
   EXPECT_FALSE(c.of(product::account).last_success);
-  EXPECT_FALSE(c.last_sweep);
+  EXPECT_FALSE(c.of(product::account).last_sweep);
 }
 
 TEST_F(lease, held_one_cannot_be_claimed_and_an_expired_one_can) {

@@ -71,7 +71,7 @@ TEST_F(ledger, commit_gives_the_record_as_it_was_written) {
   transaction_batch batch = batch_of({{"a"}});
   batch.rejected.push_back(rejected("missing_id", "{}"));
   run(window->apply(std::move(batch)));
-  const run_record r = run(window->commit(record_for(c), false));
+  const run_record r = commit(*window, record_for(c));
   EXPECT_EQ(r.how, outcome::partial);
   EXPECT_THAT(r.counts, counts(expected{.fetched = 2, .inserted = 1, .quarantined = 1}));
   EXPECT_GT(r.database_time.count(), 0) << "a small window takes time too";
@@ -181,7 +181,9 @@ TEST_F(ledger, same_new_rows_from_two_credentials_at_once_are_stored_once) {
     auto applying = window->apply(std::move(batch));
     co_await std::move(applying);
     run_record record = record_for(c);
-    auto committing = window->commit(std::move(record), false);
+    absent_rows absent;
+    window_evidence evidence;
+    auto committing = window->commit(std::move(record), std::move(evidence), absent);
     const run_record got = co_await std::move(committing);
     total += got.counts;
     ++finished;
@@ -341,8 +343,7 @@ TEST_F(ledger, abandoned_stores_nothing_and_refuses_more) {
   auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
   run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
   run(window->abandon());
-  EXPECT_EQ(failure_of([&] { run(window->commit(record_for(c), false)); }).error_class,
-            "ledger_closed");
+  EXPECT_EQ(failure_of([&] { commit(*window, record_for(c)); }).error_class, "ledger_closed");
   EXPECT_THAT(stored(), IsEmpty());
 }
 
@@ -351,7 +352,7 @@ TEST_F(ledger, lost_lease_cannot_commit) {
   auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
   run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
   sql("update flanks_internal.leases set lease_id = gen_random_uuid() where lease_id is not null");
-  const failure f = failure_of([&] { run(window->commit(record_for(c), false)); });
+  const failure f = failure_of([&] { commit(*window, record_for(c)); });
   EXPECT_EQ(f.at, stage::lease);
   EXPECT_EQ(f.error_class, "lease_lost");
   EXPECT_THAT(stored(), IsEmpty());
@@ -365,8 +366,7 @@ TEST_F(ledger, lease_that_expires_while_the_window_is_open_cannot_commit) {
   run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
   sql("update flanks_internal.leases set expires_at = clock_timestamp() where lease_id is not "
       "null");
-  EXPECT_EQ(failure_of([&] { run(window->commit(record_for(c), false)); }).error_class,
-            "lease_lost");
+  EXPECT_EQ(failure_of([&] { commit(*window, record_for(c)); }).error_class, "lease_lost");
 }
 
 TEST_F(ledger, older_answer_never_overwrites_a_newer_one) {
@@ -377,7 +377,7 @@ TEST_F(ledger, older_answer_never_overwrites_a_newer_one) {
     run(window->apply(batch_of({{"a", "2026-05-10", amount}})));
     run_record record = record_for(c, product::account, {may.from, day_of(refreshed_at)});
     record.provider_update = seen;
-    run(window->commit(record, false));
+    commit(*window, record);
   };
   store_at(refreshed_at, "2");
   EXPECT_EQ(failure_of([&] { store_at(refreshed_at - std::chrono::hours{1}, "1"); }).error_class,
@@ -392,7 +392,7 @@ TEST_F(ledger, window_that_ends_before_the_refresh_grows_coverage_but_not_the_wa
       run(store_->open_window(c.id, c.lease, product::account, {may.from, may.from}, std::nullopt));
   run_record record = record_for(c, product::account, {may.from, may.from});
   record.provider_update = refreshed_at;
-  run(window->commit(record, true));
+  commit(*window, record, all_history);
   EXPECT_EQ(value("select days, provider_seen_at, last_sweep_at is not null from flanks.coverage"),
             "{[2026-05-01,2026-05-02)}|-|t");
 }
@@ -415,7 +415,7 @@ TEST_F(ledger, reader_sees_all_or_nothing) {
   auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
   run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
   EXPECT_EQ(value("select count(*) from flanks.transactions"), "0");
-  run(window->commit(record_for(c), false));
+  commit(*window, record_for(c));
   EXPECT_EQ(
       value("select count(*) from flanks.transactions t, flanks.coverage c, flanks.sync_runs r"),
       "1");
@@ -428,7 +428,7 @@ TEST_F(ledger, killed_backend_fails_the_window_and_the_next_one_works) {
   sql("select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = "
       "'flanks-sync' "
       "and datname = current_database() and pid <> pg_backend_pid()");
-  const failure f = failure_of([&] { run(window->commit(record_for(c), false)); });
+  const failure f = failure_of([&] { commit(*window, record_for(c)); });
   EXPECT_EQ(f.error_class, "database_lost");
   EXPECT_EQ(f.then, verdict::retry);
   EXPECT_THAT(f.what(), HasSubstr("the connection to database \"" + database_ + "\" at /"));

@@ -83,6 +83,8 @@ transaction_batch batch_of(const std::vector<sample>& samples);
 rejected_record rejected(const std::string& reason, const std::string& raw);
 
 constexpr window may{day{std::chrono::year{2026} / 5 / 1}, day{std::chrono::year{2026} / 5 / 31}};
+inline const window_evidence all_history{
+    .provable = std::nullopt, .limits = {}, .all_history = true, .remember_days = std::nullopt};
 constexpr instant refreshed_at{std::chrono::sys_days{std::chrono::year{2026} / 6 / 1}};
 
 class database_test : public ::testing::Test {
@@ -108,6 +110,8 @@ class database_test : public ::testing::Test {
                           product what = product::account, window days = may);
   row_counts store_batches(const claimed_credential& c, std::vector<transaction_batch> batches,
                            product what = product::account, window days = may);
+  // Commits a window of one part.
+  run_record commit(window_ledger& window, run_record record, window_evidence evidence = {});
   void release(const claimed_credential& c);
   // Until no other connection to the test's database is left.
   void wait_until_alone();

@@ -86,6 +86,7 @@ class World:
         self.sandbox = Sandbox(**sandbox)
         self.daemons = []
         self.settings = settings or {}
+        self.met = {}  # by _id: the last version of every row that assert_mirrors has met
         self.write_config()
         if migrate:
             self.ok("migrate", "up")
@@ -250,8 +251,12 @@ class WorldTest(unittest.TestCase):
         self.addCleanup(world.close)
         return world
 
-    def assert_mirrors(self, world, ids, only=None):
-        """Every transaction that the sandbox holds is in the database value by value, and nothing else is."""
+    def assert_mirrors(self, world, ids, only=None, removals=False):
+        """Every transaction that the sandbox holds is in the database value by value, and nothing else is.
+
+        With `removals`, also: what an earlier such call met and the sandbox does not hold any more is there as it was,
+        marked as removed, and nothing else is marked.
+        """
         expected = {}
         for line in map(parse, world.sandbox.ledger_text().splitlines()):
             if only is not None and line["credentials_token"] not in only:
@@ -265,4 +270,10 @@ class WorldTest(unittest.TestCase):
         self.assertEqual(sorted(expected), sorted(stored), "the sets of _id differ")
         for key, row in expected.items():
             self.assertEqual(row, stored[key])
+        if removals:
+            gone = {}
+            for row in world.rows("select * from flanks.transactions where removed_at is not null"):
+                gone[row["_id"]] = {**stored_row(row), "credential_id": int(row["credential_id"])}
+            self.assertEqual({k: v for k, v in world.met.items() if k not in expected}, gone, "what is removed differs")
+            world.met.update(expected)
         return len(expected)

@@ -76,6 +76,10 @@ TEST(config, smallest_file_has_every_default) {
   EXPECT_EQ(s.sync.interval, 24h);
   EXPECT_EQ(s.sync.overlap, std::chrono::days{30});
   EXPECT_EQ(s.sync.sweep_interval, std::chrono::days{30});
+  EXPECT_EQ(s.sync.recent_sweep_interval, std::chrono::days{7});
+  EXPECT_EQ(s.sync.recent_sweep_days, std::chrono::days{90});
+  EXPECT_EQ(s.sync.removal_threshold_percent, 10);
+  EXPECT_EQ(s.sync.removal_threshold_rows, 5);
   EXPECT_EQ(s.sync.concurrency, 16);
   EXPECT_EQ(s.sync.tries, 3);
   EXPECT_EQ(s.sync.lease, 1min);
@@ -239,7 +243,7 @@ TEST(config, the_example_names_the_bounds_that_are_kept) {
     }
     comment.clear();
   }
-  EXPECT_EQ(checked, 22);
+  EXPECT_EQ(checked, 26);
 }
 
 TEST(config, the_example_loads_as_it_is) {
@@ -409,6 +413,10 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  interval: 24h  # default\n"
             "  overlap: 0s\n"
             "  sweep_interval: 30d  # default\n"
+            "  recent_sweep_interval: 7d  # default\n"
+            "  recent_sweep_days: 90d  # default\n"
+            "  removal_threshold_percent: 10  # default\n"
+            "  removal_threshold_rows: 5  # default\n"
             "  concurrency: 16  # default\n"
             "  tries: 3  # default\n"
             "  lease: 1m  # default\n"

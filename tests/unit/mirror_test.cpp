@@ -91,6 +91,9 @@ struct memory {
   std::vector<std::string> failed_items, skipped_items;
   std::vector<product_run> products_stored, products_recorded;
   int abandoned = 0;
+  std::vector<window_evidence> evidence;
+  std::vector<std::int64_t> parts_before;  // committed of the same piece
+  outcome how = outcome::ok;
 };
 
 class memory_ledger final : public window_ledger {
@@ -101,11 +104,18 @@ class memory_ledger final : public window_ledger {
     rows_ += batch.elements();
     co_return;
   }
-  awaitable<run_record> commit(run_record record, bool sweep) override {
+  awaitable<run_record> commit(run_record record, window_evidence evidence,
+                               absent_rows& absent) override {
     std::string line = std::string(to_string(what_)) + " " + to_string(days_.from) + ".." +
                        to_string(days_.to) + " " + std::to_string(rows_);
     if (item_) line += " item " + std::to_string(*item_);
-    if (sweep) line += " sweep";
+    if (evidence.all_history) line += " sweep";
+    if (!evidence.last_part) line += " part";
+    if (evidence.remember_days) line += " size " + std::to_string(*evidence.remember_days);
+    ++absent.stored;
+    memory_.evidence.push_back(evidence);
+    memory_.parts_before.push_back(absent.stored - 1);
+    record.how = memory_.how;
     memory_.stored.push_back(line);
     record.counts.fetched = record.counts.inserted = rows_;
     co_return record;
@@ -215,7 +225,8 @@ class mirror_story : public testing::Test {
       p = {.created = true, .errored = false};
     policy.products = {product::account};
     job.credential.id = credential_id{7};
-    job.credential.last_sweep = instant{today - 24h};
+    for (product_coverage& c : job.credential.coverage)
+      c.last_sweep = instant{today - 24h};
     job.run_id = "run";
   }
 
@@ -295,8 +306,8 @@ TEST_F(mirror_story, an_answer_that_never_began_has_used_up_the_tries_of_the_cli
 TEST_F(mirror_story, too_large_is_asked_for_in_halves_oldest_first) {
   api.script = {{of(verdict::halve, "http_413", 413), 0}, {{}, 1}, {{}, 2}};
   EXPECT_TRUE(tell().ok());
-  EXPECT_THAT(kept.stored, ElementsAre("account 2024-11-22..2025-11-21 1",
-                                       "account 2025-11-22..2026-11-22 2 sweep"));
+  EXPECT_THAT(kept.stored, ElementsAre("account 2024-11-22..2025-11-21 1 part size 366",
+                                       "account 2025-11-22..2026-11-22 2 sweep size 366"));
 }
 
 TEST_F(mirror_story, a_slow_provider_is_asked_for_smaller_windows) {
@@ -346,8 +357,8 @@ TEST_F(mirror_story, backfill_fetches_exactly_the_items_and_finishes_one_only_wi
   job.items = {plan_item{1, product::account, days}};
   api.script = {{of(verdict::halve, "http_413", 413), 0}, {{}, 1}, {{}, 2}};
   EXPECT_TRUE(tell().ok());
-  EXPECT_THAT(kept.stored, ElementsAre("account 2026-01-01..2026-01-02 1",
-                                       "account 2026-01-03..2026-01-04 2 item 1"));
+  EXPECT_THAT(kept.stored, ElementsAre("account 2026-01-01..2026-01-02 1 part size 2",
+                                       "account 2026-01-03..2026-01-04 2 item 1 size 2"));
 }
 
 TEST_F(mirror_story, backfill_of_a_pending_credential_stays_open_and_of_a_missing_product_closes) {
@@ -387,7 +398,7 @@ TEST_F(mirror_story, only_lists_that_the_provider_refreshed_are_asked_for) {
   EXPECT_EQ(api.listed.size(), all_product_kinds.size()) << "a sync asks for all";
   api.listed.clear();
   job.force = false;
-  job.credential.last_sweep.reset();
+  job.credential.coverage[0].last_sweep.reset();
   tell();
   EXPECT_EQ(api.listed.size(), all_product_kinds.size()) << "a sweep asks for all";
 }
@@ -441,6 +452,55 @@ TEST_F(mirror_story, after_a_lost_lease_no_list_is_asked_for) {
   api.script = {{lost, 0}};
   EXPECT_TRUE(tell().lease_lost);
   EXPECT_TRUE(api.listed.empty());
+}
+
+TEST_F(mirror_story, a_size_that_worked_is_where_the_next_fetch_starts_and_grows_again) {
+  job.credential.coverage[0].window_days = 366;
+  api.script = {{{}, 1}, {{}, 2}};
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(kept.stored, ElementsAre("account 2024-11-22..2025-11-21 1 part",
+                                       "account 2025-11-22..2026-11-22 2 sweep size 0"));
+}
+
+TEST_F(mirror_story, a_window_smaller_than_the_size_proves_nothing_about_it) {
+  auto& c = job.credential.coverage[0];
+  c.from = day_from("2024-01-01");
+  c.to = today;
+  c.window_days = 60;
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(kept.stored, ElementsAre("account 2026-10-23..2026-11-22 0"));
+}
+
+TEST_F(mirror_story, halves_that_fail_again_are_halved_again_and_the_rest_with_them) {
+  const window days{*day_from("2026-01-01"), *day_from("2026-01-08")};
+  job.items = {plan_item{1, product::account, days}};
+  const scripted_api::step large{of(verdict::halve, "http_413", 413), 0};
+  api.script = {large, large, {{}, 1}, {{}, 1}, {{}, 1}, {{}, 1}};
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(kept.stored, ElementsAre("account 2026-01-01..2026-01-02 1 part size 2",
+                                       "account 2026-01-03..2026-01-04 1 part size 2",
+                                       "account 2026-01-05..2026-01-06 1 part size 2",
+                                       "account 2026-01-07..2026-01-08 1 item 1 size 2"));
+  EXPECT_THAT(kept.parts_before, ElementsAre(0, 1, 2, 3)) << "what is absent is handed on";
+}
+
+TEST_F(mirror_story, what_is_absent_is_never_handed_on_to_another_product) {
+  policy.products = {product::account, product::card};
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(kept.parts_before, ElementsAre(0, 0));
+}
+
+TEST_F(mirror_story, absence_proves_something_about_the_days_that_history_holds) {
+  EXPECT_TRUE(tell().ok());
+  ASSERT_EQ(kept.evidence.size(), 1U);
+  EXPECT_EQ(kept.evidence[0].provable, (window{*day_from("2024-11-24"), today}));
+}
+
+TEST_F(mirror_story, a_suspicious_window_is_reported) {
+  kept.how = outcome::suspicious;
+  const credential_report r = tell();
+  EXPECT_TRUE(r.ok());
+  EXPECT_EQ(r.suspicious, 1);
 }
 
 }  // namespace

@@ -32,9 +32,9 @@ product_coverage covered(std::string_view from, std::string_view to, std::option
   return c;
 }
 
-fetch_decision decide(const credential_status& s, const product_coverage& c, bool sweep = false,
-                      bool force = false) {
-  return decide_fetch(s, c, product::card, sync_policy{}, today, sweep, force);
+fetch_decision decide(const credential_status& s, const product_coverage& c,
+                      sweep again = sweep::none, bool force = false) {
+  return decide_fetch(s, c, product::card, sync_policy{}, today, again, force);
 }
 
 TEST(schedule, never_fetched_before_asks_for_all_history) {
@@ -54,8 +54,8 @@ TEST(schedule, nothing_newer_upstream_fetches_nothing_and_says_so) {
   const auto c = covered("2024-01-01", "2026-11-21", yesterday_night);
   EXPECT_FALSE(decide(answered(), c).fetch);
   EXPECT_EQ(decide(answered(), c).why_not, outcome::unchanged_upstream);
-  EXPECT_TRUE(decide(answered(), c, /*sweep=*/true).fetch);
-  EXPECT_TRUE(decide(answered(), c, false, /*force=*/true).fetch);
+  EXPECT_TRUE(decide(answered(), c, sweep::full).fetch);
+  EXPECT_TRUE(decide(answered(), c, sweep::none, /*force=*/true).fetch);
 }
 
 TEST(schedule, nothing_newer_upstream_but_history_incomplete_fetches) {
@@ -73,7 +73,7 @@ TEST(schedule, pending_errored_and_not_created_are_never_no_rows) {
   credential_status s = answered();
   s.pending = true;
   EXPECT_EQ(decide(s, {}).why_not, outcome::not_available);
-  EXPECT_EQ(decide(s, {}, true, true).fetch, false);
+  EXPECT_EQ(decide(s, {}, sweep::full, true).fetch, false);
   s = answered();
   s.transactions[static_cast<std::size_t>(product::card)].errored = true;
   EXPECT_EQ(decide(s, {}).why_not, outcome::failed);
@@ -112,6 +112,43 @@ TEST(schedule, slots_are_stable_and_spread_evenly) {
   }
   for (const int in_hour : hours)
     EXPECT_NEAR(in_hour, 1000, 150);
+}
+
+TEST(schedule, a_recent_sweep_reads_its_days_and_never_less_than_the_daily_window) {
+  const auto c = covered("2024-01-01", "2026-11-21", yesterday_night);
+  EXPECT_EQ(decide(answered(), c, sweep::recent).days, (window{today - chr::days{90}, today}));
+  const auto away = covered("2024-01-01", "2026-03-01", yesterday_night);
+  EXPECT_EQ(decide(answered(), away, sweep::recent).days, (window{*day_from("2026-01-30"), today}));
+}
+
+TEST(schedule, a_product_that_was_never_swept_is_swept_whole) {
+  EXPECT_EQ(sweep_due(credential_id{1}, {}, instant{today}, {}), sweep::full);
+}
+
+// Ten thousand credentials that arrived on one day, looked at once a day for 70 days.
+TEST(schedule, sweeps_of_credentials_that_arrived_together_spread_over_the_days) {
+  const sync_policy policy;
+  std::vector<int> full(70), recent(70);
+  for (std::int64_t id = 1; id <= 10'000; ++id) {
+    product_coverage c;
+    c.last_sweep = instant{today};
+    for (int d = 1; d < 70; ++d) {
+      const instant now{today + chr::days{d}};
+      const sweep due = sweep_due(credential_id{id}, c, now, policy);
+      ASSERT_EQ(due, sweep_due(credential_id{id}, c, now, policy));
+      if (due == sweep::none) {
+        ASSERT_LT(now - *c.last_sweep, policy.sweep_interval * 5 / 4 + 24h);
+        continue;
+      }
+      ++(due == sweep::full ? full : recent)[static_cast<std::size_t>(d)];
+      (due == sweep::full ? c.last_sweep : c.last_recent_sweep) = now;
+      ASSERT_EQ(sweep_due(credential_id{id}, c, now, policy), sweep::none) << "once, not twice";
+    }
+  }
+  for (std::size_t d = 38; d < 70; ++d) {
+    EXPECT_NEAR(full[d], 10'000 / 30, 100) << d;
+    EXPECT_NEAR(recent[d], 10'000 / 7, 300) << d;
+  }
 }
 
 TEST(schedule, failures_wait_longer_each_time_and_never_more_than_the_interval) {

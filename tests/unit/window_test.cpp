@@ -105,6 +105,37 @@ TEST(window, halves_meet_without_gap_or_overlap) {
   }
 }
 
+TEST(window, cut_makes_the_fewest_even_windows_without_gap_or_overlap) {
+  std::mt19937 random(20261123);
+  for (int i = 0; i < 20'000; ++i) {
+    const day from = first + chr::days{std::uniform_int_distribution<>(0, 36'000)(random)};
+    const window w{from, from + chr::days{std::uniform_int_distribution<>(0, 800)(random)}};
+    const int limit = std::uniform_int_distribution<>(1, 900)(random);
+    const std::vector<window> parts = cut(w, limit);
+    ASSERT_EQ(parts.front().from, w.from);
+    ASSERT_EQ(parts.back().to, w.to);
+    ASSERT_EQ(static_cast<int>(parts.size()), (w.days() + limit - 1) / limit);
+    for (std::size_t k = 0; k < parts.size(); ++k) {
+      ASSERT_LE(parts[k].days(), limit);
+      ASSERT_GE(parts[k].days(), w.days() / static_cast<int>(parts.size()));
+      if (k > 0) {
+        ASSERT_EQ(parts[k - 1].to + chr::days{1}, parts[k].from);
+      }
+    }
+    const auto both = halves(w);
+    if (both && cut(w, both->second.days()).size() == 2) {
+      ASSERT_EQ(cut(w, both->second.days()), (std::vector{both->first, both->second}));
+    }
+  }
+}
+
+TEST(window, grown_doubles_until_all_history_fits) {
+  const window all{the("2024-11-22"), the("2026-11-22")};
+  EXPECT_EQ(grown(1, all), 2);
+  EXPECT_EQ(grown(364, all), 728);
+  EXPECT_EQ(grown(365, all), 0);
+}
+
 TEST(day, reads_only_days_that_exist) {
   EXPECT_EQ(to_string(the("2024-02-29")), "2024-02-29");
   for (const char* const bad :

@@ -1,0 +1,112 @@
+// removals list, confirm, reject: a person decides about rows that vanished at once.
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+
+#include "daemon/commands/commands.hpp"
+#include "daemon/terminal.hpp"
+#include "db/removals.hpp"
+
+namespace flanks {
+
+namespace {
+
+namespace json = boost::json;
+
+json::value or_null(const std::optional<std::string>& text) {
+  return text ? json::value(*text) : json::value(nullptr);
+}
+
+json::object object_of(const removals::review& r) {
+  json::array examples;
+  for (const std::string& id : r.examples)
+    examples.emplace_back(id);
+  return {{"run", r.sync_run_id},
+          {"credential_id", r.credential.value},
+          {"product", r.what},
+          {"reason", r.reason},
+          {"state", r.state},
+          {"raised_at", r.raised_at},
+          {"stored_rows", r.stored},
+          {"missing_rows", r.missing},
+          {"first_day", or_null(r.first)},
+          {"last_day", or_null(r.last)},
+          {"examples", examples}};
+}
+
+std::string words_of(const removals::review& r) {
+  return r.reason == "empty_answer" ? "the answer was empty" : "too many at once";
+}
+
+void print_list(const std::vector<removals::review>& reviews) {
+  if (reviews.empty()) {
+    fmt::print("nothing to decide\n");
+    return;
+  }
+  using terminal::align;
+  terminal::table table({{"run"},
+                         {"credential", align::right},
+                         {"product"},
+                         {"missing", align::right},
+                         {"of", align::right},
+                         {"days"},
+                         {"why"},
+                         {"state"},
+                         {"since"}});
+  for (const removals::review& r : reviews) {
+    const std::string days = r.first ? *r.first + ".." + r.last.value_or("") : "-";
+    table.add({r.sync_run_id, std::to_string(r.credential.value), r.what,
+               terminal::grouped(r.missing), terminal::grouped(r.stored), days, words_of(r),
+               r.state, r.raised_at});
+  }
+  fmt::print("{}", table.text());
+  fmt::print(stderr,
+             "the rows: select t.* from flanks.removal_candidates join flanks.transactions t "
+             "using (_id) where sync_run_id = 'RUN'\n"
+             "then: flanks-sync removals confirm RUN, or flanks-sync removals reject RUN\n");
+}
+
+void print_decision(const invocation& asked, const removals::decision_made& made, bool confirmed) {
+  if (asked.json) {
+    json::object o = object_of(made.about);
+    o["state"] = confirmed ? "confirmed" : "rejected";
+    o["removed_rows"] = made.removed;
+    fmt::print("{}\n", json::serialize(o));
+  } else if (confirmed) {
+    fmt::print("{} of {} rows are marked as removed\n", terminal::grouped(made.removed),
+               terminal::grouped(made.about.missing));
+  } else {
+    fmt::print("{} rows stay; they do not raise this again until the provider has shown them\n",
+               terminal::grouped(made.about.missing));
+  }
+}
+
+}  // namespace
+
+exit_code command_removals(const invocation& asked) {
+  const configuration c = configure(asked, config::secret_scope::database);
+  const db_options options = database_options(c);
+  if (asked.what == command::removals_list) {
+    const std::vector<removals::review> reviews = removals::list(options, asked.all);
+    json::array all;
+    for (const removals::review& r : reviews)
+      all.push_back(object_of(r));
+    if (asked.json) {
+      fmt::print("{}\n", json::serialize(all));
+    } else {
+      print_list(reviews);
+    }
+    return exit_code::done;
+  }
+  const bool confirmed = asked.what == command::removals_confirm;
+  print_decision(asked,
+                 confirmed ? removals::confirm(options, asked.review)
+                           : removals::reject(options, asked.review),
+                 confirmed);
+  return exit_code::done;
+}
+
+}  // namespace flanks
