@@ -328,6 +328,11 @@ TEST_F(removing, a_credential_that_an_operator_removed_shows_nothing_any_more) {
   registry(options_).remove(second_);
   EXPECT_EQ(answer(first_, {{"b"}}).counts.removed, 1);
   EXPECT_THAT(removed(), ElementsAre("a"));
+  // Registered again it does.
+  EXPECT_EQ(add("ben", "token-b"), second_);
+  EXPECT_EQ(answer(second_, {{"a"}, {"b"}}).counts.updated, 1);
+  EXPECT_THAT(rows("select credential_id, removed_at from flanks.transactions where _id = 'a'"),
+              ElementsAre(fmt::format("{}|-", second_.value)));
 }
 
 // ---- windows and sizes
