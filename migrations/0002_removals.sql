@@ -70,10 +70,11 @@ select c.credential_id,
     when 'gone' then 'operator' when 'paused' then 'operator' when 'removed' then 'nobody'
     when 'pending' then 'provider'
     when 'error' then case
-      when c.last_error_class ~ '^(http_5|http_429|html|truncated|bad_response|bad_unicode|not_an_object|connection_|first_byte|idle_timeout|total_timeout)' then 'provider'
-      when c.last_error_class ~ '^(http_4|database|token|bad_token|tls|bad_ca)' then 'operator'
+      when c.last_error_class ~ '^(http_[35]|rate_limited|html|error_object|empty_body|invalid_json|truncated|bad_response|unexpected_body|redirect|bad_status|connection_reset|connection_closed|first_byte_timeout|idle_timeout|total_timeout|send_timeout|provider_)' then 'provider'
+      when c.last_error_class ~ '^(bad_request|unauthorized|forbidden|not_found|http_4|too_large|response_too_large|database|token_|bad_token|untrusted_certificate|bad_ca)' then 'operator'
       -- The network, or something new: it mends itself, or it does not.
       when coalesce(l.failures_in_a_row, 0) < 3 then 'nobody' else 'operator' end
+    when 'ok' then case when c.last_error is null then 'nobody' else 'operator' end
     else 'nobody' end end as who_must_act,
   c.last_attempt_at,
   c.last_success_at,
@@ -97,6 +98,7 @@ select c.credential_id,
     when 'pending' then 'the provider is still reading it for the first time; asked again' || n.at
     when 'error' then 'tried again' || n.at
     when 'new' then 'its first synchronisation starts' || n.at
+    when 'ok' then case when c.last_error is null then '' else 'look at flanks.quarantine; ' end || 'next synchronisation' || n.at
     else 'next synchronisation' || n.at
   end as what_next
 from flanks.credentials c
@@ -112,5 +114,6 @@ cross join lateral (select coalesce(array_agg(uc.user_id order by uc.user_id), '
 left join (select v.credential_id, count(*) as reviews from flanks.removal_reviews v where v.state = 'open' group by 1) r
   on r.credential_id = c.credential_id
 order by case when r.reviews > 0 then 1 end nulls last,
-  array_position(array['error', 'blocked', 'action_required', 'gone', 'pending', 'new', 'paused', 'ok', 'removed'], s.state),
+  array_position(array['error', 'blocked', 'action_required', 'gone', 'pending', 'new', 'paused', 'ok', 'removed'],
+    case when s.state = 'ok' and c.last_error is not null then 'error' else s.state end),
   c.last_confirmed_at nulls first, c.credential_id;
