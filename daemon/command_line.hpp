@@ -61,8 +61,8 @@ struct invocation {
   bool upstream = false;                  // credentials remove
   std::string default_user;               // credentials discover, link exchange, link sessions
   std::string user_from = "external_id";  // link exchange
-  std::string review;                     // removals confirm, reject: the sync_run_id that raised it
-  bool all = false;                       // removals list
+  std::string review;  // removals confirm, reject: the sync_run_id that raised it
+  bool all = false;    // removals list
 };
 
 // What to do, or with what code to exit after what was printed (help, version, a usage error on

@@ -555,10 +555,9 @@ void window_writer::grow_coverage(const run_record& record, const window_evidenc
     db_.run(remember_size,
             sql_values(scope_.credential, to_string(scope_.what), *evidence.remember_days));
   }
-  db_.run(cover,
-          sql_values(scope_.credential, to_string(scope_.what), scope_.days.from, scope_.days.to,
-                     record.provider_update, evidence.all_history, scope_.query,
-                     evidence.recent_history));
+  db_.run(cover, sql_values(scope_.credential, to_string(scope_.what), scope_.days.from,
+                            scope_.days.to, record.provider_update, evidence.all_history,
+                            scope_.query, evidence.recent_history));
 }
 
 void window_writer::commit(run_record record, const window_evidence& evidence,

@@ -60,7 +60,7 @@ struct credential_report {
   std::optional<failure> unreachable;  // no connection to the provider, or no access token
   std::optional<std::chrono::seconds> retry_after;
   std::string error, hint, error_class;  // of the first failure; `error` is a whole sentence
-  std::string suspicion;    // of the first suspicious window, whole sentence
+  std::string suspicion;                 // of the first suspicious window, whole sentence
 
   // Everything was fetched, but some records could not be stored (promise P8: not the same as ok).
   [[nodiscard]] bool partial() const { return ok() && counts.quarantined > 0; }

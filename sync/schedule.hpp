@@ -21,7 +21,7 @@ struct sync_policy {
   std::chrono::days recent_sweep_days{90};
   removal_limits removals;
   bool whole_history = false;  // every fetch reads all history: the provider has no windows (v2)
-  int tries = 3;  // per window, the first one included
+  int tries = 3;               // per window, the first one included
 };
 
 // What is read again although nothing says that it must.

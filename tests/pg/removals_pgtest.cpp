@@ -89,6 +89,17 @@ TEST_F(removing, an_answer_without_evidence_removes_nothing) {
   EXPECT_THAT(removed(), IsEmpty());
 }
 
+TEST_F(removing, an_answer_that_was_filtered_proves_no_absence) {
+  answer(first_, {{"a"}, {"b"}});
+  store_.reset();
+  db_options filtered = options_;
+  filtered.query = R"({"currency":["^EUR$"]})";
+  store_ = make_store(loop_.get_executor(), filtered);
+  EXPECT_EQ(answer(first_, {{"b"}}).counts.removed, 0);
+  EXPECT_EQ(answer(first_, std::vector<sample>{}).how, outcome::ok);
+  EXPECT_THAT(removed(), IsEmpty());
+}
+
 TEST_F(removing, rows_outside_of_the_window_or_of_what_history_proves_stay) {
   answer(first_, batch_of({{"april", "2026-04-10"}, {"old", "2026-05-02"}, {"a"}, {"b"}}));
   const window proves{may.from + std::chrono::days{5}, may.to};
