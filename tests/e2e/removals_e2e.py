@@ -36,7 +36,9 @@ class Removals(WorldTest):
         for orders in ({"add": 8}, {"correct": 8}, {"remove": 8}, {"back_date": 8}, {"move_date": 8}, {"renumber": 8},
                        {"reappear": 4}, {"add": 4, "correct": 4, "remove": 4, "renumber": 4, "move_date": 4, "back_date": 4},
                        {"reappear": 8, "remove": 4}, {}):
+            before = {row["_id"]: row for row in world.rows("select _id, operation_date, amount, description from flanks.transactions")}
             done, result = self.step(world, ids, **orders)
+            self.assert_old_versions(world, before, done["corrected"] + done["moved"])
             gone = len(done["removed"]) + len(done["renumbered"]) + len(done["lost"])
             self.assertEqual(self.total(result, "removed"), gone, orders)
             revisions += gone + len(done["corrected"]) + len(done["moved"]) + len(done["reappeared"])
@@ -45,11 +47,48 @@ class Removals(WorldTest):
         world.ok("sync")
         self.assertEqual(world.row_versions(), before, "a re-read writes nothing")
         self.assertEqual(self.open_reviews(world), [])
+        self.phases(world, ids)
         # What vanished is out of sight and not out of reach.
         shown = int(world.sql("select count(*) from flanks.transactions_current"))
         removed = int(world.sql("select count(*) from flanks.transactions where removed_at is not null"))
         self.assertGreater(removed, 0)
         self.assertEqual(shown + removed, int(world.sql("select count(*) from flanks.transactions")))
+
+    def assert_old_versions(self, world, before, changed):
+        """The newest revision of every changed operation is the version that was there before."""
+        kept = {row["_id"]: row for row in world.rows(
+            "select distinct on (_id) _id, content ->> 'operation_date' as operation_date, content ->> 'amount' as amount, "
+            "content ->> 'description' as description from flanks.transaction_revisions order by _id, revision_id desc")}
+        for change in changed:
+            self.assertEqual(before[change["_id"]], kept[change["_id"]])
+
+    def phases(self, world, ids):
+        """The life goes on: a bank that is pending, one whose extraction failed, one that asks for SCA, a great loss."""
+        flags = {product: True for product in PRODUCTS}
+        healed = {"transactions": {product: False for product in PRODUCTS}}
+        for phase, end, code in (({"pending": True}, {"pending": False}, 0),
+                                 ({"errored": {"transactions": flags}}, {"errored": healed}, 3)):
+            marked = world.sql("select count(*) from flanks.transactions where removed_at is not null")
+            for token in ids:
+                world.sandbox.control("POST", "status", {"credentials_token": token, **phase})
+            world.sandbox.refresh(remove=4, add=2)
+            self.assertEqual(world.cli("sync").returncode, code, phase)
+            self.assertEqual(world.sql("select count(*) from flanks.transactions where removed_at is not null"), marked, phase)
+            for token in ids:
+                world.sandbox.control("POST", "status", {"credentials_token": token, **end})
+            self.step(world, ids)
+        for sca in ("sca-token", None):
+            for token in ids:
+                world.sandbox.control("POST", "status", {"credentials_token": token, "sca_token": sca})
+            self.step(world, ids, correct=2)
+            states = world.sql("select distinct state from flanks.sync_status")
+            self.assertEqual(states, "action_required" if sca else "ok")
+        world.sandbox.refresh(lose_fraction=0.6)
+        self.assertEqual(world.cli("sync").returncode, 3)
+        for review in self.open_reviews(world):
+            world.ok("removals", "confirm", review["run"])
+        self.assert_mirrors(world, ids, removals=True)
+        self.step(world, ids, reappear=6, add=2)
 
     def test_a_refresh_that_loses_most_rows_waits_for_a_person(self):
         world, ids = self.story(credentials=1, transactions=400)
