@@ -130,7 +130,8 @@ class eraser {
     db_.run(write_tombstones, sql_values(victims_));
     db_.run(lock_rows, sql_values(victims_));
     db_.run(read_again, sql_values(victims_));
-    report_.handed_over = db_.run(hand_over, sql_values(victims_)).affected_rows();
+    report_.handed_over =
+        static_cast<std::int64_t>(db_.run(hand_over, sql_values(victims_)).affected_rows());
     count("flanks.transactions", db_.run(delete_rows, sql_values(victims_)));
     count("flanks.user_credentials", db_.run(unlink_user, sql_values(user_.value, victims_)));
     count("flanks_internal.backfills", db_.run(delete_plan, sql_values(plans_)));

@@ -396,7 +396,7 @@ TEST_F(removing, any_split_of_a_response_gives_the_same_rows_and_the_same_remova
       const claimed_credential c = claim(first_);
       auto ledger = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
       for (std::size_t at = 0; at < now.size();) {
-        const std::size_t n = std::min(now.size() - at, std::size_t{1} + pick(30));
+        const std::size_t n = std::min(now.size() - at, static_cast<std::size_t>(1 + pick(30)));
         run(ledger->apply(
             batch_of(std::vector<sample>(now.begin() + static_cast<std::ptrdiff_t>(at),
                                          now.begin() + static_cast<std::ptrdiff_t>(at + n)))));

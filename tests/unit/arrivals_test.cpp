@@ -263,12 +263,12 @@ TEST(arrival_answers, a_page_without_anything_that_may_be_missing_is_read) {
 TEST(arrival_answers, what_is_no_page_is_a_failure_and_never_an_empty_list) {
   for (const char* body :
        {"", "[]", "{}", "<html>", R"({"items":null})", R"({"error":"no"})", R"({"items":[)"})
-    EXPECT_THROW(read_list(of(body), {}), failure) << body;
+    EXPECT_THROW((void)read_list(of(body), {}), failure) << body;
   for (const char* body : {"", "{}", "7", R"({"message":"no"})"})
-    EXPECT_THROW(read_links(of(body), {}), failure) << body;
+    EXPECT_THROW((void)read_links(of(body), {}), failure) << body;
   for (const char* body : {"", "[]", "{}", R"({"credentials_token":null})"})
-    EXPECT_THROW(read_exchange(of(body), {}), failure) << body;
-  EXPECT_THROW(read_sessions(of("[]"), {}), failure);
+    EXPECT_THROW((void)read_exchange(of(body), {}), failure) << body;
+  EXPECT_THROW((void)read_sessions(of("[]"), {}), failure);
 }
 
 TEST(arrival_answers, only_sessions_that_finished_well_count) {
