@@ -50,11 +50,11 @@ class Cluster:
             atexit.register(cls.shared.stop)
         return cls.shared
 
-    def __init__(self):
+    def __init__(self, fsync="off"):
         self.dir = tempfile.mkdtemp(prefix="flanks-e2e-")
         os.chmod(self.dir, 0o755)
-        conninfo = subprocess.run([ROOT / "tests/support/pg-cluster", "start", self.dir + "/pg"], check=True,
-                                  capture_output=True, text=True).stdout.strip()
+        conninfo = subprocess.run([ROOT / "tests/support/pg-cluster", "start", self.dir + "/pg", "--fsync", fsync],
+                                  check=True, capture_output=True, text=True).stdout.strip()
         self.host = dict(part.split("=", 1) for part in conninfo.split())["host"]
         self.count = 0
 

@@ -1,0 +1,100 @@
+"""What a benchmark measures of one command, and how figures of several rounds become a line of the table."""
+import dataclasses
+import os
+import statistics
+import subprocess
+import time
+
+
+@dataclasses.dataclass
+class Measured:
+    seconds: float  # of the wall clock, from start to exit
+    cpu: float      # of the process, user and system
+    peak: int       # KiB resident at most
+
+
+def run(command, log, env=None):
+    """Runs it to its end; fails with its output unless it exits 0."""
+    with open(log, "wb") as out:
+        begin = time.monotonic()
+        process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out,
+                                   stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
+        peak = 0
+        while True:
+            # VmHWM of /proc and not ru_maxrss: the latter counts the fork of this interpreter too.
+            peak = max(peak, resident_peak(process.pid))
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            time.sleep(0.005)
+        seconds = time.monotonic() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        with open(log, errors="replace") as text:
+            raise SystemExit(f"{' '.join(map(str, command))}: exit {process.returncode}\n{text.read()[-3000:]}")
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, peak)
+
+
+def resident_peak(pid):
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return 0
+
+
+@dataclasses.dataclass
+class Bar:
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def met_by(self, value):
+        return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
+
+    def __str__(self):
+        if self.at_least is not None:
+            return f">= {self.at_least:g}"
+        return f"<= {self.at_most:g}" if self.at_most is not None else ""
+
+
+@dataclasses.dataclass
+class Figure:
+    """One line: the judged value of every round, and the two measurements that it comes from."""
+
+    name: str
+    unit: str            # of the judged values: x (a ratio), MiB, s, %
+    values: list
+    bar: Bar
+    ours: str = ""       # what was measured, for people
+    yardstick: str = ""  # beside what
+
+    @property
+    def median(self):
+        return statistics.median(self.values)
+
+    @property
+    def met(self):
+        return self.bar.met_by(self.median)
+
+    def as_json(self):
+        return {"name": self.name, "unit": self.unit, "median": self.median, "values": self.values,
+                "bar": str(self.bar), "met": self.met, "measured": self.ours, "yardstick": self.yardstick}
+
+
+def rate(rows, seconds):
+    return f"{rows / statistics.median(seconds):,.0f} rows/s".replace(",", " ")
+
+
+def table(figures):
+    """Ratio first, then what it was made of."""
+    def number(value):
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+    lines = [("median", "min .. max", "bar", "", "figure", "measured", "yardstick")]
+    for f in figures:
+        lines.append((f"{number(f.median)} {f.unit}", f"{number(min(f.values))} .. {number(max(f.values))}",
+                      f"{f.bar} {f.unit}" if str(f.bar) else "", "ok" if f.met else "MISSED", f.name, f.ours, f.yardstick))
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)

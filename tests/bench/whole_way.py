@@ -1,0 +1,175 @@
+"""The whole way of a row: provider, TLS, HTTP, parse, compare, write, commit; beside psql's \\copy of the same rows."""
+import statistics
+
+from measure import Bar, Figure, rate, run
+from world import BINARY, World
+
+MIB = 1024  # KiB
+
+
+def make_world(settings=None, **sandbox):
+    """Transactions of one product and nothing else: what is fetched is what the yardstick copies."""
+    values = {"sync": {"products": ["account"], "product_details": [], "lease": "5m"}, "log": {"level": "warn"}}
+    for section, lines in (settings or {}).items():
+        values.setdefault(section, {}).update(lines)
+    world = World(settings=values, products="account", **sandbox)
+    tokens = ",".join(f"'{c['credentials_token']}'" for c in world.sandbox.credentials())
+    world.sql(f"select count(flanks.register_credential('user-' || n, t)) from unnest(array[{tokens}]) with ordinality u(t, n)")
+    world.sql("vacuum analyze")
+    return world
+
+
+def settle(world):
+    """What one measurement left for later is not counted against the next."""
+    world.sql("checkpoint")
+
+
+def flanks_sync(world, *arguments):
+    settle(world)
+    return run([BINARY, "--config", world.config, *arguments], world.dir / "command.log")
+
+
+def counted(world, column):
+    """The sum of a count over the runs since the last call."""
+    total = int(world.sql(f"select coalesce(sum({column}), 0) from flanks.sync_runs"))
+    world.sql("truncate flanks.sync_runs")
+    return total
+
+
+def demand(what, found, wanted):
+    if found != wanted:
+        raise SystemExit(f"not measured what was meant: {what} {found}, and not {wanted}")
+
+
+class Yardstick:
+    """The same rows in a file, and psql's \\copy of it into an empty table with the same columns and indexes."""
+
+    def __init__(self, world):
+        self.world = world
+        self.file = world.dir / "rows.copy"
+        world.sql(f"\\copy flanks.transactions to '{self.file}'")
+
+    def copy(self):
+        """Seconds of one connection and one COPY."""
+        world = self.world
+        world.sql("drop table if exists yardstick")
+        world.sql("create table yardstick (like flanks.transactions including all)")
+        settle(world)
+        return run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", world.cluster.host, "-U", "postgres",
+                    "-d", world.database, "-c", f"\\copy yardstick from '{self.file}'"], world.dir / "copy.log").seconds
+
+
+def wal_position(world):
+    return int(world.sql("select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"))
+
+
+def ratios(yardstick, ours):
+    return [y / o for y, o in zip(yardstick, ours)]
+
+
+def rows(rounds, quick):
+    """1 000 credentials x 1 000 rows: first backfill, unchanged re-read, re-read with 5 % changed."""
+    credentials, each = (100 if quick else 1000), 1000
+    total = credentials * each
+    figures, world = first_backfill(rounds, credentials, each)
+    yardstick = Yardstick(world)
+    try:
+        figures += unchanged(world, yardstick, rounds, total)
+        figures += changed(world, yardstick, rounds, credentials, each)
+    finally:
+        world.close()
+    return figures
+
+
+def first_backfill(rounds, credentials, each):
+    total = credentials * each
+    ours, copies, wal, world = [], [], [], None
+    for _ in range(rounds):
+        if world is not None:
+            world.close()
+        world = make_world(credentials=credentials, transactions=each)
+        before = wal_position(world)
+        ours.append(flanks_sync(world, "backfill"))
+        wal.append(wal_position(world) - before)
+        demand("rows inserted", counted(world, "inserted"), total)
+        copies.append(Yardstick(world).copy())
+    world.backfill_wal = statistics.median(wal)
+    seconds = [m.seconds for m in ours]
+    return [
+        Figure("first backfill / \\copy", "x", ratios(copies, seconds), Bar(at_least=1.0), rate(total, seconds),
+               "\\copy " + rate(total, copies)),
+        Figure("CPU of flanks-sync for 1 M new rows", "s", [m.cpu * 1e6 / total for m in ours], Bar(at_most=5)),
+        Figure(f"peak memory, {credentials} x {each} rows", "MiB", [m.peak / MIB for m in ours], Bar(at_most=64)),
+    ], world
+
+
+def unchanged(world, yardstick, rounds, total):
+    ours, copies, wal, versions = [], [], [], []
+    for _ in range(rounds):
+        settle(world)
+        versions_before, wal_before = sum(world.row_versions()), wal_position(world)
+        ours.append(flanks_sync(world, "backfill"))
+        wal.append(wal_position(world) - wal_before)
+        versions.append(sum(world.row_versions()) - versions_before)
+        demand("rows unchanged", counted(world, "unchanged"), total)
+        copies.append(yardstick.copy())
+    seconds = [m.seconds for m in ours]
+    return [
+        Figure("re-read, nothing changed / \\copy", "x", ratios(copies, seconds), Bar(at_least=10), rate(total, seconds),
+               "\\copy " + rate(total, copies)),
+        Figure("re-read, nothing changed: row versions in transactions", "", versions, Bar(at_most=0)),
+        Figure("re-read, nothing changed: WAL of the backfill's", "%", [100 * w / world.backfill_wal for w in wal],
+               Bar(at_most=1), f"{statistics.median(wal) / 1e6:.2f} MB", f"backfill {world.backfill_wal / 1e6:.0f} MB"),
+        Figure("CPU of flanks-sync for 1 M unchanged rows", "s", [m.cpu * 1e6 / total for m in ours], Bar()),
+    ]
+
+
+def changed(world, yardstick, rounds, credentials, each):
+    total, corrected = credentials * each, each // 20
+    ours, copies = [], []
+    for _ in range(rounds):
+        world.sandbox.refresh(correct=corrected)
+        ours.append(flanks_sync(world, "backfill"))
+        demand("rows updated", counted(world, "updated"), corrected * credentials)
+        copies.append(yardstick.copy())
+    seconds = [m.seconds for m in ours]
+    return [Figure("re-read, 5 % changed / \\copy", "x", ratios(copies, seconds), Bar(at_least=4), rate(total, seconds),
+                   "\\copy " + rate(total, copies))]
+
+
+def one_response(rounds, quick):
+    """All rows in one answer of one credential: memory must not grow with it."""
+    size = 100_000 if quick else 1_000_000
+    peaks, again = [], []
+    for _ in range(min(rounds, 2)):
+        world = make_world(credentials=1, transactions=size)
+        try:
+            peaks.append(flanks_sync(world, "backfill").peak / MIB)
+            demand("rows inserted", counted(world, "inserted"), size)
+            again.append(flanks_sync(world, "backfill").peak / MIB)
+            demand("rows unchanged", counted(world, "unchanged"), size)
+        finally:
+            world.close()
+    return [Figure(f"peak memory, one response of {size} rows, new", "MiB", peaks, Bar(at_most=128)),
+            Figure(f"peak memory, one response of {size} rows, unchanged", "MiB", again, Bar(at_most=128))]
+
+
+def latency(rounds, quick):
+    """2 000 credentials with five rows each behind 300 ms: are all connections busy all the time?"""
+    credentials, connections, latency_ms = (200 if quick else 2000), 64, 300
+    shares, rates = [], []
+    for _ in range(min(rounds, 3)):
+        world = make_world({"flanks": {"max_connections": connections}, "sync": {"concurrency": 2 * connections}},
+                           credentials=credentials, transactions=5, latency=latency_ms)
+        try:
+            world.sandbox.reset_requests()
+            measured = flanks_sync(world, "backfill")
+            requests = world.sandbox.requests()["requests"]
+            demand("rows inserted", counted(world, "inserted"), 5 * credentials)
+        finally:
+            world.close()
+        rates.append(requests / measured.seconds)
+        shares.append(rates[-1] / (connections * 1000 / latency_ms))
+    return [Figure(f"{credentials} credentials, {latency_ms} ms, {connections} connections / ideal", "x", shares,
+                   Bar(at_least=0.9), f"{statistics.median(rates):.0f} requests/s",
+                   f"ideal {connections * 1000 / latency_ms:.0f} requests/s")]
