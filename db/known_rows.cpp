@@ -12,6 +12,10 @@ known_rows::row known_rows::key_of(std::string_view id) const {
   return {hash.high64, hash.low64, content_hash{}, false};
 }
 
+std::uint64_t known_rows::short_key_of(std::string_view id) const {
+  return XXH3_64bits_withSeed(id.data(), id.size(), seed_);
+}
+
 std::size_t known_rows::bucket_of(const row& r) const {
   return bits_ == 0 ? 0 : static_cast<std::size_t>(r.high_ >> (64 - bits_));
 }

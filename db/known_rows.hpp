@@ -55,7 +55,8 @@ class known_rows {
   [[nodiscard]] std::int64_t live() const { return live_; }
   // Whether this response has shown all of those.
   [[nodiscard]] bool all_seen() const;
-  [[nodiscard]] std::uint64_t seed() const { return seed_; }
+  // 64 bits of XXH3 over any _id, stored or not, with the same seed.
+  [[nodiscard]] std::uint64_t short_key_of(std::string_view id) const;
 
  private:
   [[nodiscard]] row key_of(std::string_view id) const;

@@ -60,6 +60,21 @@ inline pqxx::result execute(pqxx::transaction_base& transaction, const std::stri
   return transaction.exec_params(sql, pqxx::prepare::make_dynamic_params(texts));
 }
 
+// At once, so that libpq finds it by its name too.
+inline void prepare(connection& on, const std::string& name, const std::string& sql) {
+  on.prepare(name, sql);
+  on.prepare_now(name);
+}
+
+inline pqxx::result execute_prepared(pqxx::transaction_base& transaction, const std::string& name,
+                                     const values& arguments) {
+  std::vector<const char*> texts;
+  texts.reserve(arguments.size());
+  for (const auto& value : arguments)
+    texts.push_back(value ? value->c_str() : nullptr);
+  return transaction.exec_prepared(name, pqxx::prepare::make_dynamic_params(texts));
+}
+
 #pragma GCC diagnostic pop
 
 #else
@@ -80,6 +95,22 @@ inline pqxx::result execute(pqxx::transaction_base& transaction, const std::stri
   return transaction.exec(sql, packed);
 #else
   return transaction.exec_params(sql, packed);
+#endif
+}
+
+inline void prepare(connection& on, const std::string& name, const std::string& sql) {
+  on.prepare(name, sql);
+}
+
+inline pqxx::result execute_prepared(pqxx::transaction_base& transaction, const std::string& name,
+                                     const values& arguments) {
+  pqxx::params packed;
+  for (const auto& value : arguments)
+    packed.append(value);
+#if PQXX_VERSION_MINOR >= 10 || PQXX_VERSION_MAJOR > 7
+  return transaction.exec(pqxx::prepped{name}, packed);
+#else
+  return transaction.exec_prepared(name, packed);
 #endif
 }
 

@@ -25,18 +25,18 @@ where credential_id = $1)"};
 
 }  // namespace
 
-void insert_run(session& db, const std::string& sync_run_id, const run_record& r) {
+call insert_run(const std::string& sync_run_id, const run_record& r) {
   std::optional<std::string_view> what;
   if (r.what) what = to_string(*r.what);
   std::optional<day> from, to;
   if (r.days) from = r.days->from, to = r.days->to;
   const row_counts& c = r.counts;
-  db.run(write_run, sql_values(sync_run_id, r.run_id, to_string(r.why), r.credential, what, from,
-                               to, to_string(r.how), c.fetched, c.inserted, c.updated, c.unchanged,
-                               c.duplicates, c.removed, c.quarantined, c.warnings, r.error_class,
-                               r.error_stage, r.error_message, r.error_hint, r.http_status,
-                               r.provider_code, r.trace_id, r.requests, r.response_bytes,
-                               r.provider_time, r.database_time, r.provider_update, r.started_at));
+  return {write_run, sql_values(sync_run_id, r.run_id, to_string(r.why), r.credential, what, from,
+                                to, to_string(r.how), c.fetched, c.inserted, c.updated, c.unchanged,
+                                c.duplicates, c.removed, c.quarantined, c.warnings, r.error_class,
+                                r.error_stage, r.error_message, r.error_hint, r.http_status,
+                                r.provider_code, r.trace_id, r.requests, r.response_bytes,
+                                r.provider_time, r.database_time, r.provider_update, r.started_at)};
 }
 
 void record_run(session& db, const std::string& sync_run_id, const run_record& record) {
@@ -46,7 +46,7 @@ void record_run(session& db, const std::string& sync_run_id, const run_record& r
       db.run(note_attempt, sql_values(record.credential, failed, record.error_message,
                                       record.error_class, record.error_hint));
   // Erased meanwhile: nothing of it may come back, not even that it was tried.
-  if (noted.affected_rows() == 1) insert_run(db, sync_run_id, record);
+  if (noted.affected_rows() == 1) db.run_together({insert_run(sync_run_id, record)});
   db.commit();
 }
 

@@ -10,9 +10,9 @@
 
 namespace flanks {
 
-// Writes the record. Writing the same id again does nothing, so it may be repeated after a lost
-// connection.
-void insert_run(session& db, const std::string& sync_run_id, const run_record& record);
+// What writes the record. Writing the same id again does nothing, so it may be repeated after a
+// lost connection.
+[[nodiscard]] call insert_run(const std::string& sync_run_id, const run_record& record);
 
 // A run that stored nothing: its record, and the credential's last attempt and error, in one
 // transaction.

@@ -124,6 +124,8 @@ std::string state_of(const pqxx::failure& e) {
   if (is(static_cast<const pqxx::unique_violation*>(nullptr))) return "23505";
   if (is(static_cast<const pqxx::check_violation*>(nullptr))) return "23514";
   if (is(static_cast<const pqxx::data_exception*>(nullptr))) return "22000";
+  if (is(static_cast<const pqxx::feature_not_supported*>(nullptr))) return "0A000";
+  if (is(static_cast<const pqxx::invalid_sql_statement_name*>(nullptr))) return "26000";
   if (is(static_cast<const pqxx::disk_full*>(nullptr))) return "53100";
   if (is(static_cast<const pqxx::out_of_memory*>(nullptr))) return "53200";
   return "";
@@ -147,11 +149,14 @@ session::~session() {
 }
 
 bool session::alive() const {
-  return PQstatus(raw_) == CONNECTION_OK;
+  return PQstatus(raw_) == CONNECTION_OK && !outdated_;
 }
 
-void session::raise(const char* name, std::string state, const std::string& message) const {
+void session::raise(const char* name, std::string state, const std::string& message) {
   sql_problem problem(name, std::move(state), message);
+  // A migration went by: the plan, or the statement, is not what it was (PostgreSQL manual,
+  // PREPARE).
+  if (problem.sqlstate == "0A000" || problem.sqlstate == "26000") outdated_ = true;
   problem.lost = !alive() || problem.sqlstate.starts_with("57P0") || problem.sqlstate == "25P03";
   throw problem;
 }
@@ -176,12 +181,69 @@ auto session::guarded(const char* name, Work work) -> decltype(work()) {
 pqxx::result session::run(const statement& s, const sql_values& values) {
   const std::string sql = fmt::format("/* flanks-sync {} */ {}", s.name, s.text);
   return guarded(s.name, [&] {
-    if (transaction_) return pqxx_compat::execute(*transaction_, sql, values.get());
+    const std::string* const name = values.get().empty() ? nullptr : prepared(sql, s.name);
+    const auto execute = [&](pqxx::transaction_base& in) {
+      return name == nullptr ? pqxx_compat::execute(in, sql, values.get())
+                             : pqxx_compat::execute_prepared(in, *name, values.get());
+    };
+    if (transaction_) return execute(*transaction_);
     pqxx::nontransaction single(*connection_);
-    pqxx::result result = pqxx_compat::execute(single, sql, values.get());
+    pqxx::result result = execute(single);
     single.commit();
     return result;
   });
+}
+
+// Its name at the server; null the first time: what is run once only is not worth preparing.
+const std::string* session::prepared(const std::string& sql, const char* name, bool now) {
+  const auto [at, first_time] = prepared_.try_emplace(sql);
+  if (first_time && !now) return nullptr;
+  if (at->second.empty()) {
+    const std::string chosen = fmt::format("{}_{}", name, ++prepared_count_);
+    pqxx_compat::prepare(*connection_, chosen, sql);
+    at->second = chosen;
+  }
+  return &at->second;
+}
+
+void session::send(const call& c, const std::string& name) {
+  std::vector<const char*> texts;
+  for (const auto& value : c.values.get())
+    texts.push_back(value ? value->c_str() : nullptr);
+  if (PQsendQueryPrepared(raw_, name.c_str(), static_cast<int>(texts.size()), texts.data(), nullptr,
+                          nullptr, 0) != 1) {
+    raise(c.what.name, "", PQerrorMessage(raw_));
+  }
+}
+
+void session::run_together(const std::vector<call>& calls) {
+  std::vector<const std::string*> names;
+  for (const call& c : calls) {
+    const std::string sql = fmt::format("/* flanks-sync {} */ {}", c.what.name, c.what.text);
+    names.push_back(guarded(c.what.name, [&] { return prepared(sql, c.what.name, true); }));
+  }
+  PQenterPipelineMode(raw_);
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    send(calls[i], *names[i]);
+  PQpipelineSync(raw_);
+  const char* failed = nullptr;
+  std::string state, message;
+  for (const call& c : calls) {
+    const pg_result result(PQgetResult(raw_), &PQclear);
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && failed == nullptr) {
+      failed = c.what.name;
+      const char* found = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
+      state = found == nullptr ? "" : found;
+      message = result ? PQresultErrorMessage(result.get()) : PQerrorMessage(raw_);
+    }
+    const pg_result end(PQgetResult(raw_), &PQclear);  // null: the end of this one's results
+  }
+  const pg_result sync(PQgetResult(raw_), &PQclear);
+  PQexitPipelineMode(raw_);
+  if (failed != nullptr) raise(failed, state, message);
+  if (PQresultStatus(sync.get()) != PGRES_PIPELINE_SYNC)
+    raise(calls.back().what.name, "", PQerrorMessage(raw_));
 }
 
 void session::begin() {

@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "db/errors.hpp"
 #include "db/options.hpp"
@@ -54,6 +56,12 @@ struct statement {
   const char* text;
 };
 
+// A statement with its values, ready to run.
+struct call {
+  statement what;
+  sql_values values;
+};
+
 class session {
  public:
   explicit session(const db_options& options);
@@ -61,8 +69,13 @@ class session {
   session(const session&) = delete;
   session& operator=(const session&) = delete;
 
-  // In the open transaction, or in one of its own.
+  // In the open transaction, or in one of its own. A statement with values that is run again on
+  // this connection is prepared: then the server parses and plans it no more.
   pqxx::result run(const statement& s, const sql_values& values = sql_values{});
+
+  // All of them in the open transaction, in this order, in one round trip (PostgreSQL 15, libpq
+  // pipeline mode). Throws for the first that fails; those after it have not run.
+  void run_together(const std::vector<call>& calls);
 
   void begin();
   // Throws sql_problem with in_doubt when the connection went before the answer.
@@ -76,14 +89,17 @@ class session {
   // COPY ... TO STDOUT: hands out row after row (with the format's own framing) until the end.
   void copy_out(const statement& s, const std::function<void(std::string_view)>& take);
 
-  // False after the server or the network ended it.
+  // False after the server or the network ended it, or a change of the schema made what is prepared
+  // here useless.
   [[nodiscard]] bool alive() const;
   [[nodiscard]] const db_target& target() const { return target_; }
 
  private:
   template <class Work>
   auto guarded(const char* name, Work work) -> decltype(work());
-  [[noreturn]] void raise(const char* name, std::string state, const std::string& message) const;
+  const std::string* prepared(const std::string& sql, const char* name, bool now = false);
+  void send(const call& c, const std::string& name);
+  [[noreturn]] void raise(const char* name, std::string state, const std::string& message);
   std::int64_t finish_copy(const char* name);
 
   db_target target_;
@@ -91,6 +107,10 @@ class session {
   std::unique_ptr<pqxx_compat::connection> connection_;
   std::unique_ptr<pqxx::quiet_errorhandler> quiet_;
   std::unique_ptr<pqxx::work> transaction_;
+  // By their text; an empty name: it was run once, and is not prepared yet.
+  std::unordered_map<std::string, std::string> prepared_;
+  int prepared_count_ = 0;
+  bool outdated_ = false;  // the schema changed under what is prepared
 };
 
 }  // namespace flanks

@@ -33,15 +33,15 @@ void unknown_fields::add(const std::vector<unknown_record_field>& fields) {
   }
 }
 
-void unknown_fields::write(session& db, std::string_view endpoint) const {
-  if (seen_.empty()) return;
+std::optional<call> unknown_fields::write(std::string_view endpoint) const {
+  if (seen_.empty()) return std::nullopt;
   array_literal paths, types, counts;
   for (const auto& [key, count] : seen_) {
     paths.add(std::string_view(key.first));
     types.add(std::string_view(key.second));
     counts.add(count);
   }
-  db.run(write_fields, sql_values(endpoint, paths.take(), types.take(), counts.take()));
+  return call{write_fields, sql_values(endpoint, paths.take(), types.take(), counts.take())};
 }
 
 }  // namespace flanks

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -17,9 +18,9 @@ class unknown_fields {
  public:
   void add(const std::vector<unknown_record_field>& fields);
   // Writes what is new, and once a day that it still comes: so a replay writes nothing, and windows
-  // that commit at the same time hardly ever wait for each other here. Call last, in the window's
-  // own transaction. `endpoint` is the product.
-  void write(session& db, std::string_view endpoint) const;
+  // that commit at the same time hardly ever wait for each other here. What is to be run last in
+  // the window's own transaction; nothing when there were none. `endpoint` is the product.
+  [[nodiscard]] std::optional<call> write(std::string_view endpoint) const;
 
  private:
   static constexpr std::size_t most = 256;

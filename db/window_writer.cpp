@@ -1,15 +1,13 @@
 #include "db/window_writer.hpp"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <random>
 #include <unordered_map>
 
+#include "db/copy_binary.hpp"
 #include "db/quarantine.hpp"
-#include "db/removals.hpp"
-#include "db/runs.hpp"
 #include "db/text_format.hpp"
 
 namespace flanks {
@@ -21,34 +19,27 @@ select gen_random_uuid(),
   exists (select from flanks_internal.leases
     where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp()),
   exists (select from flanks.coverage
-    where credential_id = $1 and product = $3 and days && daterange($4::date, $5::date, '[]')))"};
+    where credential_id = $1 and product = $3 and days && daterange($4::date, $5::date, '[]')),
+  exists (select from flanks.transaction_sightings where credential_id = $1),
+  exists (select from pg_trigger where tgrelid = 'flanks.transactions'::regclass and not tgisinternal)
+    or (select relrowsecurity or relhasrules from pg_class where oid = 'flanks.transactions'::regclass))"};
 
 constexpr statement savepoint{"savepoint", "savepoint piece"};
 constexpr statement release{"release", "release savepoint piece"};
 constexpr statement undo{"undo", "rollback to savepoint piece"};
 
-constexpr const char* load_text = R"(copy (
-select t._id, t.content_hash, t.removed_at is not null, false
-from flanks.transactions t
-where t.credential_id = {0} and t.product = '{1}' and t.operation_date between '{2}' and '{3}'
-union all
-select t._id, t.content_hash, c.removed_at is not null or t.removed_at is not null, true
+// Answered by the index transactions_read_back alone.
+constexpr const char* load_own = R"(copy (
+select _id, content_hash, removed_at is not null from flanks.transactions
+where credential_id = {0} and product = '{1}' and operation_date between '{2}' and '{3}'
+) to stdout (format binary))";
+
+constexpr const char* load_joint = R"(copy (
+select t._id, t.content_hash, c.removed_at is not null or t.removed_at is not null
 from flanks.transaction_sightings s
 join flanks.transactions t on t._id = s._id
 join flanks.credentials c on c.credential_id = t.credential_id
 where s.credential_id = {0} and t.credential_id <> {0} and t.operation_date between '{2}' and '{3}'
-) to stdout (format binary))";
-
-// What of the window is live now: with what this response has inserted, without what it moved away.
-constexpr const char* live_text = R"(copy (
-select t._id from flanks.transactions t
-where t.credential_id = {0} and t.product = '{1}' and t.operation_date between '{2}' and '{3}' and t.removed_at is null
-union all
-select t._id from flanks.transaction_sightings s
-join flanks.transactions t on t._id = s._id
-join flanks.credentials c on c.credential_id = t.credential_id
-where s.credential_id = {0} and s.product = '{1}' and t.credential_id <> {0} and t.operation_date between '{2}' and '{3}'
-  and t.removed_at is null and c.removed_at is null
 ) to stdout (format binary))";
 
 constexpr statement copy_rows{"copy_transactions", R"(
@@ -104,100 +95,17 @@ from incoming i join old o on o._id = i._id
 where t._id = o._id
 returning t._id, t._id in (select k._id from kept k), o.updated_at <> now())"};
 
-// Every write leaves updated_at = now(), which is this transaction's and nobody else's.
-constexpr statement count_written{"count_written", R"(
-select count(*) from flanks.transactions where credential_id = $1 and product = $2 and operation_date between $3::date and $4::date
-  and updated_at = now() and removed_at is null)"};
-
 constexpr statement write_sightings{"insert_sightings", R"(
 insert into flanks.transaction_sightings (_id, credential_id, product)
 select i, $1, $2 from unnest($3::text[]) i order by i on conflict do nothing)"};
 
-// clock_timestamp(), not now(): this transaction may have begun long ago.
-constexpr statement lock_lease{"lock_lease", R"(
-select from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp() for update)"};
-
-constexpr statement seen_newer{"seen_newer", R"(
-select provider_seen_at from flanks.coverage where credential_id = $1 and product = $2 and provider_seen_at > $3)"};
-
-// The watermark says "nothing newer is unread", so only a window that reaches the day of the
-// provider's refresh moves it. Under another filter everything is new: what was covered says
-// nothing about it.
-constexpr statement cover{"grow_coverage", R"(
-insert into flanks.coverage as c (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at, query,
-  last_recent_sweep_at)
-values ($1, $2, datemultirange(daterange($3::date, $4::date, '[]')),
-  case when $4::date >= least(($5::timestamptz at time zone 'UTC')::date, (now() at time zone 'UTC')::date) then $5::timestamptz end,
-  clock_timestamp(), case when $6 then clock_timestamp() end, $7, case when $8 then clock_timestamp() end)
-on conflict (credential_id, product) do update set
-  days = case when c.query = excluded.query then c.days + excluded.days else excluded.days end,
-  provider_seen_at = case when c.query = excluded.query then greatest(c.provider_seen_at, excluded.provider_seen_at)
-    else excluded.provider_seen_at end,
-  last_success_at = excluded.last_success_at,
-  last_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_sweep_at, c.last_sweep_at)
-    else excluded.last_sweep_at end,
-  last_recent_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_recent_sweep_at, c.last_recent_sweep_at)
-    else excluded.last_recent_sweep_at end,
-  query = excluded.query)"};
-
-constexpr statement remember_size{"remember_window_size", R"(
-with gone as (delete from flanks_internal.window_sizes where credential_id = $1 and product = $2 and $3 = 0)
-insert into flanks_internal.window_sizes (credential_id, product, days) select $1, $2, $3 where $3 > 0
-on conflict (credential_id, product) do update set days = excluded.days, updated_at = now()
-where window_sizes.days <> excluded.days)"};
-
 constexpr statement sighted_removed{"sighted_removed", R"(
 select exists (select from flanks.transactions where _id = any($1::text[]) and removed_at is not null))"};
-
-constexpr statement note_success{"note_success", R"(
-update flanks.credentials set last_attempt_at = clock_timestamp(), last_success_at = clock_timestamp(),
-  last_new_data_at = case when $2 then clock_timestamp() else last_new_data_at end where credential_id = $1)"};
-
-constexpr statement item_done{"item_done", R"(
-update flanks_internal.backfill_items set done_at = clock_timestamp(), last_error = null
-where item_id = $1 and done_at is null)"};
-
-// The lock of lock_lease is held until the transaction in doubt has ended, one way or the other.
-constexpr statement wait_for_doubt{"wait_for_doubt", R"(
-select from flanks_internal.leases where credential_id = $1 for update)"};
-constexpr statement find_run{"find_run",
-                             "select exists (select from flanks.sync_runs where sync_run_id = $1)"};
 
 std::uint64_t random_seed() {
   std::random_device source;
   return (static_cast<std::uint64_t>(source()) << 32) | source();
 }
-
-std::uint32_t big_endian_32(std::string_view bytes, std::size_t at) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i)
-    value = (value << 8) | static_cast<unsigned char>(bytes.at(at + i));
-  return value;
-}
-
-failure not_stored(credential_id id, std::int64_t written, std::int64_t found) {
-  failure f(stage::write, verdict::later, "rows_not_stored",
-            fmt::format("credential {}: {} rows were written, but the table holds {} of them; "
-                        "nothing was stored",
-                        id.value, written, found));
-  f.hint = "look for triggers, rules and row security on flanks.transactions";
-  return f;
-}
-
-// Adds the time until it dies.
-class stopwatch {
- public:
-  using clock = std::chrono::steady_clock;
-  explicit stopwatch(clock::duration& sum) : sum_(sum) {}
-  ~stopwatch() { sum_ += elapsed(); }
-  stopwatch(const stopwatch&) = delete;
-  stopwatch& operator=(const stopwatch&) = delete;
-  [[nodiscard]] clock::duration elapsed() const { return clock::now() - begin_; }
-
- private:
-  clock::duration& sum_;
-  clock::time_point begin_ = clock::now();
-};
 
 std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
@@ -234,25 +142,23 @@ window_writer::window_writer(session& db, window_scope scope)
                               scope_.credential.value));
   }
   look_first_ = r[0][2].as<bool>();
-  load_known();
+  meddled_with_ = r[0][4].as<bool>();
+  load_known(load_own, false);
+  if (r[0][3].as<bool>()) load_known(load_joint, true);
+  known_.seal();
 }
 
-// COPY's binary format (PostgreSQL 15, sql-copy): a header before the first row, then per row a
-// count and per field a length and its bytes.
-void window_writer::load_known() {
+void window_writer::load_known(const char* query, bool joint) {
   const std::string text =
-      fmt::format(fmt::runtime(load_text), scope_.credential.value, to_string(scope_.what),
+      fmt::format(fmt::runtime(query), scope_.credential.value, to_string(scope_.what),
                   to_string(scope_.days.from), to_string(scope_.days.to));
-  bool first = true;
-  db_.copy_out(statement{"load_known", text.c_str()}, [&](std::string_view row) {
-    if (first) row.remove_prefix(19 + big_endian_32(row, 15)), first = false;
-    if (row.size() < 6) return;  // the end marker
-    const std::size_t id_size = big_endian_32(row, 2);
-    const std::string_view id = row.substr(6, id_size);
-    const std::string_view rest = row.substr(6 + id_size);
-    known_.add(id, uuid_from_bytes(rest.substr(4, 16).data()), rest.at(24) != 0, rest.at(29) != 0);
+  copy_binary copied;
+  db_.copy_out(statement{"load_known", text.c_str()}, [&](std::string_view bytes) {
+    if (!copied.next(bytes)) return;
+    const std::string_view id = copied.field();
+    const content_hash content = uuid_from_bytes(copied.field().data());
+    known_.add(id, content, copied.flag(), joint);
   });
-  known_.seal();
 }
 
 void window_writer::write(std::vector<transaction_batch>& batches) {
@@ -309,10 +215,13 @@ std::vector<const transaction*> window_writer::write_round(
     }
     known->see(t->hash);
   }
-  // In the order of _id, so that two credentials that bring the same new rows wait for each other
-  // and do not deadlock.
-  std::sort(fresh.begin(), fresh.end(),
-            [](const transaction* a, const transaction* b) { return a->id() < b->id(); });
+  // In an order that does not depend on the answer, so that two credentials that bring the same new
+  // rows wait for each other and do not deadlock; by day first, so that what is read together lies
+  // together.
+  std::sort(fresh.begin(), fresh.end(), [](const transaction* a, const transaction* b) {
+    const int days = (*a)[column::operation_date].compare((*b)[column::operation_date]);
+    return days != 0 ? days < 0 : a->id() < b->id();
+  });
   if (look_first_) {
     doubtful.insert(doubtful.end(), fresh.begin(), fresh.end());
   } else if (!fresh.empty()) {
@@ -349,7 +258,7 @@ std::optional<sql_problem> window_writer::attempt_copy(rows fresh) {
   }
   db_.run(release);
   if (copied != static_cast<std::int64_t>(fresh.size()))
-    throw not_stored(scope_.credential, static_cast<std::int64_t>(fresh.size()), copied);
+    throw rows_not_stored(scope_.credential, static_cast<std::int64_t>(fresh.size()), copied);
   written_ += copied;
   for (const transaction* t : fresh)
     stretch_written(*t);
@@ -406,7 +315,7 @@ void window_writer::settle_one(const transaction& t, const stored_row& stored) {
   const bool equal = stored.hash == hash;
   const bool mine = stored.credential == scope_.credential.value;
   const bool my_product = stored.product_name == to_string(scope_.what);
-  const std::uint64_t key = XXH3_64bits_withSeed(t.id().data(), t.id().size(), known_.seed());
+  const std::uint64_t key = known_.short_key_of(t.id());
   const bool first_time = seen_elsewhere_.insert(key).second;
   const bool repeated = !first_time || (mine && stored.touched);
   // A row that is removed, or whose owner is, goes to whoever shows it. A removed row of another
@@ -512,142 +421,18 @@ void window_writer::write_quarantine() {
   rejected_.clear();
 }
 
-void window_writer::check_lease_and_age(const run_record& record) {
-  if (db_.run(lock_lease, sql_values(scope_.credential, scope_.lease.value)).empty()) {
-    throw failure(stage::lease, verdict::later, "lease_lost",
-                  fmt::format("credential {}: the lease was lost, nothing was stored",
-                              scope_.credential.value));
-  }
-  if (!record.provider_update) return;
-  const pqxx::result newer = db_.run(
-      seen_newer, sql_values(scope_.credential, to_string(scope_.what), record.provider_update));
-  if (!newer.empty()) {
-    throw failure(
-        stage::commit, verdict::later, "stale_answer",
-        fmt::format("credential {}: this answer is of {}, but one of {} is stored already",
-                    scope_.credential.value, to_string(*record.provider_update),
-                    newer[0][0].c_str()));
-  }
-}
-
 void window_writer::stretch_written(const transaction& t) {
   const std::string_view on = t[column::operation_date];  // YYYY-MM-DD: sorts as text
   if (first_written_.empty() || on < first_written_) first_written_ = on;
   if (last_written_ < on) last_written_ = on;
 }
 
-// What the statements said they wrote is counted again in the table itself, before it is promised
-// to anyone: a trigger, a rule or a policy of row security may have thought otherwise.
-void window_writer::check_written() {
-  if (written_ == 0) return;
-  const pqxx::result r =
-      db_.run(count_written,
-              sql_values(scope_.credential, to_string(scope_.what), first_written_, last_written_));
-  const auto found = r[0][0].as<std::int64_t>();
-  if (found != written_) throw not_stored(scope_.credential, written_, found);
-}
-
-// A suspicious answer was read whole, and all that it shows is stored: coverage and watermark say
-// no more than that. What it lacks waits for a person, and is asked for again with the next
-// refresh.
-void window_writer::grow_coverage(const run_record& record, const window_evidence& evidence) {
-  if (evidence.remember_days) {
-    db_.run(remember_size,
-            sql_values(scope_.credential, to_string(scope_.what), *evidence.remember_days));
-  }
-  db_.run(cover, sql_values(scope_.credential, to_string(scope_.what), scope_.days.from,
-                            scope_.days.to, record.provider_update, evidence.all_history,
-                            scope_.query, evidence.recent_history));
-}
-
-void window_writer::commit(run_record record, const window_evidence& evidence,
-                           absent_rows& absent) {
-  const stopwatch committing(spent_);
-  if (!counts_.adds_up()) {
-    throw failure(
-        stage::commit, verdict::later, "counts_do_not_add_up",
-        fmt::format("credential {}: {} records came, but {} inserted, {} updated, {} unchanged, {} "
-                    "duplicates and {} quarantined were counted; nothing was stored",
-                    scope_.credential.value, counts_.fetched, counts_.inserted, counts_.updated,
-                    counts_.unchanged, counts_.duplicates, counts_.quarantined));
-  }
-  if (record.how == outcome::ok && counts_.quarantined > 0) record.how = outcome::partial;
-  check_written();
-  check_lease_and_age(record);
-  absent_rows left = absent;
-  settle_absent(evidence, left, record);
-  record.counts = counts_;
-  grow_coverage(record, evidence);
-  const bool new_data = counts_.inserted + counts_.updated + counts_.removed > 0;
-  db_.run(note_success, sql_values(scope_.credential, new_data));
-  if (scope_.item) db_.run(item_done, sql_values(*scope_.item));
-  unknown_.write(db_, to_string(scope_.what));
-  record.database_time =
-      std::chrono::ceil<std::chrono::milliseconds>(spent_ + committing.elapsed());
-  insert_run(db_, sync_run_id_, record);
-  finished_ = std::move(record);
-  absent = std::move(left);
-  db_.commit();
-}
-
 void window_writer::note_shown(std::string_view id) {
   if (id.empty()) {
     ++unreadable_;
   } else {
-    shown_in_quarantine_.insert(XXH3_64bits_withSeed(id.data(), id.size(), known_.seed()));
+    shown_in_quarantine_.insert(known_.short_key_of(id));
   }
-}
-
-bool window_writer::shown(std::string_view id) {
-  const known_rows::row* const known = known_.find(id);
-  if (known != nullptr && known->seen()) return true;
-  const std::uint64_t key = XXH3_64bits_withSeed(id.data(), id.size(), known_.seed());
-  return seen_elsewhere_.contains(key) || shown_in_quarantine_.contains(key);
-}
-
-// The ids themselves are read only when something is missing: known_ has no more than hashes.
-void window_writer::collect_absent(window provable, absent_rows& absent) {
-  absent.unreadable += unreadable_;
-  if (known_.all_seen()) {
-    absent.stored += known_.live();
-    return;
-  }
-  const std::string text =
-      fmt::format(fmt::runtime(live_text), scope_.credential.value, to_string(scope_.what),
-                  to_string(provable.from), to_string(provable.to));
-  const std::size_t before = absent.ids.size();
-  bool first = true;
-  db_.copy_out(statement{"load_live", text.c_str()}, [&](std::string_view row) {
-    if (first) row.remove_prefix(19 + big_endian_32(row, 15)), first = false;
-    if (row.size() < 6) return;  // the end marker
-    const std::string_view id = row.substr(6, big_endian_32(row, 2));
-    if (known_.find(id) == nullptr) return;  // this response has brought it
-    ++absent.stored;
-    if (!shown(id)) absent.ids.emplace_back(id);
-  });
-  if (counts_.fetched == 0 && absent.ids.size() > before) absent.empty_answer = true;
-}
-
-void window_writer::settle_absent(const window_evidence& evidence, absent_rows& absent,
-                                  run_record& record) {
-  std::erase_if(absent.ids, [&](const std::string& id) { return shown(id); });
-  if (evidence.provable && !scope_.filtered()) collect_absent(*evidence.provable, absent);
-  removals::list_of_rows list{scope_.credential, scope_.what, sync_run_id_};
-  removals::set_aside aside = removals::read_set_aside(db_, list);
-  removals::take_back(db_, list, aside, [&](std::string_view id) { return shown(id); });
-  if (!evidence.last_part) return;
-  const removals::result done = removals::settle(db_, list, aside, absent, evidence.limits);
-  counts_.removed = done.removed;
-  if (!done.suspicious) return;
-  record.how = outcome::suspicious;
-  record.error_class = "suspicious_removal";
-  record.error_message = done.message;
-  record.error_hint = "look at it with flanks-sync removals list, then confirm or reject";
-}
-
-bool was_committed(session& db, credential_id credential, const std::string& sync_run_id) {
-  db.run(wait_for_doubt, sql_values(credential));
-  return db.run(find_run, sql_values(sync_run_id))[0][0].as<bool>();
 }
 
 }  // namespace flanks

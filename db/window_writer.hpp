@@ -30,6 +30,24 @@ struct window_scope {
   [[nodiscard]] bool filtered() const { return !query.empty(); }
 };
 
+// Adds the time until it dies.
+class stopwatch {
+ public:
+  using clock = std::chrono::steady_clock;
+  explicit stopwatch(clock::duration& sum) : sum_(sum) {}
+  ~stopwatch() { sum_ += elapsed(); }
+  stopwatch(const stopwatch&) = delete;
+  stopwatch& operator=(const stopwatch&) = delete;
+  [[nodiscard]] clock::duration elapsed() const { return clock::now() - begin_; }
+
+ private:
+  clock::duration& sum_;
+  clock::time_point begin_ = clock::now();
+};
+
+// What the statements said they wrote is not in the table.
+[[nodiscard]] failure rows_not_stored(credential_id id, std::int64_t written, std::int64_t found);
+
 class window_writer {
  public:
   // Begins the transaction, and reads back what is stored of the window.
@@ -55,7 +73,7 @@ class window_writer {
   struct stored_row;
   using rows = std::span<const transaction* const>;
 
-  void load_known();
+  void load_known(const char* query, bool joint);
   std::vector<const transaction*> write_round(const std::vector<const transaction*>& pending);
   void insert_fresh(rows fresh, int depth);
   void settle(rows doubtful, int depth);
@@ -65,14 +83,17 @@ class window_writer {
   void refuse(const transaction& t, const std::string& reason, const std::string& detail);
   void write_quarantine();
   std::optional<sql_problem> attempt_copy(rows fresh);
-  void check_lease_and_age(const run_record& record);
   void stretch_written(const transaction& t);
+  void check_counts() const;
   void check_written();
-  void grow_coverage(const run_record& record, const window_evidence& evidence);
+  bool check_lease_and_age(const run_record& record);
+  [[nodiscard]] std::vector<call> last_words(const run_record& record,
+                                             const window_evidence& evidence) const;
   void note_shown(std::string_view id);
   [[nodiscard]] bool shown(std::string_view id);
   void collect_absent(window provable, absent_rows& absent);
-  void settle_absent(const window_evidence& evidence, absent_rows& absent, run_record& record);
+  void settle_absent(const window_evidence& evidence, absent_rows& absent, bool has_reviews,
+                     run_record& record);
 
   session& db_;
   window_scope scope_;
@@ -84,6 +105,7 @@ class window_writer {
   // Days that were read before bring few new rows, and some that are stored elsewhere: looking
   // first costs little, and a COPY that fails would leave dead rows behind with every re-read (P2).
   bool look_first_ = false;
+  bool meddled_with_ = false;  // the table has triggers, rules or row security
 
   // Of one round, emptied by it.
   std::vector<change> changed_;

@@ -105,6 +105,48 @@ TEST_F(connection, settings_are_those_of_the_daemon_whatever_the_server_says) {
       "UTC ISO, MDY UTF8 2min 5s 2026-05-01");
 }
 
+TEST_F(connection, prepared_statements_survive_a_migration_under_them) {
+  const credential_id id = add("u", "t");
+  // Each lane prepares what it runs again.
+  for (int i = 0; i < 8; ++i) {
+    const claimed_credential held = claim(id);
+    run(store_->release_untouched(held.id, held.lease));
+  }
+  EXPECT_NE(value("select count(*) from pg_stat_activity where datname = current_database() and "
+                  "application_name = 'flanks-sync'"),
+            "0");
+  // "cached plan must not change result type" is what they would fail with from now on.
+  sql("alter table flanks_internal.credentials_tokens alter credentials_token type varchar(4096)");
+  for (int i = 0; i < 8; ++i) {
+    const claimed_credential held = claim(id);
+    EXPECT_EQ(held.credentials_token.reveal(), "t");
+    run(store_->release_untouched(held.id, held.lease));
+  }
+}
+
+TEST_F(connection, statements_sent_together_fail_as_one_and_leave_the_connection_usable) {
+  session db(options_);
+  constexpr statement add_entity{"add", "insert into flanks.entities (entity_id) values ($1)"};
+  constexpr statement divide{"divide", "select 1 / $1::integer"};
+  const auto entities = [&] { return value("select count(*) from flanks.entities"); };
+  db.begin();
+  try {
+    db.run_together(
+        {{add_entity, sql_values("a")}, {divide, sql_values(0)}, {add_entity, sql_values("b")}});
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const sql_problem& problem) {
+    EXPECT_THAT(problem.what(), HasSubstr("division by zero"));
+    EXPECT_EQ(problem.sqlstate, "22012");
+  }
+  db.rollback();
+  EXPECT_EQ(entities(), "0");
+  db.begin();
+  db.run_together(
+      {{add_entity, sql_values("a")}, {divide, sql_values(1)}, {add_entity, sql_values("b")}});
+  db.commit();
+  EXPECT_EQ(entities(), "2");
+}
+
 TEST_F(connection, small_work_goes_on_while_windows_hold_their_lanes) {
   std::vector<claimed_credential> claimed;
   std::vector<std::unique_ptr<window_ledger>> windows;

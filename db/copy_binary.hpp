@@ -1,0 +1,42 @@
+// Reads COPY's binary format as it comes out of the server, row by row (PostgreSQL 15, sql-copy
+// "Binary Format": a header before the first row, then per row a count of fields, and per field a
+// length and its bytes). Pure. Nulls are not expected.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace flanks {
+
+class copy_binary {
+ public:
+  // Takes what the server sent for one row; false for the mark after the last one.
+  bool next(std::string_view bytes) {
+    if (first_) bytes.remove_prefix(19 + number(bytes, 15));
+    first_ = false;
+    rest_ = bytes.size() < 6 ? std::string_view{} : bytes.substr(2);
+    return !rest_.empty();
+  }
+  // The next field of the row.
+  std::string_view field() {
+    const std::size_t size = number(rest_, 0);
+    const std::string_view value = rest_.substr(4, size);
+    rest_.remove_prefix(4 + size);
+    return value;
+  }
+  bool flag() { return field().at(0) != 0; }
+
+ private:
+  static std::uint32_t number(std::string_view bytes, std::size_t at) {
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+      value = (value << 8) | static_cast<unsigned char>(bytes.at(at + i));
+    return value;
+  }
+
+  bool first_ = true;
+  std::string_view rest_;
+};
+
+}  // namespace flanks

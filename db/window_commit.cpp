@@ -1,0 +1,220 @@
+// How a window ends: what it lacks, what it covers, its run record, and the commit. The other half
+// of window_writer; what is written before is in window_writer.cpp.
+#include <fmt/format.h>
+
+#include "db/copy_binary.hpp"
+#include "db/removals.hpp"
+#include "db/runs.hpp"
+#include "db/window_writer.hpp"
+
+namespace flanks {
+
+namespace {
+
+// What of the window is live now: with what this response has inserted, without what it moved away.
+constexpr const char* live_text = R"(copy (
+select t._id from flanks.transactions t
+where t.credential_id = {0} and t.product = '{1}' and t.operation_date between '{2}' and '{3}' and t.removed_at is null
+union all
+select t._id from flanks.transaction_sightings s
+join flanks.transactions t on t._id = s._id
+join flanks.credentials c on c.credential_id = t.credential_id
+where s.credential_id = {0} and s.product = '{1}' and t.credential_id <> {0} and t.operation_date between '{2}' and '{3}'
+  and t.removed_at is null and c.removed_at is null
+) to stdout (format binary))";
+
+// Every write leaves updated_at = now(), which is this transaction's and nobody else's.
+constexpr statement count_written{"count_written", R"(
+select count(*) from flanks.transactions where credential_id = $1 and product = $2 and operation_date between $3::date and $4::date
+  and updated_at = now() and removed_at is null)"};
+
+// clock_timestamp(), not now(): this transaction may have begun long ago. What else it reads can
+// only have been written under a lease of this credential, or while nobody held one (removals).
+constexpr statement lock_lease{"lock_lease", R"(
+select (select provider_seen_at from flanks.coverage where credential_id = $1 and product = $3 and provider_seen_at > $4),
+  exists (select from flanks.removal_reviews where credential_id = $1 and product = $3 and state in ('open', 'rejected'))
+from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp() for update)"};
+
+// The watermark says "nothing newer is unread", so only a window that reaches the day of the
+// provider's refresh moves it. Under another filter everything is new: what was covered says
+// nothing about it.
+constexpr statement cover{"grow_coverage", R"(
+insert into flanks.coverage as c (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at, query,
+  last_recent_sweep_at)
+values ($1, $2, datemultirange(daterange($3::date, $4::date, '[]')),
+  case when $4::date >= least(($5::timestamptz at time zone 'UTC')::date, (now() at time zone 'UTC')::date) then $5::timestamptz end,
+  clock_timestamp(), case when $6 then clock_timestamp() end, $7, case when $8 then clock_timestamp() end)
+on conflict (credential_id, product) do update set
+  days = case when c.query = excluded.query then c.days + excluded.days else excluded.days end,
+  provider_seen_at = case when c.query = excluded.query then greatest(c.provider_seen_at, excluded.provider_seen_at)
+    else excluded.provider_seen_at end,
+  last_success_at = excluded.last_success_at,
+  last_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_sweep_at, c.last_sweep_at)
+    else excluded.last_sweep_at end,
+  last_recent_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_recent_sweep_at, c.last_recent_sweep_at)
+    else excluded.last_recent_sweep_at end,
+  query = excluded.query)"};
+
+constexpr statement remember_size{"remember_window_size", R"(
+with gone as (delete from flanks_internal.window_sizes where credential_id = $1 and product = $2 and $3 = 0)
+insert into flanks_internal.window_sizes (credential_id, product, days) select $1, $2, $3 where $3 > 0
+on conflict (credential_id, product) do update set days = excluded.days, updated_at = now()
+where window_sizes.days <> excluded.days)"};
+
+constexpr statement note_success{"note_success", R"(
+update flanks.credentials set last_attempt_at = clock_timestamp(), last_success_at = clock_timestamp(),
+  last_new_data_at = case when $2 then clock_timestamp() else last_new_data_at end where credential_id = $1)"};
+
+constexpr statement item_done{"item_done", R"(
+update flanks_internal.backfill_items set done_at = clock_timestamp(), last_error = null
+where item_id = $1 and done_at is null)"};
+
+// The lock of lock_lease is held until the transaction in doubt has ended, one way or the other.
+constexpr statement wait_for_doubt{"wait_for_doubt", R"(
+select from flanks_internal.leases where credential_id = $1 for update)"};
+constexpr statement find_run{"find_run",
+                             "select exists (select from flanks.sync_runs where sync_run_id = $1)"};
+
+}  // namespace
+
+failure rows_not_stored(credential_id id, std::int64_t written, std::int64_t found) {
+  failure f(stage::write, verdict::later, "rows_not_stored",
+            fmt::format("credential {}: {} rows were written, but the table holds {} of them; "
+                        "nothing was stored",
+                        id.value, written, found));
+  f.hint = "look for triggers, rules and row security on flanks.transactions";
+  return f;
+}
+
+void window_writer::check_counts() const {
+  if (counts_.adds_up()) return;
+  throw failure(
+      stage::commit, verdict::later, "counts_do_not_add_up",
+      fmt::format("credential {}: {} records came, but {} inserted, {} updated, {} unchanged, {} "
+                  "duplicates and {} quarantined were counted; nothing was stored",
+                  scope_.credential.value, counts_.fetched, counts_.inserted, counts_.updated,
+                  counts_.unchanged, counts_.duplicates, counts_.quarantined));
+}
+
+// Triggers, rules and row security may think otherwise than the statements that said they wrote:
+// where there are any, what was written is counted in the table itself.
+void window_writer::check_written() {
+  if (written_ == 0 || !meddled_with_) return;
+  const pqxx::result r =
+      db_.run(count_written,
+              sql_values(scope_.credential, to_string(scope_.what), first_written_, last_written_));
+  const auto found = r[0][0].as<std::int64_t>();
+  if (found != written_) throw rows_not_stored(scope_.credential, written_, found);
+}
+
+// True: rows of this list wait for a person's decision, or have had one.
+bool window_writer::check_lease_and_age(const run_record& record) {
+  const pqxx::result held =
+      db_.run(lock_lease, sql_values(scope_.credential, scope_.lease.value, to_string(scope_.what),
+                                     record.provider_update));
+  if (held.empty()) {
+    throw failure(stage::lease, verdict::later, "lease_lost",
+                  fmt::format("credential {}: the lease was lost, nothing was stored",
+                              scope_.credential.value));
+  }
+  if (!held[0][0].is_null()) {
+    throw failure(
+        stage::commit, verdict::later, "stale_answer",
+        fmt::format("credential {}: this answer is of {}, but one of {} is stored already",
+                    scope_.credential.value, to_string(*record.provider_update),
+                    held[0][0].c_str()));
+  }
+  return held[0][1].as<bool>();
+}
+
+bool window_writer::shown(std::string_view id) {
+  const known_rows::row* const known = known_.find(id);
+  if (known != nullptr && known->seen()) return true;
+  const std::uint64_t key = known_.short_key_of(id);
+  return seen_elsewhere_.contains(key) || shown_in_quarantine_.contains(key);
+}
+
+// The ids themselves are read only when something is missing: known_ has no more than hashes.
+void window_writer::collect_absent(window provable, absent_rows& absent) {
+  absent.unreadable += unreadable_;
+  if (known_.all_seen()) {
+    absent.stored += known_.live();
+    return;
+  }
+  const std::string text =
+      fmt::format(fmt::runtime(live_text), scope_.credential.value, to_string(scope_.what),
+                  to_string(provable.from), to_string(provable.to));
+  const std::size_t before = absent.ids.size();
+  copy_binary copied;
+  db_.copy_out(statement{"load_live", text.c_str()}, [&](std::string_view bytes) {
+    if (!copied.next(bytes)) return;
+    const std::string_view id = copied.field();
+    if (known_.find(id) == nullptr) return;  // this response has brought it
+    ++absent.stored;
+    if (!shown(id)) absent.ids.emplace_back(id);
+  });
+  if (counts_.fetched == 0 && absent.ids.size() > before) absent.empty_answer = true;
+}
+
+void window_writer::settle_absent(const window_evidence& evidence, absent_rows& absent,
+                                  bool has_reviews, run_record& record) {
+  std::erase_if(absent.ids, [&](const std::string& id) { return shown(id); });
+  if (evidence.provable && !scope_.filtered()) collect_absent(*evidence.provable, absent);
+  removals::list_of_rows list{scope_.credential, scope_.what, sync_run_id_};
+  removals::set_aside aside;
+  if (has_reviews) aside = removals::read_set_aside(db_, list);
+  removals::take_back(db_, list, aside, [&](std::string_view id) { return shown(id); });
+  if (!evidence.last_part) return;
+  const removals::result done = removals::settle(db_, list, aside, absent, evidence.limits);
+  counts_.removed = done.removed;
+  if (!done.suspicious) return;
+  record.how = outcome::suspicious;
+  record.error_class = "suspicious_removal";
+  record.error_message = done.message;
+  record.error_hint = "look at it with flanks-sync removals list, then confirm or reject";
+}
+
+// A suspicious answer was read whole, and all that it shows is stored: coverage and watermark say
+// no more than that. What it lacks waits for a person, and is asked for again with the next
+// refresh.
+std::vector<call> window_writer::last_words(const run_record& record,
+                                            const window_evidence& evidence) const {
+  const std::string_view what = to_string(scope_.what);
+  std::vector<call> words;
+  if (evidence.remember_days)
+    words.push_back({remember_size, sql_values(scope_.credential, what, *evidence.remember_days)});
+  words.push_back({cover, sql_values(scope_.credential, what, scope_.days.from, scope_.days.to,
+                                     record.provider_update, evidence.all_history, scope_.query,
+                                     evidence.recent_history)});
+  const bool new_data = counts_.inserted + counts_.updated + counts_.removed > 0;
+  words.push_back({note_success, sql_values(scope_.credential, new_data)});
+  if (scope_.item) words.push_back({item_done, sql_values(*scope_.item)});
+  if (const auto fields = unknown_.write(what)) words.push_back(*fields);
+  words.push_back(insert_run(sync_run_id_, record));
+  return words;
+}
+
+void window_writer::commit(run_record record, const window_evidence& evidence,
+                           absent_rows& absent) {
+  const stopwatch committing(spent_);
+  check_counts();
+  if (record.how == outcome::ok && counts_.quarantined > 0) record.how = outcome::partial;
+  check_written();
+  const bool has_reviews = check_lease_and_age(record);
+  absent_rows left = absent;
+  settle_absent(evidence, left, has_reviews, record);
+  record.counts = counts_;
+  record.database_time =
+      std::chrono::ceil<std::chrono::milliseconds>(spent_ + committing.elapsed());
+  db_.run_together(last_words(record, evidence));
+  finished_ = std::move(record);
+  absent = std::move(left);
+  db_.commit();
+}
+
+bool was_committed(session& db, credential_id credential, const std::string& sync_run_id) {
+  db.run(wait_for_doubt, sql_values(credential));
+  return db.run(find_run, sql_values(sync_run_id))[0][0].as<bool>();
+}
+
+}  // namespace flanks
