@@ -111,6 +111,12 @@ std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
 }
 
+std::string uuid_of(const content_hash& hash) {
+  std::string text;
+  append_uuid(text, hash);
+  return text;
+}
+
 std::string id_array(std::span<const transaction* const> rows) {
   array_literal ids;
   for (const transaction* t : rows)
@@ -185,35 +191,38 @@ void window_writer::write(std::vector<transaction_batch>& batches) {
 // it.
 std::vector<const transaction*> window_writer::write_round(
     const std::vector<const transaction*>& pending) {
-  std::unordered_map<std::string_view, const transaction*> latest;
-  latest.reserve(pending.size());
-  std::vector<const transaction*> later, fresh, doubtful;
+  latest_.clear();
+  replayed_.clear();
+  latest_.reserve(pending.size());
+  std::vector<const transaction*> first, later, fresh, doubtful;
   for (const transaction* t : pending) {
-    const auto [at, is_first] = latest.try_emplace(t->id(), t);
-    if (!is_first) {
-      if (at->second->hash == t->hash) {
-        ++counts_.duplicates;
-      } else {
-        later.push_back(t);
-        at->second = t;
-      }
-      continue;
+    const auto [at, is_first] = latest_.try_emplace(t->id(), t);
+    if (is_first) {
+      first.push_back(t);
+    } else if (at->second->hash == t->hash) {
+      ++counts_.duplicates;
+    } else {
+      later.push_back(t);
+      at->second = t;
     }
+  }
+  for (const transaction* t : first) {
     known_rows::row* const known = known_.find(t->id());
     if (known == nullptr) {
       fresh.push_back(t);
       continue;
     }
-    const bool equal = known->content() == t->hash && !known->doubtful();
-    if (equal) {
+    const bool again = !known->seen() && !known->joint() && ends_as(*t, known->content());
+    if ((again || known->content() == t->hash) && !known->doubtful()) {
       ++(known->seen() ? counts_.duplicates : counts_.unchanged);
+      if (again) replayed_.insert(t->id());
+      known->see(known->content());
     } else if (known->joint()) {
       doubtful.push_back(t);
-      continue;
     } else {
       changed_.push_back({t, known->seen()});
+      known->see(t->hash);
     }
-    known->see(t->hash);
   }
   // In an order that does not depend on the answer, so that two credentials that bring the same new
   // rows wait for each other and do not deadlock; by day first, so that what is read together lies
@@ -231,7 +240,15 @@ std::vector<const transaction*> window_writer::write_round(
   update_changed(changed_);
   changed_.clear();
   note_sightings();
+  counts_.duplicates += static_cast<std::int64_t>(
+      std::erase_if(later, [&](const transaction* t) { return replayed_.contains(t->id()); }));
   return later;
+}
+
+// An answer that ends with the stored version has been here before, and the versions before it are
+// revisions already: to write them again would be a write with every replay (P2).
+bool window_writer::ends_as(const transaction& t, const content_hash& stored) const {
+  return latest_.at(t.id())->hash == stored;
 }
 
 std::optional<sql_problem> window_writer::attempt_copy(rows fresh) {
@@ -310,14 +327,13 @@ void window_writer::settle(rows doubtful, int depth) {
 }
 
 void window_writer::settle_one(const transaction& t, const stored_row& stored) {
-  std::string hash;
-  append_uuid(hash, t.hash);
-  const bool equal = stored.hash == hash;
   const bool mine = stored.credential == scope_.credential.value;
   const bool my_product = stored.product_name == to_string(scope_.what);
   const std::uint64_t key = known_.short_key_of(t.id());
   const bool first_time = seen_elsewhere_.insert(key).second;
   const bool repeated = !first_time || (mine && stored.touched);
+  const bool again = mine && !repeated && stored.hash == uuid_of(latest_.at(t.id())->hash);
+  const bool equal = again || stored.hash == uuid_of(t.hash);
   // A row that is removed, or whose owner is, goes to whoever shows it. A removed row of another
   // product moves to the one that shows it now.
   const bool orphaned = stored.owner_removed || stored.removed;
@@ -325,7 +341,8 @@ void window_writer::settle_one(const transaction& t, const stored_row& stored) {
   const bool in_place = equal && !(mine ? stored.removed : orphaned);
   if (in_place) {
     ++(repeated ? counts_.duplicates : counts_.unchanged);
-    if (!mine && !stored.sighted && first_time) sighted_.push_back(&t);
+    if (again) replayed_.insert(t.id());
+    if (!mine && !stored.sighted) sighted_.push_back(&t);
   } else if (free) {
     changed_.push_back({&t, repeated});
   } else if (mine) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -75,6 +76,7 @@ class window_writer {
 
   void load_known(const char* query, bool joint);
   std::vector<const transaction*> write_round(const std::vector<const transaction*>& pending);
+  [[nodiscard]] bool ends_as(const transaction& t, const content_hash& stored) const;
   void insert_fresh(rows fresh, int depth);
   void settle(rows doubtful, int depth);
   void settle_one(const transaction& t, const stored_row& stored);
@@ -107,6 +109,9 @@ class window_writer {
   bool look_first_ = false;
   bool meddled_with_ = false;  // the table has triggers, rules or row security
 
+  // Of one round: the last version of each operation in it, and the operations that end as stored.
+  std::unordered_map<std::string_view, const transaction*> latest_;
+  std::unordered_set<std::string_view> replayed_;
   // Of one round, emptied by it.
   std::vector<change> changed_;
   std::vector<const transaction*> sighted_;

@@ -149,6 +149,29 @@ TEST_F(ledger, stored_row_shown_twice_counts_once) {
   EXPECT_EQ(value("select amount from flanks.transactions where _id = 'a'"), "2");
 }
 
+// Of a, the day moves within the window and back; b is stored outside of it.
+TEST_F(ledger, an_answer_with_several_versions_of_a_row_writes_nothing_when_it_comes_again) {
+  const std::vector<sample> all{{"a", "2026-05-10", "1"}, {"b", "2026-04-01", "1"},
+                                {"a", "2026-05-11", "2"}, {"b", "2026-04-02", "1"},
+                                {"a", "2026-05-10", "3"}, {"a", "2026-05-10", "3"}};
+  EXPECT_THAT(store_window(first_, all),
+              counts(expected{.fetched = 6, .inserted = 2, .duplicates = 4}));
+  EXPECT_EQ(value("select count(*) from flanks.transaction_revisions"), "3");
+  const std::string before = writes();
+  EXPECT_THAT(store_window(first_, all),
+              counts(expected{.fetched = 6, .unchanged = 2, .duplicates = 4}));
+  EXPECT_EQ(writes(), before);
+  EXPECT_EQ(value("select count(*) from flanks.transaction_revisions"), "3");
+}
+
+TEST_F(ledger, joint_row_in_two_versions_is_sighted_by_the_one_that_agrees) {
+  store_window(first_, {{"a", "2026-05-10", "1"}});
+  EXPECT_THAT(store_window(second_, {{"a", "2026-05-10", "2"}, {"a", "2026-05-10", "1"}}),
+              counts(expected{.fetched = 2, .duplicates = 1, .quarantined = 1}));
+  EXPECT_THAT(rows("select _id, credential_id from flanks.transaction_sightings"),
+              ElementsAre("a|2"));
+}
+
 TEST_F(ledger, stored_rows_shown_again_in_a_later_flush_are_duplicates) {
   const std::string bulk(600 * 1024, 'x');
   const std::vector<sample> all{{"a", "2026-05-10", "1", bulk}, {"b", "2026-05-10", "1", bulk}};
