@@ -1,5 +1,4 @@
-// What goes to the database as text, what is kept of what is stored, and what its errors mean: no
-// database here.
+// What goes to the database as text, and what its errors mean: no database here.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +7,6 @@
 #include <map>
 
 #include "db/errors.hpp"
-#include "db/known_rows.hpp"
 #include "db/migrate.hpp"
 #include "db/text_format.hpp"
 
@@ -83,41 +81,6 @@ TEST(storable_text, keeps_good_utf8_and_nothing_else) {
   EXPECT_EQ(storable_text("año €😀", 100), "año €😀");
   EXPECT_EQ(storable_text(std::string("a\0b\xff\xc0\xaf\xed\xa0\x80", 9), 100), "a?b??????");
   EXPECT_EQ(storable_text("€€", 4), "€");  // never half a character
-}
-
-TEST(known_rows, finds_each_row_with_its_content_and_no_other) {
-  EXPECT_TRUE(rc::check([](const std::vector<std::string>& ids, std::uint64_t seed) {
-    known_rows rows(seed);
-    std::map<std::string, std::uint64_t> expected;
-    for (const std::string& id : ids) {
-      const auto [at, added] = expected.try_emplace(id, expected.size());
-      if (added) rows.add(id, {7, at->second}, at->second % 2 == 0, at->second % 3 == 0);
-    }
-    rows.seal();
-    for (const auto& [id, n] : expected) {
-      known_rows::row* const row = rows.find(id);
-      RC_ASSERT(row != nullptr);
-      RC_ASSERT(row->content() == (content_hash{7, n}));
-      RC_ASSERT(row->doubtful() == (n % 2 == 0) && row->joint() == (n % 3 == 0) && !row->seen());
-      row->see({8, n});
-      RC_ASSERT(rows.find(id) == row && row->seen() && !row->doubtful());
-      RC_ASSERT(row->joint() == (n % 3 == 0));
-    }
-    RC_ASSERT(expected.contains("nobody") || rows.find("nobody") == nullptr);
-  }));
-}
-
-TEST(known_rows, a_hundred_thousand_are_all_found) {
-  known_rows rows(1);
-  for (int i = 0; i < 100000; ++i)
-    rows.add(fmt::format("id-{}", i), {0, static_cast<std::uint64_t>(i)}, false, false);
-  rows.seal();
-  for (int i = 0; i < 100000; ++i) {
-    known_rows::row* const row = rows.find(fmt::format("id-{}", i));
-    ASSERT_NE(row, nullptr) << i;
-    ASSERT_EQ(row->content().low, static_cast<std::uint64_t>(i));
-  }
-  EXPECT_EQ(rows.find("id-100000"), nullptr);
 }
 
 const db_target mirror{"mirror", "db", "5432", "flanks_sync"};
