@@ -305,6 +305,21 @@ class Arrivals(unittest.TestCase):
             box.refresh(tokens[1], correct=1, product="account")
             self.assertEqual(box.transactions(tokens[0]).body, box.transactions(tokens[1]).body)
 
+    def test_one_of_two_who_share_an_account_may_not_show_all_of_it(self):
+        with Sandbox(credentials=2, transactions=40, joint=True) as box:
+            tokens = [one["credentials_token"] for one in box.credentials()]
+            both = ids(box.transactions(tokens[0]).json())
+            hidden = both[3:5]
+            box.withhold(tokens[1], hidden)
+            rest = [one for one in both if one not in hidden]
+            self.assertEqual(ids(box.transactions(tokens[1]).json()), rest)
+            self.assertEqual(ids(box.transactions(tokens[0]).json()), both)
+            answer = box.request("POST", "/_sandbox/withhold", {"credentials_token": tokens[1], "product": "account", "ids": ["x"]})
+            self.assertEqual(answer.status, 400)
+            self.assertEqual(ids(box.transactions(tokens[1]).json()), rest)
+            box.withhold(tokens[1], [])
+            self.assertEqual(ids(box.transactions(tokens[1]).json()), both)
+
 
 class Refresh(WithSandbox):
     def view(self, token):

@@ -192,6 +192,7 @@ reply control::route(const request& asked) {
   if (what == "faults") return faults_.add(fault(order)), done();
   if (what == "refresh") return refresh(order);
   if (what == "status") return status(order);
+  if (what == "withhold") return withhold(order);
   if (what == "time") return time(order);
   if (what == "credentials") return add_credential(order);
   if (what == "links") return add_link(order);
@@ -256,6 +257,20 @@ reply control::status(const object& order) {
   if (fields.empty()) throw invalid_argument("no status field is named");
   for (const auto n : chosen(order))
     world_.override_status(n, fields);
+  return done();
+}
+
+reply control::withhold(const object& order) {
+  allow(order, {"credentials_token", "product", "ids"});
+  const auto n = world_.find(string_of(order, "credentials_token", ""));
+  if (!n) throw invalid_argument("unknown credentials_token");
+  const auto what = product_from(string_of(order, "product", ""));
+  if (!what || !world_.has(*what)) throw invalid_argument("no such product here");
+  std::unordered_set<std::string> ids;
+  for (const json::value& id : order.at("ids").as_array())
+    ids.emplace(id.as_string());
+  if (!world_.withhold(*n, *what, ids))
+    throw invalid_argument("this credential does not show all of these ids");
   return done();
 }
 

@@ -23,7 +23,7 @@ std::uint64_t ledger::first_on(day d) const {
 }
 
 std::optional<operation> ledger::at(std::uint64_t ordinal) const {
-  if (ordinal >= end()) return std::nullopt;
+  if (ordinal >= end() || withholds(ordinal)) return std::nullopt;
   operation out{what, number, ordinal, 0, 0, {}, entity};
   const auto found = changed->touched.find(ordinal);
   if (found == changed->touched.end()) {
@@ -60,7 +60,7 @@ bool cursor::next_untouched(operation& out) {
     const std::uint64_t here = ordinal_++;
     const bool touched = beside_ != ledger_.changed->touched.end() && beside_->first == here;
     const touch& t = touched ? beside_++->second : none;
-    if (t.hidden || t.date) continue;
+    if (t.hidden || t.date || ledger_.withholds(here)) continue;
     fill(out, here, t);
     return true;
   }
@@ -71,6 +71,7 @@ bool cursor::next_dated(operation& out) {
   for (; dated_ != ledger_.changed->touched.end(); ++dated_) {
     const auto& [ordinal, t] = *dated_;
     if (t.hidden || !t.date || *t.date < range_.from || *t.date > range_.to) continue;
+    if (ledger_.withholds(ordinal)) continue;
     fill(out, ordinal, t);
     ++dated_;
     return true;

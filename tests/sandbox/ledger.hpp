@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "tests/sandbox/data.hpp"
@@ -34,10 +35,15 @@ struct ledger {
   day to;
   std::string_view entity;
   std::shared_ptr<const changes> changed;
+  // Ordinals that this credential does not show, whoever else shows them. Null: none.
+  std::shared_ptr<const std::set<std::uint64_t>> withheld;
 
   [[nodiscard]] day date_of(std::uint64_t ordinal) const;
   // The first untouched ordinal whose date is not before `d`.
   [[nodiscard]] std::uint64_t first_on(day d) const;
+  [[nodiscard]] bool withholds(std::uint64_t ordinal) const {
+    return withheld != nullptr && withheld->contains(ordinal);
+  }
   [[nodiscard]] std::uint64_t end() const { return count + changed->added; }
   // Null when it is hidden or does not exist.
   [[nodiscard]] std::optional<operation> at(std::uint64_t ordinal) const;

@@ -161,6 +161,21 @@ json::object world::status_of(std::uint32_t n) const {
   return out;
 }
 
+bool world::withhold(std::uint32_t n, product p, const std::unordered_set<std::string>& ids) {
+  const auto ordinals = std::make_shared<std::set<std::uint64_t>>();
+  ledger whole = ledger_of(n, p);
+  whole.withheld = nullptr;
+  cursor all(whole, {first_day, last_day});
+  for (operation one; all.next(one);) {
+    char id[24];
+    data_.write_id(one, id);
+    if (ids.contains(std::string(id, sizeof id))) ordinals->insert(one.ordinal);
+  }
+  if (ordinals->size() != ids.size()) return false;
+  withheld_[{n, p}] = ordinals;
+  return true;
+}
+
 std::uint32_t world::owner_of(std::uint32_t n, product p) const {
   const bool joint = options_.joint && p == product::account && n < options_.credentials;
   return joint && n % 4 == 1 ? n - 1 : n;
@@ -179,6 +194,8 @@ ledger world::ledger_of(std::uint32_t n, product p) const {
   out.entity = bank_of(owner_of(n, p));
   const auto known = changed_.find(out.number);
   out.changed = known == changed_.end() ? untouched_ : known->second;
+  if (const auto kept = withheld_.find({n, p}); kept != withheld_.end())
+    out.withheld = kept->second;
   const auto place = std::find(options_.products.begin(), options_.products.end(), p);
   if (place == options_.products.end()) return out;
   const auto products = options_.products.size();

@@ -4,11 +4,15 @@
 
 #include <boost/json/object.hpp>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "tests/sandbox/data.hpp"
@@ -98,6 +102,11 @@ class world {
   [[nodiscard]] ledger ledger_of(std::uint32_t n, product p) const;
   [[nodiscard]] std::uint32_t ledger_number(std::uint32_t n, product p) const;
 
+  // From now on this credential does not show these operations of the product, and shows all others
+  // again; who shares the account with it goes on showing them. False, and nothing changes, when
+  // one of them is not there.
+  bool withhold(std::uint32_t n, product p, const std::unordered_set<std::string>& ids);
+
   void refresh(std::uint32_t n, const refresh_orders& orders, std::vector<refresh_event>& done);
 
  private:
@@ -111,6 +120,9 @@ class world {
   std::uint32_t deleted_ = 0;
   std::unordered_map<std::string, std::uint32_t> by_token_;  // those with a token of their own
   std::unordered_map<std::uint32_t, std::shared_ptr<const changes>> changed_;  // by ledger number
+  // By credential and product.
+  std::map<std::pair<std::uint32_t, product>, std::shared_ptr<const std::set<std::uint64_t>>>
+      withheld_;
   std::shared_ptr<const changes> untouched_ = std::make_shared<const changes>();
 };
 

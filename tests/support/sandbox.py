@@ -163,6 +163,10 @@ class Sandbox:
     def refresh(self, token="*", **orders):
         return self.control("POST", "refresh", {"credentials_token": token, **orders})
 
+    def withhold(self, token, ids, product="account"):
+        """This credential alone does not show these operations from now on (none: all again)."""
+        self.control("POST", "withhold", {"credentials_token": token, "product": product, "ids": list(ids)})
+
     def credentials(self):
         return self.control("GET", "credentials")
 
