@@ -88,9 +88,29 @@ std::string_view write_plain(bool negative, std::string_view digits, std::int64_
   return work;
 }
 
+// Whether `text` is as it should be already, as nearly all are: no sign but a minus, no exponent, a
+// leading zero only of 0.x and with no minus, and few enough digits however they are counted.
+bool is_plain(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  const std::size_t first = negative ? 1 : 0;
+  if (text.size() - first > max_decimal_digits) return false;
+  std::size_t at = first;
+  while (at < text.size() && is_digit(text[at]))
+    ++at;
+  const std::size_t whole = at - first;
+  if (whole == 0 || (text[first] == '0' && (negative || whole > 1))) return false;
+  if (at == text.size()) return true;
+  if (text[at] != '.') return false;
+  const std::size_t point = at++;
+  while (at < text.size() && is_digit(text[at]))
+    ++at;
+  return at == text.size() && at > point + 1;
+}
+
 }  // namespace
 
 std::optional<std::string_view> plain_decimal(std::string_view text, std::string& work) {
+  if (is_plain(text)) return text;
   const std::optional<parts> read = split(text);
   if (!read) return std::nullopt;
   const bool zero = all_zero(read->whole) && all_zero(read->fraction);

@@ -1,5 +1,6 @@
 #include "sync/flanks/element_scanner.hpp"
 
+#include <bit>
 #include <cstring>
 
 #ifdef __SSE2__
@@ -76,6 +77,41 @@ std::uint64_t escaped_bytes(std::uint64_t backslash, std::size_t size, bool& car
 }
 
 }  // namespace
+
+std::size_t element_scanner::find_end(std::string_view bytes) {
+  for (std::size_t start = 0; start < bytes.size(); start += 64) {
+    const masks m = classify(bytes.data() + start, bytes.size() - start);
+    const std::size_t found = find_in_block(m);
+    if (found < 64) {
+      *this = element_scanner{};
+      return start + found;
+    }
+  }
+  return npos;
+}
+
+std::size_t element_scanner::find_in_block(const masks& m) {
+  if (depth_ > 1) {  // inside of an object or a list, as most blocks are
+    if ((m.open | m.close) == 0) return 64;
+    const int closing = std::popcount(m.close);
+    if (depth_ - closing > 1) {
+      depth_ += std::popcount(m.open) - closing;
+      return 64;
+    }
+  }
+  for (std::uint64_t left = m.open | m.close | m.comma; left != 0; left &= left - 1) {
+    const std::uint64_t bit = left & (~left + 1);
+    const auto offset = static_cast<std::size_t>(std::countr_zero(bit));
+    if ((bit & m.open) != 0) {
+      ++depth_;
+    } else if ((bit & m.comma) != 0) {
+      if (depth_ == 1) return offset;
+    } else if (--depth_ == 0) {
+      return offset;
+    }
+  }
+  return 64;
+}
 
 element_scanner::masks element_scanner::classify(const char* block, std::size_t size) {
   char padded[64];

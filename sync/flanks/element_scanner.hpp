@@ -5,7 +5,6 @@
 // there.
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -14,13 +13,13 @@ namespace flanks {
 
 class element_scanner {
  public:
-  // Reads on, from just behind the array's '['. Calls at(offset) for every ',' and for the ']' of
-  // the array itself and stops behind that ']'. Returns how many bytes were read: all, or up to and
-  // with the ']'.
-  template <class At>
-  std::size_t scan(std::string_view bytes, At&& at);
+  static constexpr std::size_t npos = std::string_view::npos;
 
-  [[nodiscard]] bool closed() const { return depth_ == 0; }
+  // Reads on in an element, which begins just behind the array's '[' or a ','. The offset of the
+  // ',' or the bracket that ends it, and the next call begins with the next element; npos when all
+  // bytes belong to it, and the next call goes on with it. A bracket that is no ']' means that the
+  // text is not JSON.
+  std::size_t find_end(std::string_view bytes);
 
  private:
   struct masks {
@@ -30,38 +29,12 @@ class element_scanner {
   };
   // One block of at most 64 bytes; carries strings and escapes over to the next.
   masks classify(const char* block, std::size_t size);
+  // The bit that ends the element; 64 when it goes on.
+  std::size_t find_in_block(const masks& m);
 
-  std::int64_t depth_ = 1;  // of brackets; 1 between the elements
+  std::int64_t depth_ = 1;  // of brackets; 1 outside of those of the element
   bool in_string_ = false;
   bool escaped_ = false;  // the next byte is escaped by a backslash
 };
-
-template <class At>
-std::size_t element_scanner::scan(std::string_view bytes, At&& at) {
-  for (std::size_t start = 0; start < bytes.size(); start += 64) {
-    const masks m = classify(bytes.data() + start, bytes.size() - start);
-    if (depth_ > 1) {  // inside of an element, as most blocks are
-      if ((m.open | m.close) == 0) continue;
-      const int closing = std::popcount(m.close);
-      if (depth_ - closing > 1) {
-        depth_ += std::popcount(m.open) - closing;
-        continue;
-      }
-    }
-    for (std::uint64_t left = m.open | m.close | m.comma; left != 0; left &= left - 1) {
-      const std::uint64_t bit = left & (~left + 1);
-      const std::size_t offset = start + static_cast<std::size_t>(std::countr_zero(bit));
-      if ((bit & m.open) != 0) {
-        ++depth_;
-      } else if ((bit & m.comma) != 0) {
-        if (depth_ == 1) at(offset);
-      } else if (--depth_ == 0) {
-        at(offset);
-        return offset + 1;
-      }
-    }
-  }
-  return bytes.size();
-}
 
 }  // namespace flanks

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sync/flanks/plain_json.hpp"
+
 namespace flanks {
 
 namespace {
@@ -13,6 +15,13 @@ std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(blanks);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+// Where the blanks from `at` on end. (find_first_not_of() calls memchr() for every byte.)
+std::size_t skip_blanks(std::string_view bytes, std::size_t at) {
+  json_cursor c(bytes.substr(at));
+  c.skip_blanks();
+  return static_cast<std::size_t>(c.at() - bytes.data());
 }
 
 }  // namespace
@@ -49,18 +58,42 @@ void transaction_parser::begin(std::string_view& bytes) {
 }
 
 void transaction_parser::read_elements(std::string_view& bytes) {
-  std::size_t start = 0;
-  const std::size_t read = scanner_.scan(bytes, [&](std::size_t offset) {
-    end_element(bytes.substr(start, offset - start), bytes[offset] == ']');
-    start = offset + 1;
-  });
-  if (scanner_.closed()) {
-    place_ = place::after;
-    bytes.remove_prefix(read);
+  while (place_ == place::inside && !bytes.empty()) {
+    if (carried_ > 0 || !read_plain(bytes)) read_unusual(bytes);
+  }
+}
+
+// One pass, when the record and what ends it are here and nothing about it is unusual.
+bool transaction_parser::read_plain(std::string_view& bytes) {
+  const std::size_t begin = skip_blanks(bytes, 0);
+  const std::size_t size = reader_.find_plain(bytes.substr(begin), batch_);
+  if (size == 0 || size > limits_.record_bytes) return false;
+  const std::size_t end = skip_blanks(bytes, begin + size);
+  if (end == bytes.size() || (bytes[end] != ',' && bytes[end] != ']')) return false;
+  reader_.take_plain(batch_);
+  if (bytes[end] == ']') place_ = place::after;
+  bytes.remove_prefix(end + 1);
+  count_element();
+  return true;
+}
+
+// Any element: finds its end first, so that it can be set aside; and waits for it.
+void transaction_parser::read_unusual(std::string_view& bytes) {
+  const std::size_t end = scanner_.find_end(bytes);
+  if (end == element_scanner::npos) {
+    keep(bytes);
+    bytes = {};
     return;
   }
-  keep(bytes.substr(start));
-  bytes = {};
+  if (bytes[end] == '}') throw not_json(call_, bytes_);
+  const bool closing = bytes[end] == ']';
+  if (carried_ == 0) {
+    read_element(trimmed(bytes.substr(0, end)), closing, false);
+  } else {
+    end_carried(bytes.substr(0, end), closing);
+  }
+  if (closing) place_ = place::after;
+  bytes.remove_prefix(end + 1);
 }
 
 void transaction_parser::keep(std::string_view piece) {
@@ -69,36 +102,34 @@ void transaction_parser::keep(std::string_view piece) {
   carried_ += piece.size();
 }
 
-void transaction_parser::end_element(std::string_view last_piece, bool closing) {
-  if (carried_ == 0) {
-    const std::string_view element = trimmed(last_piece);
-    const bool empty_array = closing && elements_ == 0 && element.empty();
-    if (!empty_array) read_element(element);
-    return;
-  }
+void transaction_parser::end_carried(std::string_view last_piece, bool closing) {
   keep(last_piece);
   if (carried_ > limits_.record_bytes) {
     reject_long_element();
   } else {
-    const std::string_view element = trimmed(carry_);
-    const bool empty_array = closing && elements_ == 0 && element.empty();
-    if (!empty_array) read_element(element);
+    read_element(trimmed(carry_), closing, true);
   }
   carry_.clear();
   carried_ = 0;
 }
 
-void transaction_parser::read_element(std::string_view element) {
+void transaction_parser::read_element(std::string_view element, bool closing, bool maybe_plain) {
+  if (closing && elements_ == 0 && element.empty()) return;  // the array is
   const std::size_t rejected = batch_.rejected.size();
   if (element.size() > limits_.record_bytes) {
     batch_.rejected.push_back(reject("too_long", "the record is too long", {}, element));
-  } else if (!reader_.read(element, batch_)) {
+  } else if (!(maybe_plain ? reader_.read(element, batch_)
+                           : reader_.read_unusual(element, batch_))) {
     throw not_json(call_, bytes_);
   }
-  ++elements_;
   if (batch_.rejected.size() > rejected) {
     batch_raw_ += sizeof(rejected_record) + batch_.rejected.back().raw.size();
   }
+  count_element();
+}
+
+void transaction_parser::count_element() {
+  ++elements_;
   if (batch_.transactions.size() + batch_.rejected.size() >= limits_.batch_records ||
       batch_.text.bytes() + batch_raw_ >= limits_.batch_bytes) {
     finish_batch();
@@ -117,7 +148,7 @@ void transaction_parser::reject_long_element() {
 
 void transaction_parser::start_batch() {
   batch_ = transaction_batch{};
-  batch_.transactions.reserve(std::min<std::size_t>(limits_.batch_records, 1024));
+  batch_.transactions.reserve(limits_.batch_records);
   batch_raw_ = 0;
 }
 

@@ -45,10 +45,13 @@ class transaction_parser {
 
   void begin(std::string_view& bytes);
   void read_elements(std::string_view& bytes);
+  bool read_plain(std::string_view& bytes);
+  void read_unusual(std::string_view& bytes);
   void keep(std::string_view piece);
-  void end_element(std::string_view last_piece, bool closing);
-  void read_element(std::string_view element);
+  void end_carried(std::string_view last_piece, bool closing);
+  void read_element(std::string_view element, bool closing, bool maybe_plain);
   void reject_long_element();
+  void count_element();
   void start_batch();
   void finish_batch();
 

@@ -49,15 +49,17 @@ class list_reader {
 
   void read_array(std::string_view rest) {
     element_scanner scanner;
-    std::size_t start = 0;
-    const std::size_t used = scanner.scan(rest, [&](std::size_t offset) {
-      const std::string_view element = trimmed(rest.substr(start, offset - start));
-      const bool nothing = element.empty() && rest[offset] == ']' && batch_.elements() == 0;
+    for (bool closed = false; !closed;) {
+      const std::size_t end = scanner.find_end(rest);
+      if (end == element_scanner::npos) throw cut_short(call_, answer_.body_bytes);
+      if (rest[end] == '}') throw not_json(call_, answer_.body_bytes);
+      closed = rest[end] == ']';
+      const std::string_view element = trimmed(rest.substr(0, end));
+      const bool nothing = element.empty() && closed && batch_.elements() == 0;
       if (!nothing) read_element(element);
-      start = offset + 1;
-    });
-    if (!scanner.closed()) throw cut_short(call_, answer_.body_bytes);
-    if (used != rest.size()) throw not_json(call_, answer_.body_bytes);
+      rest.remove_prefix(end + 1);
+    }
+    if (!rest.empty()) throw not_json(call_, answer_.body_bytes);
   }
 
   void read_element(std::string_view element) {

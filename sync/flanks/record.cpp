@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "sync/flanks/plain_record.hpp"
 #include "sync/flanks/record_handler.hpp"
 #include "sync/flanks/record_reading.hpp"
 
@@ -63,16 +64,35 @@ std::string mend_surrogates(std::string_view element) {
 }
 
 struct record_reader::parser {
+  plain_record plain;
   json::basic_parser<record_handler> json{record_options()};
 };
 
 record_reader::record_reader() : parser_(std::make_unique<parser>()) {}
 record_reader::record_reader(product listed) : record_reader() {
+  parser_->plain.read_listed(listed);
   parser_->json.handler().read_listed(listed);
 }
 record_reader::~record_reader() = default;
 
+std::size_t record_reader::find_plain(std::string_view bytes, transaction_batch& batch) {
+  return parser_->plain.read(bytes, batch.text);
+}
+
+void record_reader::take_plain(transaction_batch& batch) {
+  transaction& row = batch.transactions.emplace_back();
+  parser_->plain.put(batch.text, row, parser_->json.handler().unknown_fields());
+  row.hash = hash_of(row);
+}
+
 bool record_reader::read(std::string_view element, transaction_batch& batch) {
+  if (element.empty() || find_plain(element, batch) != element.size())
+    return read_unusual(element, batch);
+  take_plain(batch);
+  return true;
+}
+
+bool record_reader::read_unusual(std::string_view element, transaction_batch& batch) {
   transaction& row = batch.transactions.emplace_back();
   record_handler& handler = parser_->json.handler();
   const bool is_json = walk_record(parser_->json, element, [&](std::string_view bytes) {

@@ -33,10 +33,18 @@ class record_reader {
   record_reader(const record_reader&) = delete;
   record_reader& operator=(const record_reader&) = delete;
 
+  // Whether a record as nearly all are begins `bytes`: how many of them it is made of; 0 when it is
+  // not, or when its end has not come yet. The batch keeps its rows.
+  [[nodiscard]] std::size_t find_plain(std::string_view bytes, transaction_batch& batch);
+  // Adds the record that find_plain() has just found; its bytes must still be there.
+  void take_plain(transaction_batch& batch);
+
   // Adds what `element` is to the batch: a transaction (its text copied into the batch once), a
   // rejected record, or both for a warning. False when it is not JSON in valid UTF-8: then the
   // response as a whole cannot be trusted, and the batch is as it was.
   [[nodiscard]] bool read(std::string_view element, transaction_batch& batch);
+  // The same without trying find_plain() first.
+  [[nodiscard]] bool read_unusual(std::string_view element, transaction_batch& batch);
   // The fields without a column of what was read since the last call.
   [[nodiscard]] std::vector<unknown_record_field> take_unknown();
 

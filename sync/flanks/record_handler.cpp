@@ -6,16 +6,6 @@
 
 namespace flanks {
 
-namespace {
-
-// What may follow the day: a blank or T, then nothing but a time and an offset.
-bool is_time(std::string_view rest) {
-  if (rest.size() < 2 || (rest.front() != 'T' && rest.front() != ' ')) return false;
-  return rest.find_first_not_of("0123456789:.,+-Z ", 1) == std::string_view::npos;
-}
-
-}  // namespace
-
 void record_handler::begin(std::string_view bytes, text_arena& arena, transaction& row) {
   begin_record(bytes, arena);
   row_ = &row;
@@ -141,14 +131,13 @@ void record_handler::set_day(const decoded& value) {
     extra_string(value);
     return;
   }
-  const std::string_view text = value.text;
-  const bool timed = text.size() > 10;
-  if (!day_from(text.substr(0, 10)) || (timed && !is_time(text.substr(10)))) {
+  const std::string_view date = day_part(value.text);
+  if (date.empty()) {
     flag("impossible_date", key_, "is not a day that exists");
     return;
   }
-  set(text.substr(0, 10));
-  if (timed) extra_string(value);
+  set(date);
+  if (value.text.size() > date.size()) extra_string(value);
 }
 
 void record_handler::set_decimal(std::string_view text) {

@@ -1,0 +1,245 @@
+#include "sync/flanks/plain_record.hpp"
+
+#include <algorithm>
+
+#include "sync/flanks/decimal.hpp"
+#include "sync/flanks/json_text.hpp"
+#include "sync/flanks/record.hpp"
+
+namespace flanks {
+
+namespace {
+
+constexpr std::array required{column::id, column::operation_date, column::amount};
+
+// The fields as they stand in a record.
+constexpr auto quoted_names = [] {
+  std::array<known_string, field_names.size()> quoted;
+  for (std::size_t i = 0; i < field_names.size(); ++i) {
+    std::array<char, 24> text{'"'};
+    const std::size_t size = field_names[i].copy(text.data() + 1, text.size() - 2);
+    text[size + 1] = '"';
+    quoted[i] = known_string({text.data(), size + 2});
+  }
+  return quoted;
+}();
+
+}  // namespace
+
+std::size_t plain_record::read(std::string_view bytes, text_arena& arena) {
+  json_cursor c(bytes);
+  arena_ = &arena;
+  seen_ = moving_ = 0;
+  field_ = unknown_field;
+  values_.fill({});
+  unknown_count_ = 0;
+  extra_.clear();
+  if (!c.take('{')) return 0;
+  do {
+    c.skip_blanks();
+    if (!read_key(c)) return 0;
+    c.skip_blanks();
+    if (!c.take(':')) return 0;
+    c.skip_blanks();
+    if (!read_field(c)) return 0;
+    c.skip_blanks();
+  } while (c.take(','));
+  if (!c.take('}')) return 0;
+  for (const column needed : required) {
+    if (values_[static_cast<std::size_t>(needed)].data() == nullptr) return 0;
+  }
+  record_ = bytes.substr(0, static_cast<std::size_t>(c.at() - bytes.data()));
+  return record_.size();
+}
+
+void plain_record::put(text_arena& arena, transaction& row, unknown_tally& unknown) const {
+  const char* const copy = arena.copy(record_).data();
+  for (std::size_t i = 0; i < column_count; ++i) {
+    const std::string_view value = values_[i];
+    const bool moves = (moving_ >> i & 1) != 0;
+    row.values[i] =
+        moves ? std::string_view{copy + (value.data() - record_.data()), value.size()} : value;
+  }
+  if (!extra_.empty()) {
+    char* const extra = arena.reserve(extra_.size() + 1);
+    extra_.copy(extra, extra_.size());
+    extra[extra_.size()] = '}';
+    row.values[static_cast<std::size_t>(column::extra)] = {extra, extra_.size() + 1};
+  }
+  unknown.begin_record();
+  for (std::size_t i = 0; i < unknown_count_; ++i)
+    unknown.note(unknown_[i].key, unknown_[i].json_type);
+}
+
+bool plain_record::read_key(json_cursor& c) {
+  std::uint8_t& next = next_[std::min<std::size_t>(field_, next_.size() - 1)];
+  if (!listed_ && c.take_known(quoted_names[next])) {
+    field_ = next;
+    key_ = field_names[next];
+    return true;
+  }
+  const auto key = c.take_string();
+  if (!key || key->escaped) return false;
+  key_ = key->raw;
+  field_ = listed_ ? listed_column_of(key_, *listed_) : column_of(key_);
+  if (field_ != unknown_field && !listed_) next = field_;
+  return true;
+}
+
+bool plain_record::read_field(json_cursor& c) {
+  if (field_ == unknown_field) return read_unknown(c);
+  const std::uint32_t bit = std::uint32_t{1} << field_;
+  if ((seen_ & bit) != 0) return false;
+  seen_ |= bit;
+  switch (c.peek()) {
+    case '"':
+      return read_string(c);
+    case 'n':
+      return c.take_word("null");  // the column's null
+    case '{':
+      return field_ == static_cast<std::uint8_t>(column::transfer) && read_transfer(c);
+    default:
+      return read_number(c);
+  }
+}
+
+bool plain_record::read_string(json_cursor& c) {
+  const auto text = c.take_string();
+  if (!text) return false;
+  const auto to = static_cast<column>(field_);
+  const bool free_text = to > column::value_date && to != column::amount && to != column::balance;
+  if (!free_text && text->escaped) return false;
+  switch (to) {
+    case column::id:
+      return set_reference(text->raw, 1);
+    case column::account_id:
+    case column::card_id:
+    case column::investment_id:
+    case column::liability_id:
+    case column::portfolio_id:
+      return set_reference(text->raw, 0);
+    case column::operation_date:
+    case column::value_date:
+      return set_day(text->raw);
+    case column::amount:
+    case column::balance:
+      return set_decimal(text->raw);
+    case column::transfer:
+      return false;
+    default:
+      break;
+  }
+  if (!text->escaped) {
+    set(text->raw);
+    return true;
+  }
+  const std::string_view said = decoded(*text);
+  set_fixed(said);
+  return said.data() != nullptr;
+}
+
+bool plain_record::read_number(json_cursor& c) {
+  const auto digits = c.take_number();
+  if (!digits) return false;
+  switch (static_cast<column>(field_)) {
+    case column::id:
+    case column::operation_date:
+    case column::value_date:
+    case column::transfer:
+      return false;
+    case column::amount:
+    case column::balance:
+      return set_decimal(*digits);
+    default:
+      return set_reference(*digits, 0);
+  }
+}
+
+bool plain_record::read_transfer(json_cursor& c) {
+  const char* const begin = c.at();
+  bool verbatim = true;
+  if (!skip_nested(c, verbatim)) return false;
+  const std::string_view sent{begin, static_cast<std::size_t>(c.at() - begin)};
+  if (verbatim) {
+    set(sent);
+    return true;
+  }
+  scratch_.clear();
+  append_compact(scratch_, sent);
+  set_fixed(arena_->copy(scratch_));
+  return true;
+}
+
+bool plain_record::note_unknown(std::string_view json_type) {
+  if (unknown_count_ == unknown_.size()) return false;
+  for (std::size_t i = 0; i < unknown_count_; ++i) {
+    if (unknown_[i].key == key_) return false;
+  }
+  unknown_[unknown_count_++] = {key_, json_type};
+  return true;
+}
+
+bool plain_record::read_unknown(json_cursor& c) {
+  const char first = c.peek();
+  const std::string_view json_type = first == '"'                   ? "string"
+                                     : first == '{'                 ? "object"
+                                     : first == '['                 ? "array"
+                                     : first == 'n'                 ? "null"
+                                     : first == 't' || first == 'f' ? "boolean"
+                                                                    : "number";
+  const char* const begin = c.at();
+  bool verbatim = true;
+  if (!note_unknown(json_type) || !skip_nested(c, verbatim)) return false;
+  const std::string_view sent{begin, static_cast<std::size_t>(c.at() - begin)};
+  begin_extra();
+  if (verbatim) {
+    extra_.append(sent);
+  } else {
+    append_compact(extra_, sent);
+  }
+  return true;
+}
+
+// What an escaped string says; a null view when it cannot be said here.
+std::string_view plain_record::decoded(const plain_string& text) {
+  char* const out = arena_->reserve(text.raw.size());
+  const auto size = decode_string(text.raw, out);
+  return size ? std::string_view{out, *size} : std::string_view{};
+}
+
+void plain_record::begin_extra() {
+  extra_.append(extra_.empty() ? "{" : ",");
+  append_json_string(extra_, key_, true);
+  extra_.push_back(':');
+}
+
+bool plain_record::set_reference(std::string_view text, std::size_t shortest) {
+  const bool is_id = field_ <= static_cast<std::uint8_t>(column::portfolio_id);
+  if (text.size() < shortest || (is_id && text.size() > longest_id)) return false;
+  set(text);
+  return true;
+}
+
+bool plain_record::set_day(std::string_view text) {
+  const std::string_view date = day_part(text);
+  if (date.empty()) return false;
+  set(date);
+  if (text.size() > date.size()) {
+    begin_extra();
+    append_json_string(extra_, text, true);
+  }
+  return true;
+}
+
+bool plain_record::set_decimal(std::string_view text) {
+  const std::optional<std::string_view> plain = plain_decimal(text, scratch_);
+  if (!plain) return false;
+  if (plain->data() == text.data()) {
+    set(text);
+  } else {
+    set_fixed(arena_->copy(*plain));
+  }
+  return true;
+}
+
+}  // namespace flanks
