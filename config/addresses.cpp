@@ -1,6 +1,7 @@
-// The addresses among the values: the provider's URL and libpq's connection strings. What they
-// hold is never repeated in a complaint: people do put passwords there.
+// The addresses among the values: the provider's URL, libpq's connection strings, where we listen.
+// What the first two hold is never repeated in a complaint: people do put passwords there.
 #include <arpa/inet.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,8 @@ constexpr std::string_view url_hint = "write it like https://api.flanks.io";
 constexpr std::string_view dsn_hint =
     "write it like host=db.internal dbname=mirror user=flanks_daemon, or "
     "postgresql://flanks_daemon@db.internal/mirror";
+constexpr std::string_view listen_hint =
+    "write it like 127.0.0.1:9464, [::1]:9464 or unix:/run/flanks-sync/admin.socket, or none";
 constexpr std::string_view password_hint =
     "take it out and name a file that holds it in database.password_file";
 
@@ -165,6 +168,25 @@ verdict_on_value check_uri(std::string_view text) {
   return std::nullopt;
 }
 
+// "Every address" of either family, also as IPv6 writes the IPv4 one.
+bool is_wildcard(const authority& a) {
+  in_addr four{};
+  if (!a.ipv6) return inet_pton(AF_INET, a.host.c_str(), &four) == 1 && four.s_addr == 0;
+  in6_addr six{};
+  if (inet_pton(AF_INET6, a.host.c_str(), &six) != 1) return false;
+  if (IN6_IS_ADDR_UNSPECIFIED(&six)) return true;
+  return IN6_IS_ADDR_V4MAPPED(&six) && std::all_of(six.s6_addr + 12, six.s6_addr + 16,
+                                                   [](std::uint8_t byte) { return byte == 0; });
+}
+
+verdict_on_value read_socket_path(std::string_view path) {
+  if (!path.starts_with('/') || path.ends_with('/'))
+    return complaint{"is not the absolute path of a unix socket", std::string{listen_hint}};
+  if (path.size() >= sizeof(sockaddr_un::sun_path))
+    return complaint{"is too long for a unix socket (107 bytes)", "choose a shorter path"};
+  return std::nullopt;
+}
+
 }  // namespace
 
 verdict_on_value read_base_url(std::string_view text, std::string& into) {
@@ -198,6 +220,36 @@ verdict_on_value read_dsn(std::string_view text, std::string& into) {
   }
   if (!wrong) into = text;
   return wrong;
+}
+
+verdict_on_value read_listen(std::string_view text, std::string& into) {
+  if (text.starts_with("unix:")) {
+    auto wrong = read_socket_path(text.substr(5));
+    if (!wrong) into = text;
+    return wrong;
+  }
+  if (text == "none") {
+    into = text;
+    return std::nullopt;
+  }
+  auto parts = split_authority(text);
+  // 0: whatever is free.
+  if (!parts || (parts->port != "0" && !is_port(parts->port)))
+    return complaint{"has no valid port", std::string{listen_hint}};
+  if (parts->host == "localhost" && !parts->ipv6) parts->host = "127.0.0.1";
+  if (is_wildcard(*parts)) {
+    return complaint{"would listen on every network that this machine is in",
+                     "name one address of this machine; whoever reaches it reads the metrics"};
+  }
+  in_addr four{};
+  const bool valid =
+      parts->ipv6 ? is_host(*parts) : inet_pton(AF_INET, parts->host.c_str(), &four) == 1;
+  if (!valid) {
+    return complaint{"does not begin with an IP address of this machine, nor with unix:",
+                     std::string{listen_hint}};
+  }
+  into = (parts->ipv6 ? "[" + parts->host + "]" : parts->host) + ":" + parts->port;
+  return std::nullopt;
 }
 
 }  // namespace flanks::config

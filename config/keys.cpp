@@ -229,6 +229,7 @@ std::vector<key> keys_of(settings& s) {
   add_provider(t, s.flanks);
   add_database(t, s.database);
   add_sync(t, s.sync);
+  t.text("admin.listen", key::need::optional, s.admin.listen, read_listen);
   t.choice("log.level", s.log.level, levels);
   t.choice("log.format", s.log.format, formats);
   return std::move(t.keys);

@@ -87,6 +87,13 @@ struct sync_settings {
   std::chrono::seconds discover_interval{0};  // 0: `run` registers nothing by itself
 };
 
+// `admin`: the daemon's own listener.
+inline constexpr std::string_view default_admin_listen = "127.0.0.1:9464";
+struct admin_settings {
+  // "none", "unix:/path", or an address of this machine and a port: "127.0.0.1:9464", "[::1]:9464".
+  std::string listen{default_admin_listen};
+};
+
 // `log`
 struct log_settings {
   log_level level = log_level::info;
@@ -97,6 +104,7 @@ struct settings {
   provider_settings flanks;
   database_settings database;
   sync_settings sync;
+  admin_settings admin;
   log_settings log;
 };
 

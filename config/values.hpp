@@ -38,6 +38,10 @@ using verdict_on_value = std::optional<complaint>;
 // A libpq conninfo string or URI (libpq, "Connection Strings") that holds no password.
 [[nodiscard]] verdict_on_value read_dsn(std::string_view text, std::string& into);
 
+// Where the admin listener is: "none", "unix:/path", or "address:port" with an address of this
+// machine (an IPv6 address in brackets; localhost is read as 127.0.0.1). Not "every address".
+[[nodiscard]] verdict_on_value read_listen(std::string_view text, std::string& into);
+
 // In the largest unit that keeps it whole: "90s", "24h", "30d"; "0s" for none.
 [[nodiscard]] std::string duration_text(std::chrono::milliseconds d);
 [[nodiscard]] std::string size_text(std::uint64_t bytes);

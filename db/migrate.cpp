@@ -134,6 +134,10 @@ summary migrator::check() const {
   return summary_of(status());
 }
 
+summary check(session& db) {
+  return summary_of(lines_of(read(db), embedded_migrations()));
+}
+
 std::string migrator::plan() const {
   std::string out;
   for (const line& l : status()) {

@@ -12,6 +12,10 @@
 #include "db/embedded_migrations.hpp"
 #include "db/options.hpp"
 
+namespace flanks {
+class session;
+}
+
 namespace flanks::migrate {
 
 enum class state : std::uint8_t {
@@ -58,6 +62,9 @@ class migrator {
   db_options options_;
   std::span<const embedded_migration> known_;
 };
+
+// The check on a connection that is open already. Throws sql_problem.
+[[nodiscard]] summary check(session& db);
 
 // SHA-256 in hexadecimal: what the bookkeeping compares.
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);

@@ -2,12 +2,15 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <system_error>
 
+#include "daemon/admin.hpp"
 #include "daemon/commands/commands.hpp"
 #include "daemon/discovery.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/scheduler.hpp"
 #include "db/credential_book.hpp"
+#include "db/gauges.hpp"
 #include "sync/flanks/arrivals.hpp"
 
 namespace flanks {
@@ -17,22 +20,44 @@ namespace {
 namespace asio = boost::asio;
 namespace chr = std::chrono;
 
+// Counts what it logs.
+class counting_observer final : public logging_observer {
+ public:
+  counting_observer(log& events, metrics& counted)
+      : logging_observer(events, config::log_level::info), counted_(counted) {}
+  void ended(const run_record& record) override {
+    counted_.count(record);
+    logging_observer::ended(record);
+  }
+  void listed(const product_run& run) override {
+    counted_.count(run);
+    logging_observer::listed(run);
+  }
+
+ private:
+  metrics& counted_;
+};
+
 class daemon_story {
  public:
   daemon_story(const invocation& asked, engine& e)
       : asked_(asked),
         engine_(e),
-        observer_(*e.events, config::log_level::info),
+        observer_(*e.events, counted_),
         options_(options_of(e.settings.values())),
         discover_interval_(e.settings.values().sync.discover_interval),
         source_(make_credential_source(*e.api)),
         book_(make_credential_book(e.executor, database_options(e.settings))),
-        scheduler_(tools(), options_) {}
+        scheduler_(tools(), options_),
+        gauges_(make_gauge_source(e.executor, database_options(e.settings))) {
+    if (!asked.once && listen() != "none") open_admin();
+  }
 
   asio::awaitable<void> tell() {
     task_group watching(engine_.executor);
     watching.spawn(feed_service_manager());
     if (!asked_.once) watching.spawn(discovering());
+    if (admin_) watching.spawn(admin_->serve());
     std::exception_ptr error;
     try {
       notify::ready();
@@ -47,6 +72,7 @@ class daemon_story {
 
   void stop() {
     notify::stopping();
+    stopping_ = true;
     scheduler_.stop();
   }
 
@@ -58,7 +84,7 @@ class daemon_story {
       apply(fresh.values());
       engine_.events->info(
           "configuration reloaded: log.level and sync.* apply from now on; flanks.*, database.*, "
-          "sync.source and sync.query need a restart");
+          "admin.*, sync.source and sync.query need a restart");
     } catch (const refusal& r) {
       engine_.events->error("configuration not reloaded; the old one stays", {{"error", r.what()}});
     }
@@ -80,6 +106,38 @@ class daemon_story {
     const mirror_tools mirror{*engine_.api, *engine_.db, *engine_.clock, observer_, engine_.policy};
     return worker_tools{engine_.executor, mirror, *engine_.events,
                         engine_.settings.values().sync.lease};
+  }
+
+  [[nodiscard]] const std::string& listen() const { return engine_.settings.values().admin.listen; }
+
+  // An address that nobody chose may be taken by another daemon of this machine: that is no reason
+  // not to work. One that was chosen is expected to answer.
+  void open_admin() {
+    const admin_sources sources{counted_, *gauges_, [this] { return trouble(); }};
+    try {
+      admin_ = std::make_unique<admin>(engine_.executor, listen(), sources, *engine_.events);
+      engine_.events->info("metrics and health are served", {{"listen", admin_->where()}});
+    } catch (const std::system_error& e) {
+      const std::string what =
+          fmt::format("cannot listen at {} (admin.listen): {}", listen(), e.code().message());
+      if (engine_.settings.file.places.contains("admin.listen"))
+        throw refusal(exit_code::configuration, what,
+                      "name an address of this machine that is free and that the daemon may use "
+                      "in admin.listen, or none");
+      engine_.events->warn(what + "; going on without metrics",
+                           {{"hint",
+                             "another flanks-sync may listen there: give this one another "
+                             "admin.listen, or none"}});
+    }
+  }
+
+  // Why /-/ready says no, apart from the database.
+  [[nodiscard]] std::string trouble() const {
+    if (stopping_) return "the daemon is stopping";
+    const std::optional<failure>& stopped_by = scheduler_.totals().stopped_by;
+    if (!stopped_by) return "";
+    return fmt::format("nothing can be fetched until an operator acts ({}); the log says more",
+                       stopped_by->error_class);
   }
 
   void apply(const config::settings& s) {
@@ -112,12 +170,16 @@ class daemon_story {
 
   const invocation& asked_;
   engine& engine_;
-  logging_observer observer_;
+  metrics counted_;
+  counting_observer observer_;
   scheduler_options options_;
   chr::seconds discover_interval_;
   std::unique_ptr<credential_source> source_;
   std::unique_ptr<credential_book> book_;
   scheduler scheduler_;
+  bool stopping_ = false;
+  std::unique_ptr<gauge_source> gauges_;
+  std::unique_ptr<admin> admin_;
 };
 
 }  // namespace

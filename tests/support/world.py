@@ -62,6 +62,17 @@ class Cluster:
         subprocess.run([ROOT / "tests/support/pg-cluster", "remove", self.dir + "/pg"], check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
+    def kill(self):
+        """Ends the server at once, as a crash would; start_again() brings it back at the same socket."""
+        elsewhere = pathlib.Path(self.dir, "pg", "elsewhere")
+        base = pathlib.Path(elsewhere.read_text().strip()) if elsewhere.exists() else pathlib.Path(self.dir, "pg")
+        pid = int((base / "data/postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGQUIT)
+        wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "PostgreSQL has ended")
+
+    def start_again(self):
+        subprocess.run([ROOT / "tests/support/pg-cluster", "start", self.dir + "/pg"], check=True, capture_output=True)
+
     def psql(self, database, sql, *options):
         done = subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.host, "-U", "postgres", "-d",
                                database, *options, "-c", sql], capture_output=True)
@@ -111,6 +122,7 @@ class World:
                        "client_secret_file": "client_secret", "ca_file": str(self.sandbox.ca_file)},
             "database": {"dsn": f"host={self.cluster.host} user=postgres dbname={self.database}"},
             "sync": {"lease": "5s", "poll": "1s"},
+            "admin": {"listen": "none"},  # tests run side by side; None: the key is left out
             "log": {"format": "text"},
         }
         for section, lines in self.settings.items():
@@ -120,6 +132,9 @@ class World:
             values.setdefault(section, {})[name] = value
         text = ""
         for section, lines in values.items():
+            lines = {name: value for name, value in lines.items() if value is not None}
+            if not lines:
+                continue
             text += f"{section}:\n"
             for name, value in lines.items():
                 if isinstance(value, dict):

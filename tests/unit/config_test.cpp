@@ -84,6 +84,7 @@ TEST(config, smallest_file_has_every_default) {
   EXPECT_EQ(s.sync.tries, 3);
   EXPECT_EQ(s.sync.lease, 1min);
   EXPECT_EQ(s.sync.poll, 30s);
+  EXPECT_EQ(s.admin.listen, "127.0.0.1:9464");
   EXPECT_EQ(s.log.level, log_level::info);
   EXPECT_EQ(s.log.format, log_format::automatic);
 }
@@ -103,6 +104,22 @@ TEST(config, values_of_every_kind_are_taken) {
   EXPECT_EQ(l.values.sync.overlap, std::chrono::days{2});
   EXPECT_EQ(l.values.log.level, log_level::debug);
   EXPECT_EQ(l.values.log.format, log_format::journal);
+}
+
+// `run` treats an address that somebody chose otherwise than the default, also when they are equal.
+TEST(config, where_the_admin_listener_is) {
+  const loaded chosen = read(smallest("", "admin: {listen: \"localhost:9464\"}\n"));
+  EXPECT_EQ(told(chosen), "");
+  EXPECT_EQ(chosen.values.admin.listen, "127.0.0.1:9464");
+  EXPECT_TRUE(chosen.places.contains("admin.listen"));
+  EXPECT_FALSE(read(smallest()).places.contains("admin.listen"));
+  EXPECT_EQ(
+      told(smallest("", "admin:\n  listen: 0.0.0.0:9464\n  lisen: none\n")),
+      "c.yaml:6:11: admin.listen: \"0.0.0.0:9464\" would listen on every network that this machine "
+      "is in\n"
+      "  hint: name one address of this machine; whoever reaches it reads the metrics\n"
+      "c.yaml:7:3: admin.lisen: unknown key\n"
+      "  hint: did you mean admin.listen?\n");
 }
 
 TEST(config, product_details_may_be_none_and_are_checked_by_name) {
@@ -422,6 +439,8 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  lease: 1m  # default\n"
             "  poll: 30s  # default\n"
             "  discover_interval: 0s  # default\n"
+            "admin:\n"
+            "  listen: \"127.0.0.1:9464\"  # default\n"
             "log:\n"
             "  level: info  # default\n"
             "  format: auto  # default\n");

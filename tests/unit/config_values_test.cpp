@@ -29,6 +29,12 @@ std::string url(std::string_view text) {
   return wrong ? wrong->what : into;
 }
 
+std::string listen(std::string_view text) {
+  std::string into;
+  const auto wrong = read_listen(text, into);
+  return wrong ? wrong->what : into;
+}
+
 std::string duration(std::string_view text, milliseconds unit = 1ms) {
   milliseconds into = -1ms;
   const auto wrong = read_duration(text, unit, 0ms, 24h * 10'000, into);
@@ -106,6 +112,36 @@ TEST(base_url, anything_else_is_refused) {
        {"https://a:0", "https://a:65536", "https://a:x", "https://a:1:2", "https://a:+1"}) {
     EXPECT_EQ(url(text), "has no valid port") << text;
   }
+}
+
+TEST(listen, an_address_a_socket_or_none) {
+  for (const char* text :
+       {"none", "127.0.0.1:9464", "127.9.9.9:1", "10.1.2.3:65535", "127.0.0.1:0", "[::1]:9464",
+        "[2001:db8::1]:80", "unix:/run/flanks-sync/admin.socket", "unix:/a b"}) {
+    EXPECT_EQ(listen(text), text);
+  }
+  EXPECT_EQ(listen("localhost:80"), "127.0.0.1:80");
+  EXPECT_EQ(listen("unix:/" + std::string(106, 'x')), "unix:/" + std::string(106, 'x'));
+}
+
+TEST(listen, every_address_at_once_is_refused) {
+  for (const char* text :
+       {"0.0.0.0:9464", "[::]:9464", "[0:0:0:0:0:0:0:0]:1", "[::ffff:0.0.0.0]:1"})
+    EXPECT_EQ(listen(text), "would listen on every network that this machine is in") << text;
+}
+
+TEST(listen, anything_else_is_refused) {
+  for (const char* text :
+       {"127.0.0.1", "9464", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:+1",
+        "[::1]", "::1:9464", "[::1", "Unix:/x", "http://127.0.0.1:1"})
+    EXPECT_EQ(listen(text), "has no valid port") << text;
+  for (const char* text : {"db.internal:9464", ":9464", "*:9464", "127.1:9464", "[127.0.0.1]:1",
+                           "[localhost]:1", "[::g]:1", "[fe80::1%lo]:1"})
+    EXPECT_EQ(listen(text), "does not begin with an IP address of this machine, nor with unix:")
+        << text;
+  for (const char* text : {"unix:", "unix:admin.socket", "unix:@abstract", "unix:/run/"})
+    EXPECT_EQ(listen(text), "is not the absolute path of a unix socket") << text;
+  EXPECT_EQ(listen("unix:/" + std::string(107, 'x')), "is too long for a unix socket (107 bytes)");
 }
 
 TEST(duration, whole_number_and_unit) {

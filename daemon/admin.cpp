@@ -1,0 +1,110 @@
+#include "daemon/admin.hpp"
+
+#include <fmt/format.h>
+
+namespace flanks {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Prometheus gives a scrape 10 s, and what probes readiness often less.
+constexpr std::chrono::seconds patience{3};
+
+admin_answer not_found(const std::string& path) {
+  constexpr std::size_t longest = 100;
+  std::string named = path.substr(0, longest);
+  for (char& c : named)
+    if (static_cast<unsigned char>(c) < ' ' || static_cast<unsigned char>(c) > '~') c = '?';
+  return {404,
+          fmt::format("there is no {}; there is:\n"
+                      "/metrics     for Prometheus\n"
+                      "/-/healthy   200 while the daemon's event loop runs\n"
+                      "/-/ready     200 when the daemon can do its work, else 503 and why not\n",
+                      named)};
+}
+
+admin_answer not_ready(const std::string& why) {
+  return {503, fmt::format("not ready: {}\n", why)};
+}
+
+}  // namespace
+
+admin::admin(const asio::any_io_executor& executor, const std::string& listen,
+             admin_sources sources, log& events)
+    : sources_(std::move(sources)),
+      events_(events),
+      schema_(executor, [this] { return sources_.database.schema_trouble(); }),
+      gauges_(executor, [this] { return sources_.database.read(); }),
+      listener_(make_admin_listener(
+          executor, listen, [this](std::string path) { return page(std::move(path)); }, events)) {}
+
+awaitable<void> admin::serve() {
+  std::exception_ptr error;
+  try {
+    auto serving = listener_->serve();
+    co_await std::move(serving);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  const auto shield = shield_from_cancellation();
+  co_await shield;
+  co_await schema_.close();
+  co_await gauges_.close();
+  if (error) std::rethrow_exception(error);
+}
+
+awaitable<admin_answer> admin::page(std::string path) {
+  if (path == "/metrics") co_return co_await scrape();
+  if (path == "/-/ready") co_return co_await readiness();
+  // That anybody answers at all says that the loop runs.
+  if (path == "/-/healthy") {
+    admin_answer healthy;
+    healthy.body = "healthy\n";
+    co_return healthy;
+  }
+  co_return not_found(path);
+}
+
+// Says nothing that names the database, the client or the provider: the log does.
+awaitable<admin_answer> admin::readiness() {
+  const std::string own = sources_.trouble();
+  if (!own.empty()) co_return not_ready(own);
+  const auto schema = co_await schema_.get(patience);
+  if (!schema)
+    co_return not_ready(fmt::format("the database has not answered within {} s", patience.count()));
+  if (schema->trouble)
+    co_return not_ready(fmt::format("the database cannot be used ({}); the log says more",
+                                    schema->trouble->error_class));
+  if (!schema->value->empty()) co_return not_ready(*schema->value);
+  admin_answer ready;
+  ready.body = "ready\n";
+  co_return ready;
+}
+
+// The cheap question says whether the database is there, also where the other one takes longer than
+// a scrape may: then the gauges are those of the last time that it was answered.
+awaitable<admin_answer> admin::scrape() {
+  const auto schema = co_await schema_.get(patience);
+  database_view database;
+  database.up = schema && schema->value;
+  if (database.up) {
+    const auto now = co_await gauges_.get(patience);
+    if (now) note(now->trouble);
+    database.gauges = gauges_.known() ? &*gauges_.known() : nullptr;
+  }
+  admin_answer answer;
+  answer.type = "text/plain; version=0.0.4; charset=utf-8";
+  answer.body = sources_.counted.text(database);
+  co_return answer;
+}
+
+// Once, not at every scrape.
+void admin::note(const std::optional<failure>& trouble) {
+  const std::string text = trouble ? trouble->what() : "";
+  if (trouble && text != trouble_)
+    events_.warn("cannot read the gauges of the database", {{"error", text}});
+  trouble_ = text;
+}
+
+}  // namespace flanks

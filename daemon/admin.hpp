@@ -1,0 +1,53 @@
+// What the daemon shows of itself: /metrics, /-/healthy, /-/ready. Everything about HTTP is in
+// daemon/admin_listener.hpp.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "daemon/admin_listener.hpp"
+#include "daemon/log.hpp"
+#include "daemon/metrics.hpp"
+#include "daemon/shared_reading.hpp"
+#include "sync/gauges.hpp"
+
+namespace flanks {
+
+// What the pages are made of; must outlive them.
+struct admin_sources {
+  const metrics& counted;
+  gauge_source& database;
+  // Why the daemon itself is not ready, a sentence's end ("stopping"); empty when it is.
+  std::function<std::string()> trouble;
+};
+
+class admin {
+ public:
+  // Listens at once (admin.listen, not "none"). Throws std::system_error when the address cannot be
+  // had.
+  admin(const boost::asio::any_io_executor& executor, const std::string& listen,
+        admin_sources sources, log& events);
+
+  // Until cancelled; then ends what is under way: 2 s for answers, 10 s for the database.
+  boost::asio::awaitable<void> serve();
+  [[nodiscard]] const std::string& where() const { return listener_->where(); }
+
+ private:
+  boost::asio::awaitable<admin_answer> page(std::string path);
+  boost::asio::awaitable<admin_answer> readiness();
+  boost::asio::awaitable<admin_answer> scrape();
+
+  void note(const std::optional<failure>& trouble);
+
+  admin_sources sources_;
+  log& events_;
+  std::string trouble_;                 // why the gauges could not be read the last time
+  shared_reading<std::string> schema_;  // why this program does not fit it; empty: it does
+  shared_reading<mirror_gauges> gauges_;
+  std::unique_ptr<admin_listener> listener_;
+};
+
+}  // namespace flanks

@@ -1,0 +1,309 @@
+#include "daemon/admin_listener.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <list>
+#include <optional>
+
+#include "daemon/listening_socket.hpp"
+#include "daemon/task_group.hpp"
+
+namespace flanks {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace chr = std::chrono;
+namespace http = boost::beast::http;
+using asio::awaitable;
+using error_code = boost::system::error_code;
+using protocol = listening_socket::protocol;
+using parser = http::request_parser<http::empty_body>;
+using response = http::response<http::string_body>;
+using clock = chr::steady_clock;
+
+constexpr std::size_t most_connections = 16;
+constexpr std::uint32_t head_limit = 8 * 1024;
+constexpr std::size_t buffer_limit = 16 * 1024;
+constexpr chr::seconds request_limit{5}, idle_limit{120}, answer_limit{10}, linger_time{1},
+    stop_limit{2};
+
+response message(const admin_answer& from, unsigned version, bool keep_alive) {
+  response r(static_cast<http::status>(from.status), version);
+  r.set(http::field::content_type, from.type);
+  r.set(http::field::cache_control, "no-store");
+  r.set("X-Content-Type-Options", "nosniff");
+  if (from.status == 405) r.set(http::field::allow, "GET, HEAD");
+  r.keep_alive(keep_alive);
+  r.body() = from.body;
+  r.prepare_payload();
+  return r;
+}
+
+// What is said about a head that is none; nothing when nobody would hear it.
+std::optional<admin_answer> complaint_about(const error_code& error) {
+  if (error == http::error::header_limit || error == http::error::buffer_overflow)
+    return admin_answer{431, "the head of the request is longer than 8 KiB\n"};
+  const bool of_http = error.category() == make_error_code(http::error::bad_method).category();
+  if (!of_http || error == http::error::end_of_stream || error == http::error::partial_message)
+    return std::nullopt;
+  return admin_answer{400, "this is not an HTTP request: " + error.message() + "\n"};
+}
+
+// One connection, and the wait that it is in.
+struct visit {
+  explicit visit(protocol::socket s) : socket(std::move(s)) {}
+
+  protocol::socket socket;
+  boost::beast::flat_buffer buffer{buffer_limit};
+  const char* wait = nullptr;  // its name; null: it waits for nothing from the other side
+  clock::time_point due = clock::time_point::max();
+  clock::time_point since = clock::now();  // the last request, or the beginning
+  bool answering = false;
+  bool ended = false;  // by us: closed, only its coroutine does not know yet
+
+  void end() {
+    ended = true;
+    error_code ignored;
+    socket.close(ignored);
+  }
+};
+
+class beast_listener final : public admin_listener {
+ public:
+  beast_listener(const asio::any_io_executor& executor, const std::string& listen,
+                 admin_pages pages, log& events)
+      : executor_(executor),
+        pages_(std::move(pages)),
+        events_(events),
+        listening_(executor, listen),
+        sweep_(executor),
+        group_(executor) {}
+
+  [[nodiscard]] const std::string& where() const override { return listening_.where(); }
+
+  awaitable<void> serve() override {
+    group_.spawn(keep_deadlines());
+    std::exception_ptr error;
+    try {
+      co_await accept();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    const auto shield = shield_from_cancellation();
+    co_await shield;
+    co_await say_goodbye();
+    if (error) std::rethrow_exception(error);
+  }
+
+ private:
+  using place = std::list<visit>::iterator;
+
+  awaitable<void> accept() {
+    for (;;) {
+      protocol::socket socket(executor_);
+      error_code error;
+      auto token = asio::redirect_error(asio::use_awaitable, error);
+      co_await listening_.acceptor().async_accept(socket, token);
+      if (error) {
+        co_await rest_after(error);
+        continue;
+      }
+      while (visits_.size() >= most_connections) {
+        end_longest_waiting();
+        co_await group_.wait(chr::seconds{1});
+      }
+      const place mine = visits_.emplace(visits_.end(), std::move(socket));
+      group_.spawn(attend(mine));
+    }
+  }
+
+  // Out of descriptors, say. (Of a cancellation the sleep throws.)
+  awaitable<void> rest_after(error_code error) {
+    events_.warn("the admin listener cannot take a connection; trying again",
+                 {{"error", error.message()}});
+    asio::steady_timer timer(executor_, chr::seconds{1});
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+
+  // Answers that are on their way go out; everybody else is let go.
+  awaitable<void> say_goodbye() {
+    stopping_ = true;
+    listening_.close();
+    for (visit& v : visits_)
+      if (!v.answering) v.end();
+    const auto until = clock::now() + stop_limit;
+    while (!visits_.empty() && clock::now() < until)
+      co_await group_.wait(until - clock::now());
+    group_.cancel();
+    co_await group_.join();
+  }
+
+  void end_longest_waiting() {
+    visit* longest = nullptr;
+    for (visit& v : visits_) {
+      if (v.ended) return;  // its place will be free in a moment
+      if (!v.answering && (longest == nullptr || v.since < longest->since)) longest = &v;
+    }
+    if (longest != nullptr) longest->end();
+  }
+
+  // One timer for all: whoever waits for longer than allowed is closed.
+  awaitable<void> keep_deadlines() {
+    for (;;) {
+      clock::time_point next = clock::time_point::max();
+      for (visit& v : visits_) {
+        if (v.wait == nullptr || v.ended) continue;
+        if (v.due <= clock::now()) {
+          events_.debug("an admin connection ran out of time", {{"wait", v.wait}});
+          v.end();
+        } else {
+          next = std::min(next, v.due);
+        }
+      }
+      sweep_.expires_at(next);
+      error_code woken;
+      auto token = asio::redirect_error(asio::use_awaitable, woken);
+      co_await sweep_.async_wait(token);
+    }
+  }
+
+  void wait_begins(visit& v, const char* name, chr::seconds limit) {
+    v.wait = name;
+    v.due = clock::now() + limit;
+    if (v.due < sweep_.expiry()) sweep_.cancel();
+  }
+
+  awaitable<void> attend(place mine) {
+    try {
+      co_await converse(*mine);
+    } catch (const boost::system::system_error&) {
+      // cancelled
+    } catch (const std::exception& e) {
+      events_.error("cannot answer a request of the admin listener", {{"error", e.what()}});
+    }
+    visits_.erase(mine);
+  }
+
+  awaitable<void> converse(visit& v) {
+    for (bool first = true; !stopping_ && !v.ended; first = false) {
+      if (!first && v.buffer.size() == 0) {
+        const bool more = co_await another(v);
+        if (!more) co_return;
+      }
+      parser request;
+      request.header_limit(head_limit);
+      error_code error;
+      wait_begins(v, "request_timeout", request_limit);
+      auto token = asio::redirect_error(asio::use_awaitable, error);
+      co_await http::async_read_header(v.socket, v.buffer, request, token);
+      v.wait = nullptr;
+      v.answering = true;
+      const bool go_on = co_await reply(v, request, error);
+      v.answering = false;
+      v.since = clock::now();
+      if (!go_on) break;
+    }
+    co_await linger(v);
+  }
+
+  // Whether there is another request on this connection.
+  awaitable<bool> another(visit& v) {
+    error_code error;
+    wait_begins(v, "idle_timeout", idle_limit);
+    auto token = asio::redirect_error(asio::use_awaitable, error);
+    co_await v.socket.async_wait(protocol::socket::wait_read, token);
+    v.wait = nullptr;
+    co_return !error && !v.ended;
+  }
+
+  // True when the connection may be used again.
+  awaitable<bool> reply(visit& v, parser& request, error_code error) {
+    if (v.ended) co_return false;
+    std::optional<admin_answer> refusal;
+    if (error) {
+      refusal = complaint_about(error);
+      if (!refusal) co_return false;
+    } else {
+      refusal = objection_to(request);
+    }
+    const bool head = !error && request.get().method() == http::verb::head;
+    const unsigned version = !error && request.get().version() < 11 ? 10 : 11;
+    const bool keep = !refusal && !stopping_ && request.get().keep_alive();
+    if (!refusal) {
+      std::string path(request.get().target());
+      path.resize(std::min(path.size(), path.find('?')));
+      auto answering = pages_(std::move(path));
+      refusal = co_await std::move(answering);
+    }
+    response answer = message(*refusal, version, keep);
+    const bool sent = co_await send(v, answer, head);
+    co_return sent&& keep;
+  }
+
+  [[nodiscard]] static std::optional<admin_answer> objection_to(const parser& request) {
+    const http::verb method = request.get().method();
+    if (method != http::verb::get && method != http::verb::head)
+      return admin_answer{405, "there is nothing to change here: only GET and HEAD\n"};
+    if (!request.is_done()) return admin_answer{413, "a request has no body here\n"};
+    return std::nullopt;
+  }
+
+  awaitable<bool> send(visit& v, response& answer, bool only_head) {
+    error_code error;
+    wait_begins(v, "answer_timeout", answer_limit);
+    auto token = asio::redirect_error(asio::use_awaitable, error);
+    http::response_serializer<http::string_body> serializer(answer);
+    if (only_head) {
+      co_await http::async_write_header(v.socket, serializer, token);
+    } else {
+      co_await http::async_write(v.socket, serializer, token);
+    }
+    v.wait = nullptr;
+    co_return !error;
+  }
+
+  // Closing with bytes unread would be a reset, and take away what was just said.
+  awaitable<void> linger(visit& v) {
+    error_code error;
+    v.socket.shutdown(protocol::socket::shutdown_send, error);
+    std::array<char, 4096> bytes;
+    wait_begins(v, "linger", linger_time);
+    while (!error && !v.ended) {
+      const auto into = asio::buffer(bytes);
+      auto token = asio::redirect_error(asio::use_awaitable, error);
+      co_await v.socket.async_read_some(into, token);
+    }
+    v.wait = nullptr;
+  }
+
+  asio::any_io_executor executor_;
+  admin_pages pages_;
+  log& events_;
+  listening_socket listening_;
+  asio::steady_timer sweep_;
+  std::list<visit> visits_;
+  task_group group_;
+  bool stopping_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<admin_listener> make_admin_listener(const asio::any_io_executor& executor,
+                                                    const std::string& listen, admin_pages pages,
+                                                    log& events) {
+  return std::make_unique<beast_listener>(executor, listen, std::move(pages), events);
+}
+
+}  // namespace flanks

@@ -1,0 +1,502 @@
+"""The admin listener: what it tells is what the tables say, and nobody who talks to it can harm the daemon."""
+import http.client
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+import unittest
+
+from world import PRODUCTS, WorldTest, wait_until
+
+KINDS = ("fetched", "inserted", "updated", "unchanged", "removed", "quarantined", "duplicates")
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Admin:
+    """The admin listener at `where`, as admin.listen and the log name it."""
+
+    def __init__(self, where):
+        self.where = where
+
+    def connection(self, timeout=30):
+        if self.where.startswith("unix:"):
+            return UnixConnection(self.where[5:], timeout)
+        host, port = self.where.rsplit(":", 1)
+        return http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout)
+
+    def socket(self):
+        connection = self.connection()
+        connection.connect()
+        return connection.sock
+
+    def get(self, path, method="GET", body=None):
+        """(status, headers, body) on a connection of its own."""
+        connection = self.connection()
+        try:
+            connection.request(method, path, body=body)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read().decode()
+        finally:
+            connection.close()
+
+    def raw(self, data):
+        """Everything that comes back for these bytes, until the connection ends."""
+        with self.socket() as s:
+            try:
+                s.sendall(data)
+            except OSError:
+                pass  # it has heard enough
+            answer = b""
+            while piece := s.recv(65536):
+                answer += piece
+            return answer.decode()
+
+    def metrics(self):
+        """{(name, (label, value), ...): number} of a scrape."""
+        status, headers, text = self.get("/metrics")
+        assert status == 200, text
+        assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8", headers
+        found = {}
+        for line in text.splitlines():
+            if line.startswith("#"):
+                continue
+            name, labels, value = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line).groups()
+            key = (name, *sorted(re.findall(r'(\w+)="([^"]*)"', labels or "")))
+            assert key not in found, line
+            found[key] = float(value)
+        return found
+
+
+def metric(name, **labels):
+    return (name, *sorted(labels.items()))
+
+
+class MetricsTest(WorldTest):
+    def started(self, listen="unix", settings=None, **options):
+        """A world, its daemon, its admin listener: a socket in the world's directory, or `listen`."""
+        world = self.world(**{"credentials": 2, "transactions": 60, "seed": 7, "settings": settings, **options})
+        where = f"unix:{world.dir}/admin.socket" if listen == "unix" else listen
+        world.settings = {**world.settings, "admin": {"listen": where}}
+        world.write_config()
+        return world, *self.start(world)
+
+    def start(self, world):
+        daemon = world.start("run")
+        served = re.compile(r"metrics and health are served.*?listen=\"?([^\s\"]+)")
+        found = wait_until(lambda: served.search(daemon.log.read_text()) or daemon.poll() is not None, "it listens")
+        self.assertIsNot(found, True, daemon.log.read_text())
+        return daemon, Admin(found.group(1))
+
+    def connected(self, admin):
+        s = admin.socket()
+        self.addCleanup(s.close)
+        return s
+
+    def mirrored(self, world):
+        ids = world.register_all()
+        wait_until(lambda: world.sql("select count(*) from flanks.credentials where last_attempt_at is null") == "0" and
+                   world.sql("select count(*) from flanks_internal.leases where lease_id is not null") == "0", "all were tried")
+        return ids
+
+
+class Metrics(MetricsTest):
+    def test_every_number_is_the_one_that_the_tables_give(self):
+        world, daemon, admin = self.started(credentials=3)
+        tokens = [c["credentials_token"] for c in world.sandbox.credentials()]
+        world.sandbox.fault("status", tokens[0], "card", times=-1, status=500)
+        world.sandbox.fault("bad_record", tokens[1], "card", times=-1, records=['{"_id": "no-date", "amount": 1}'])
+        world.sandbox.fault("duplicate", tokens[1], "account", times=1)
+        self.mirrored(world)
+        scraped = admin.metrics()
+        expected = {}
+        for name, rows, table, products in (
+                ("flanks_windows_total", "flanks_rows_total", "sync_runs", PRODUCTS),
+                ("flanks_product_lists_total", "flanks_product_list_rows_total", "product_runs",
+                 (*PRODUCTS, "portfolio", "identity", "holder"))):
+            for product in products:
+                for outcome in ("ok", "partial", "failed", "suspicious", "unchanged_upstream", "not_available"):
+                    expected[metric(name, product=product, outcome=outcome)] = int(world.sql(
+                        f"select count(*) from flanks.{table} where product = '{product}' and outcome = '{outcome}'"))
+                for kind in KINDS:
+                    column = "0" if (table, kind) == ("product_runs", "duplicates") else kind
+                    expected[metric(rows, product=product, kind=kind)] = int(world.sql(
+                        f"select coalesce(sum({column}), 0) from flanks.{table} where product = '{product}'"))
+        for row in world.rows("select error_class, count(*) from (select error_class from flanks.sync_runs where outcome = 'failed' "
+                              "union all select error_class from flanks.product_runs where outcome = 'failed') f group by 1"):
+            expected[metric("flanks_failures_total", error_class=row["error_class"])] = int(row["count"])
+        counters = {k: v for k, v in scraped.items() if k[0].endswith("_total")}
+        self.assertEqual(counters, expected)
+        self.assertGreater(counters[metric("flanks_failures_total", error_class="http_500")], 0)
+        self.assertGreater(counters[metric("flanks_rows_total", product="card", kind="quarantined")], 0)
+        self.assertGreater(counters[metric("flanks_rows_total", product="account", kind="duplicates")], 0)
+        self.assertEqual(scraped[metric("flanks_database_up")], 1)
+        self.assertEqual(scraped[metric("flanks_credentials_due")], 0)
+        self.check_with_promtool(admin)
+
+    def check_with_promtool(self, admin):
+        promtool = shutil.which("promtool")
+        if promtool:
+            done = subprocess.run([promtool, "check", "metrics"], input=admin.get("/metrics")[2], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_credentials_by_state_who_is_due_and_the_oldest_lag(self):
+        world, daemon, admin = self.started(credentials=6, settings={"sync": {"poll": "1h"}})
+        world.sql("alter table flanks.credentials disable trigger user")
+        ids = sorted(world.register_all().values())
+        wait_until(lambda: world.sql("select count(*) from flanks_internal.leases where lease_id is not null") == "0", "idle")
+        # The daemon sleeps for an hour: the tables are ours.
+        world.sql("update flanks_internal.leases set next_due_at = now() + interval '1 hour'")
+        world.sql(f"update flanks_internal.leases set next_due_at = now() - interval '1 s' where credential_id in ({ids[0]}, {ids[1]})")
+        world.sql("update flanks.credentials set state = 'ok', last_confirmed_at = now()")
+        world.sql(f"update flanks.credentials set last_confirmed_at = now() - interval '2 days' where credential_id = {ids[0]}")
+        world.sql(f"update flanks.credentials set state = 'error', last_confirmed_at = null, created_at = now() - interval '5 days' "
+                  f"where credential_id = {ids[1]}")
+        world.sql(f"update flanks.credentials set paused = true where credential_id = {ids[2]}")
+        world.sql(f"update flanks.credentials set removed_at = now() where credential_id = {ids[3]}")
+        scraped = admin.metrics()
+        states = {dict(k[1:])["state"]: v for k, v in scraped.items() if k[0] == "flanks_credentials"}
+        self.assertEqual(states, {"new": 0, "pending": 0, "ok": 3, "action_required": 0, "blocked": 0, "error": 1, "gone": 0,
+                                  "paused": 1, "removed": 1})
+        self.assertEqual({r["state"]: float(r["count"]) for r in world.rows(
+            "select state, count(*) from flanks.sync_status group by 1")}, {k: v for k, v in states.items() if v})
+        self.assertEqual(scraped[metric("flanks_credentials_due")], 2)
+        lags = {dict(k[1:])["state"]: v for k, v in scraped.items() if k[0] == "flanks_oldest_lag_seconds"}
+        self.assertEqual(set(lags), set(states) - {"paused", "removed"})
+        self.assertAlmostEqual(lags["ok"], 2 * 86400, delta=120)
+        self.assertAlmostEqual(lags["error"], 5 * 86400, delta=120)
+        self.assertEqual(lags["gone"], 0)
+
+    def test_what_verify_found_is_a_metric_until_it_is_healed(self):
+        world, daemon, admin = self.started()
+        ids = self.mirrored(world)
+        first = min(ids.values())
+
+        def proofs():
+            scraped = admin.metrics()
+            ended = {(dict(k[1:])["product"], dict(k[1:])["outcome"]): v for k, v in scraped.items() if k[0] == "flanks_verifications"}
+            differing = {(dict(k[1:])["product"], dict(k[1:])["kind"]): v for k, v in scraped.items()
+                         if k[0] == "flanks_verification_differences"}
+            self.assertEqual(len(ended), 16)
+            self.assertEqual(len(differing), 12)
+            return ({k: v for k, v in ended.items() if v}, {k: v for k, v in differing.items() if v},
+                    scraped.get(metric("flanks_last_verification_timestamp_seconds")))
+
+        self.assertEqual(proofs(), ({}, {}, None), "nothing was proved yet")
+        world.sql(f"create table kept as select * from flanks.transactions where credential_id = {first} and product = 'account' "
+                  "order by _id limit 3")
+        world.sql("update flanks.transactions set amount = amount + 1 where _id in (select _id from kept order by _id limit 2)")
+        world.sql("delete from flanks.transactions where _id in (select _id from kept order by _id offset 2)")
+        self.assertEqual(world.cli("verify").returncode, 3)
+        ended, differing, at = proofs()
+        self.assertEqual(ended, {("account", "different"): 1, ("account", "equal"): 1, **{(p, "equal"): 2 for p in PRODUCTS[1:]}})
+        self.assertEqual(differing, {("account", "altered"): 2, ("account", "missing"): 1})
+        self.assertEqual(str(int(at)), world.sql("select floor(extract(epoch from max(finished_at))) from flanks.verifications"))
+        # A proof of another product says nothing of this one.
+        world.ok("verify", "--product", "card")
+        self.assertEqual(proofs()[:2], (ended, differing))
+        world.sql("update flanks.transactions t set amount = k.amount from kept k where k._id = t._id")
+        world.sql("insert into flanks.transactions select * from kept on conflict do nothing")
+        world.ok("verify", "--product", "account")
+        self.assertEqual(proofs()[:2], ({(p, "equal"): 2 for p in PRODUCTS}, {}))
+        # One command may speak of a product in several windows: what is wrong in one is wrong.
+        world.sql("insert into flanks.verifications (run_id, credential_id, product, outcome, extra, started_at) "
+                  f"select u, {first}, 'card', o, n, now() from (select gen_random_uuid() as u) g, "
+                  "(values ('different', 4), ('equal', 0)) v(o, n)")
+        self.assertEqual(proofs()[:2], ({**{(p, "equal"): 2 for p in PRODUCTS}, ("card", "equal"): 1, ("card", "different"): 1},
+                                        {("card", "extra"): 4}))
+        # Who was removed is nobody's trouble any more.
+        world.ok("credentials", "remove", first)
+        self.assertEqual(proofs()[:2], ({(p, "equal"): 1 for p in PRODUCTS}, {}))
+
+    def test_no_secret_and_nobodys_name_in_any_answer(self):
+        world, daemon, admin = self.started(credentials=3)
+        world.sandbox.fault("status", "*", "card", times=-1, status=403)
+        ids = self.mirrored(world)
+        users = [row["user_id"] for row in world.rows("select user_id from flanks.user_credentials")]
+        said = "".join(str(admin.get(path)) for path in ("/metrics", "/-/ready", "/-/healthy", "/"))
+        world.sql("drop schema flanks_internal cascade")
+        said += "".join(str(admin.get(path)) for path in ("/metrics", "/-/ready"))
+        self.assertIn("503", said)
+        for name in (*ids, *users, world.sandbox.client_secret, world.sandbox.client_id, world.sandbox.access_token()):
+            self.assertNotIn(name, said)
+        self.assertNotIn("credential_id", said)
+
+
+class Readiness(MetricsTest):
+    def ready(self, admin):
+        return admin.get("/-/ready")[::2]
+
+    def test_a_database_that_is_gone_and_comes_back(self):
+        world, daemon, admin = self.started()
+        self.mirrored(world)
+        self.assertEqual(self.ready(admin), (200, "ready\n"))
+        before = admin.metrics()
+        self.addCleanup(world.cluster.start_again)
+        world.cluster.kill()
+        status, text = self.ready(admin)
+        self.assertEqual(status, 503)
+        self.assertRegex(text, r"\Anot ready: the database cannot be used \(database_\w+\); the log says more\n\Z")
+        self.assertEqual(admin.get("/-/healthy")[::2], (200, "healthy\n"))
+        scraped = admin.metrics()
+        self.assertEqual(scraped[metric("flanks_database_up")], 0)
+        self.assertEqual({k[0] for k in scraped if not k[0].endswith("_total")}, {"flanks_database_up", "flanks_build_info"})
+        self.assertEqual({k: v for k, v in scraped.items() if k[0] == "flanks_rows_total"},
+                         {k: v for k, v in before.items() if k[0] == "flanks_rows_total"})
+        world.cluster.start_again()
+        wait_until(lambda: self.ready(admin) == (200, "ready\n"), "ready again")
+        wait_until(lambda: admin.metrics()[metric("flanks_database_up")] == 1, "up again")
+        self.assertIsNone(daemon.poll())
+
+    def test_a_database_that_hangs_holds_up_no_answer(self):
+        world, daemon, admin = self.started()
+        self.mirrored(world)
+        admin.metrics()
+        pids = [int(p) for p in world.sql("select pid from pg_stat_activity where application_name like 'flanks-sync%' "
+                                          f"and datname = '{world.database}'").split()]
+        self.addCleanup(lambda: [os.kill(p, signal.SIGCONT) for p in pids if os.path.exists(f"/proc/{p}")])
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        self.assertEqual(admin.metrics()[metric("flanks_database_up")], 0)
+        self.assertEqual(self.ready(admin), (503, "not ready: the database has not answered within 3 s\n"))
+        self.assertLess(time.monotonic() - began, 9)
+        began = time.monotonic()
+        self.assertEqual(admin.get("/-/healthy")[0], 200)
+        self.assertLess(time.monotonic() - began, 1)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: self.ready(admin) == (200, "ready\n"), "ready again")
+        self.assertEqual(admin.metrics()[metric("flanks_database_up")], 1)
+
+    def test_gauges_that_cannot_be_read_are_those_of_the_last_time_and_the_log_says_so_once(self):
+        world, daemon, admin = self.started()
+        self.mirrored(world)
+        before = admin.metrics()
+        world.sql("alter table flanks.verifications rename to elsewhere")
+        for _ in range(2):
+            after = admin.metrics()
+        self.assertEqual(after[metric("flanks_database_up")], 1)
+        for name in ("flanks_credentials", "flanks_verifications", "flanks_database_read_timestamp_seconds"):
+            self.assertEqual({k: v for k, v in after.items() if k[0] == name}, {k: v for k, v in before.items() if k[0] == name})
+        self.assertEqual(daemon.log.read_text().count("cannot read the gauges of the database"), 1)
+
+    def test_a_schema_that_does_not_fit(self):
+        world, daemon, admin = self.started()
+        world.sql("insert into flanks_internal.schema_migrations (version, name, sha256) values (9999, '9999_later', 'x')")
+        self.assertEqual(self.ready(admin), (503, "not ready: the database is newer than this program: it has migration 9999_later\n"))
+        world.sql("delete from flanks_internal.schema_migrations where version = 9999")
+        self.assertEqual(self.ready(admin), (200, "ready\n"))
+
+    def test_keys_that_the_provider_refuses(self):
+        world = self.world(credentials=1, transactions=20)
+        world.settings = {"admin": {"listen": f"unix:{world.dir}/admin.socket"}}
+        world.write_config()
+        (world.dir / "client_secret").write_text("not-the-secret\n")
+        daemon, admin = self.start(world)
+        self.assertEqual(self.ready(admin), (200, "ready\n"), "nobody was asked yet")
+        world.register_all()
+        wait_until(lambda: self.ready(admin) == (
+            503, "not ready: nothing can be fetched until an operator acts (token_refused); the log says more\n"), "not ready")
+        self.assertGreater(admin.metrics()[metric("flanks_failures_total", error_class="token_refused")], 0)
+
+    def test_not_ready_while_stopping_and_what_is_asked_is_still_answered(self):
+        world, daemon, admin = self.started(credentials=1, latency=3000)
+        world.register_all()
+        wait_until(lambda: world.sandbox.requests()["endpoints"].get("status", 0), "work is in hand")
+        idle = self.connected(admin)
+        daemon.send_signal(signal.SIGTERM)
+        wait_until(lambda: self.ready(admin) == (503, "not ready: the daemon is stopping\n"), "stopping")
+        self.assertEqual(daemon.wait(60), 0, daemon.log.read_text())
+        self.assertEqual(idle.recv(1), b"")
+        self.assertFalse(os.path.exists(admin.where[5:]), "the socket's file is gone")
+
+
+class Requests(MetricsTest):
+    def test_what_is_there_and_what_is_not(self):
+        world, daemon, admin = self.started("127.0.0.1:0")
+        status, headers, text = admin.get("/nothing?x=1")
+        self.assertEqual(status, 404)
+        self.assertEqual(text.splitlines()[0], "there is no /nothing; there is:")
+        self.assertEqual([line.split()[0] for line in text.splitlines()[1:]], ["/metrics", "/-/healthy", "/-/ready"])
+        self.assertEqual(headers["Cache-Control"], "no-store")
+        self.assertEqual(admin.get("/-/healthy?probe=1")[::2], (200, "healthy\n"))
+        for method in ("POST", "PUT", "DELETE", "OPTIONS", "BREW"):
+            status, headers, text = admin.get("/metrics", method, body=None if method == "BREW" else "x")
+            self.assertEqual((status, headers["Allow"], text),
+                             (405, "GET, HEAD", "there is nothing to change here: only GET and HEAD\n"))
+        status, headers, text = admin.get("/-/healthy", "HEAD")
+        self.assertEqual((status, headers["Content-Length"], text), (200, "8", ""))
+
+    def test_one_connection_serves_many_requests(self):
+        world, daemon, admin = self.started("127.0.0.1:0")
+        connection = admin.connection()
+        self.addCleanup(connection.close)
+        for path, status in (("/-/healthy", 200), ("/metrics", 200), ("/no", 404), ("/-/healthy", 200)):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            self.assertEqual((answer.status, answer.read() != b""), (status, True))
+        connection.request("HEAD", "/-/healthy")
+        self.assertEqual(connection.getresponse().read(), b"")
+        connection.request("GET", "/-/healthy")
+        self.assertEqual(connection.getresponse().read(), b"healthy\n")
+        two = admin.raw(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\nGET /-/healthy HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        self.assertEqual(two.count("HTTP/1.1 200 OK"), 2, two)
+        self.assertIn("HTTP/1.0 200 OK", admin.raw(b"GET /-/healthy HTTP/1.0\r\n\r\n"))
+
+    def test_requests_that_are_none(self):
+        world, daemon, admin = self.started()
+        head = b"GET /metrics HTTP/1.1\r\nHost: a\r\n"
+        for sent, said in ((head + b"X: " + b"x" * 9000 + b"\r\n\r\n", "431 Request Header Fields Too Large"),
+                           (b"GET /" + b"x" * 1000000, "431 Request Header Fields Too Large"),
+                           (head + b"Content-Length: 5\r\n\r\nhello", "413 Payload Too Large"),
+                           (head + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "413 Payload Too Large"),
+                           (b"hello\r\n\r\n", "400 Bad Request"),
+                           (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", "400 Bad Request")):
+            answer = admin.raw(sent)
+            self.assertEqual(answer.split("\r\n")[0], "HTTP/1.1 " + said, sent[:60])
+            self.assertIn("Connection: close", answer)
+        self.assertIn("longer than 8 KiB", admin.raw(head + b"X: " + b"x" * 9000))
+        self.assertEqual(admin.get("/%00%0a\x7f" + "y" * 500)[0], 404)
+        self.assertEqual(admin.get("/-/healthy")[0], 200)
+
+    def test_who_sends_slowly_is_closed_and_holds_up_nobody(self):
+        world, daemon, admin = self.started("127.0.0.1:0", settings={"log": {"level": "debug"}})
+        slow = [self.connected(admin) for _ in range(40)]  # more than there are places
+        for s in slow:
+            try:
+                s.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nX-Slow: ")
+            except OSError:
+                pass  # its place went to another one
+        began = time.monotonic()
+        self.assertEqual(admin.metrics()[metric("flanks_database_up")], 1)
+        self.assertLess(time.monotonic() - began, 2)
+        last = slow[-1]
+        last.settimeout(0.2)
+
+        def dripped():
+            try:
+                last.sendall(b"x")
+                return last.recv(1) == b""
+            except TimeoutError:
+                return False
+            except OSError:
+                return True
+        wait_until(dripped, "a request that drips is ended")
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertIn("an admin connection ran out of time", daemon.log.read_text())
+        self.assertIn("wait=request_timeout", daemon.log.read_text())
+        wait_until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) < 40, "their descriptors are given back")
+
+    def test_who_does_not_read_the_answer_holds_up_nobody(self):
+        world, daemon, admin = self.started()
+        deaf = self.connected(admin)
+        deaf.settimeout(3)
+        try:
+            for _ in range(3000):
+                deaf.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        except TimeoutError:
+            pass
+        self.assertEqual(admin.get("/-/healthy")[0], 200)
+        daemon.send_signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait(30), 0, daemon.log.read_text())
+
+
+class Addresses(MetricsTest):
+    def listening(self, family, address):
+        s = socket.socket(family)
+        self.addCleanup(s.close)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(address)
+        s.listen()
+        return s
+
+    def refused(self, world, listen, *said):
+        world.write_config(admin__listen=listen)
+        done = world.cli("run")
+        self.assertEqual(done.returncode, 78, done.stderr)
+        for text in (f"error: cannot listen at {listen} (admin.listen): ", "hint: name an address of this machine that is free", *said):
+            self.assertIn(text, done.stderr)
+
+    def test_an_address_that_was_chosen_must_be_free(self):
+        world = self.world(credentials=1, transactions=10)
+        taken = self.listening(socket.AF_INET, ("127.0.0.1", 0))
+        self.refused(world, f"127.0.0.1:{taken.getsockname()[1]}", "Address already in use")
+        self.refused(world, "203.0.113.1:9464", "Cannot assign requested address")
+        path = f"{world.dir}/admin.socket"
+        self.listening(socket.AF_UNIX, path)
+        self.refused(world, "unix:" + path, "Address already in use")
+        (world.dir / "file").write_text("mine")
+        self.refused(world, f"unix:{world.dir}/file", "File exists")
+        self.assertEqual((world.dir / "file").read_text(), "mine")
+        self.refused(world, "unix:/nowhere/admin.socket", "No such file or directory")
+
+    def test_the_default_address_may_be_taken_by_another_daemon(self):
+        try:
+            self.listening(socket.AF_INET, ("127.0.0.1", 9464))
+        except OSError:
+            pass  # it is taken, then
+        world = self.world(credentials=1, transactions=10, settings={"admin": {"listen": None}})
+        world.register_all()
+        daemon = world.start("run")
+        wait_until(lambda: world.sql("select count(*) from flanks.credentials where state = 'ok'") == "1", "it works")
+        log = daemon.log.read_text()
+        self.assertIn("cannot listen at 127.0.0.1:9464 (admin.listen): Address already in use; going on without metrics", log)
+        self.assertIn("give this one another admin.listen, or none", log)
+        daemon.send_signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait(60), 0)
+
+    def test_a_file_that_a_killed_daemon_left_is_replaced(self):
+        world, daemon, admin = self.started()
+        daemon.kill()
+        daemon.wait()
+        path = admin.where[5:]
+        self.assertTrue(os.path.exists(path))
+        daemon, admin = self.start(world)
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o660)
+        self.assertEqual(admin.get("/-/healthy")[0], 200)
+        # Nobody takes the file of a daemon that lives; and it takes away its own only.
+        self.refused(world, admin.where, "Address already in use")
+        os.unlink(path)
+        self.listening(socket.AF_UNIX, path)
+        daemon.send_signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait(60), 0)
+        self.assertTrue(os.path.exists(path))
+
+    def test_ipv6(self):
+        try:
+            self.listening(socket.AF_INET6, ("::1", 0))
+        except OSError:
+            self.skipTest("no IPv6 here")
+        world, daemon, admin = self.started("[::1]:0")
+        self.assertRegex(admin.where, r"\A\[::1\]:[1-9]\d*\Z")
+        self.assertEqual(admin.get("/-/ready")[0], 200)
+
+    def test_none_and_once_listen_nowhere(self):
+        world = self.world(credentials=1, transactions=10)
+        world.write_config(admin__listen=f"unix:{world.dir}/admin.socket")
+        world.ok("run", "--once")
+        self.assertFalse((world.dir / "admin.socket").exists())
+        world.write_config(admin__listen="none")
+        daemon = world.start("run")
+        wait_until(lambda: " runs" in daemon.log.read_text(), "it runs")
+        sockets = subprocess.run(["ls", "-l", f"/proc/{daemon.pid}/fd"], capture_output=True, text=True).stdout
+        listening = {line.split()[9] for line in open(f"/proc/{daemon.pid}/net/tcp").readlines()[1:] if line.split()[3] == "0A"}
+        self.assertFalse([inode for inode in listening if f"socket:[{inode}]" in sockets])
+
+
+if __name__ == "__main__":
+    unittest.main()

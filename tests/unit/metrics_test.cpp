@@ -1,0 +1,136 @@
+// What Prometheus is told: every name, label and number, for runs and gauges made by hand.
+#include "daemon/metrics.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace flanks;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+run_record window_of(std::optional<product> what, outcome how, const row_counts& counts = {}) {
+  run_record r;
+  r.what = what;
+  r.how = how;
+  r.counts = counts;
+  return r;
+}
+
+row_counts seven() {
+  row_counts c;
+  c.fetched = 21, c.inserted = 1, c.updated = 2, c.unchanged = 3, c.duplicates = 4;
+  c.quarantined = 11, c.removed = 6;
+  return c;
+}
+
+mirror_gauges some_gauges() {
+  mirror_gauges g;
+  g.states = {{"ok", 7, std::chrono::seconds{90}},
+              {"error", 2, std::chrono::seconds{172800}},
+              {"removed", 1, std::chrono::seconds{5}}};
+  g.due = 3;
+  g.read_at = instant{std::chrono::seconds{1700000001}};
+  return g;
+}
+
+TEST(metrics, counters_begin_at_zero) {
+  const metrics m;
+  const std::string text = m.text({});
+  for (const char* line :
+       {"flanks_windows_total{outcome=\"ok\",product=\"account\"} 0\n",
+        "flanks_rows_total{kind=\"quarantined\",product=\"liability\"} 0\n",
+        "flanks_product_lists_total{outcome=\"suspicious\",product=\"holder\"} 0\n",
+        "flanks_product_list_rows_total{kind=\"removed\",product=\"identity\"} 0\n"})
+    EXPECT_THAT(text, HasSubstr(line));
+}
+
+TEST(metrics, a_window_counts_once_and_its_rows_by_kind) {
+  metrics m;
+  m.count(window_of(product::card, outcome::partial, seven()));
+  m.count(window_of(product::card, outcome::ok, seven()));
+  const std::string text = m.text({});
+  for (const char* line : {"flanks_windows_total{outcome=\"partial\",product=\"card\"} 1\n",
+                           "flanks_windows_total{outcome=\"ok\",product=\"card\"} 1\n",
+                           "flanks_rows_total{kind=\"fetched\",product=\"card\"} 42\n",
+                           "flanks_rows_total{kind=\"inserted\",product=\"card\"} 2\n",
+                           "flanks_rows_total{kind=\"updated\",product=\"card\"} 4\n",
+                           "flanks_rows_total{kind=\"unchanged\",product=\"card\"} 6\n",
+                           "flanks_rows_total{kind=\"duplicates\",product=\"card\"} 8\n",
+                           "flanks_rows_total{kind=\"quarantined\",product=\"card\"} 22\n",
+                           "flanks_rows_total{kind=\"removed\",product=\"card\"} 12\n",
+                           "flanks_windows_total{outcome=\"ok\",product=\"account\"} 0\n",
+                           "flanks_product_lists_total{outcome=\"ok\",product=\"card\"} 0\n"})
+    EXPECT_THAT(text, HasSubstr(line));
+}
+
+TEST(metrics, failures_count_by_class_and_a_status_that_failed_has_no_product) {
+  metrics m;
+  run_record status = window_of(std::nullopt, outcome::failed);
+  status.error_class = "http_503";
+  m.count(status);
+  product_run list;
+  list.what = product_kind::holder;
+  list.how = outcome::failed;
+  list.error_class = "http_503";
+  m.count(list);
+  run_record waiting = window_of(product::card, outcome::not_available);
+  waiting.error_class = "provider_pending";  // why, and not that anything failed
+  m.count(waiting);
+  const std::string text = m.text({});
+  EXPECT_THAT(text, HasSubstr("flanks_windows_total{outcome=\"failed\",product=\"none\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("flanks_product_lists_total{outcome=\"failed\",product=\"holder\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("flanks_failures_total{error_class=\"http_503\"} 2\n"));
+  EXPECT_THAT(text, Not(HasSubstr("provider_pending")));
+}
+
+TEST(metrics, gauges_name_every_state_and_lag_where_it_means_something) {
+  const metrics m;
+  const mirror_gauges g = some_gauges();
+  const std::string text = m.text({true, &g});
+  for (const char* line :
+       {"flanks_database_up 1\n", "flanks_database_read_timestamp_seconds 1700000001\n",
+        "flanks_credentials{state=\"ok\"} 7\n", "flanks_credentials{state=\"error\"} 2\n",
+        "flanks_credentials{state=\"gone\"} 0\n", "flanks_credentials{state=\"removed\"} 1\n",
+        "flanks_credentials_due 3\n", "flanks_oldest_lag_seconds{state=\"error\"} 172800\n",
+        "flanks_oldest_lag_seconds{state=\"gone\"} 0\n"})
+    EXPECT_THAT(text, HasSubstr(line));
+  EXPECT_THAT(text, Not(HasSubstr("flanks_oldest_lag_seconds{state=\"removed\"}")));
+  EXPECT_THAT(text, Not(HasSubstr("flanks_last_verification_timestamp_seconds")));
+}
+
+TEST(metrics, proofs_by_product_and_outcome_and_all_their_differences) {
+  const metrics m;
+  mirror_gauges g = some_gauges();
+  g.proofs = {{"account", "equal", 5, 0, 0, 0},
+              {"account", "different", 2, 10, 20, 30},
+              {"account", "failed", 1, 1, 0, 0},
+              {"card", "not_verifiable", 4, 0, 0, 0}};
+  g.last_verification = instant{std::chrono::seconds{1700000000}};
+  const std::string text = m.text({true, &g});
+  for (const char* line :
+       {"flanks_verifications{product=\"account\",outcome=\"equal\"} 5\n",
+        "flanks_verifications{product=\"account\",outcome=\"different\"} 2\n",
+        "flanks_verifications{product=\"account\",outcome=\"failed\"} 1\n",
+        "flanks_verifications{product=\"card\",outcome=\"not_verifiable\"} 4\n",
+        "flanks_verifications{product=\"card\",outcome=\"equal\"} 0\n",
+        "flanks_verification_differences{product=\"account\",kind=\"missing\"} 11\n",
+        "flanks_verification_differences{product=\"account\",kind=\"extra\"} 20\n",
+        "flanks_verification_differences{product=\"account\",kind=\"altered\"} 30\n",
+        "flanks_verification_differences{product=\"card\",kind=\"missing\"} 0\n",
+        "flanks_last_verification_timestamp_seconds 1700000000\n"})
+    EXPECT_THAT(text, HasSubstr(line));
+}
+
+TEST(metrics, of_a_database_that_is_down_only_that_is_told) {
+  const metrics m;
+  const mirror_gauges g = some_gauges();
+  const std::string text = m.text({false, &g});
+  EXPECT_THAT(text, HasSubstr("flanks_database_up 0\n"));
+  EXPECT_THAT(text, Not(HasSubstr("flanks_credentials")));
+  EXPECT_THAT(text, HasSubstr("flanks_rows_total"));
+}
+
+}  // namespace
