@@ -31,7 +31,7 @@ class admin {
   admin(const boost::asio::any_io_executor& executor, const std::string& listen,
         admin_sources sources, log& events);
 
-  // Until cancelled; then ends what is under way: 2 s for answers, 10 s for the database.
+  // Until cancelled; then ends what is under way: 2 s for answers, 30 s for the database.
   boost::asio::awaitable<void> serve();
   [[nodiscard]] const std::string& where() const { return listener_->where(); }
 

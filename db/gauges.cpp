@@ -1,5 +1,7 @@
 #include "db/gauges.hpp"
 
+#include <algorithm>
+
 #include "db/lane.hpp"
 #include "db/migrate.hpp"
 
@@ -20,30 +22,54 @@ group by 1)"};
 constexpr statement due_sql{"read_due_gauge", R"(
 select count(*), floor(extract(epoch from now()))::bigint from flanks_internal.leases where next_due_at <= now())"};
 
-// In the order of verifications_by_credential, backwards. One command may have written several
-// windows of a product: the worst speaks for it.
+// What the proofs depend on: as long as it stays, so do they. Of a mirror that was proved often
+// they cost seconds, and change once a day.
+constexpr statement proofs_key_sql{"read_verification_key", R"(
+select concat_ws(' ', (select max(verification_id) from flanks.verifications), count(*), count(removed_at), max(removed_at))
+from flanks.credentials)"};
+
+// One command may have written several windows of a product: the worst speaks for it.
 constexpr statement proofs_sql{"read_verification_gauges", R"(
-with latest as (
-  select distinct on (credential_id, product) credential_id, product, run_id
-  from flanks.verifications order by credential_id desc, product desc, finished_at desc),
+with proved as (
+  select credential_id, product, outcome, missing, extra, altered, finished_at, run_id,
+    first_value(run_id) over (partition by credential_id, product order by finished_at desc) as latest
+  from flanks.verifications),
 ended as (
-  select v.product,
-    case when bool_or(v.outcome = 'different') then 'different' when bool_or(v.outcome = 'failed') then 'failed'
-      when bool_or(v.outcome = 'not_verifiable') then 'not_verifiable' else 'equal' end as outcome,
-    sum(v.missing) as missing, sum(v.extra) as extra, sum(v.altered) as altered, max(v.finished_at) as at
-  from latest l
-  join flanks.credentials c on c.credential_id = l.credential_id and c.removed_at is null
-  join flanks.verifications v on v.credential_id = l.credential_id and v.product = l.product and v.run_id = l.run_id
-  group by l.credential_id, v.product)
+  select credential_id, product,
+    case when bool_or(outcome = 'different') then 'different' when bool_or(outcome = 'failed') then 'failed'
+      when bool_or(outcome = 'not_verifiable') then 'not_verifiable' else 'equal' end as outcome,
+    sum(missing) as missing, sum(extra) as extra, sum(altered) as altered, max(finished_at) as at
+  from proved where run_id = latest group by 1, 2)
 select product, outcome, count(*), sum(missing)::bigint, sum(extra)::bigint, sum(altered)::bigint,
   floor(extract(epoch from max(at)))::bigint
-from ended group by 1, 2)"};
+from ended join flanks.credentials c on c.credential_id = ended.credential_id and c.removed_at is null
+group by 1, 2)"};
 
 instant instant_of(const pqxx::field& f) {
   return instant{std::chrono::seconds{f.as<std::int64_t>()}};
 }
 
-mirror_gauges read_gauges(session& db) {
+// What was read of the proofs, and what it depended on.
+struct known_proofs {
+  std::string key;
+  std::vector<mirror_gauges::proved> proofs;
+  std::optional<instant> last;
+};
+
+void refresh(session& db, known_proofs& known) {
+  known_proofs now;
+  now.key = db.run(proofs_key_sql)[0][0].c_str();
+  if (now.key == known.key) return;
+  for (const auto& r : db.run(proofs_sql)) {
+    now.proofs.push_back({r[0].c_str(), r[1].c_str(), r[2].as<std::int64_t>(),
+                          r[3].as<std::int64_t>(), r[4].as<std::int64_t>(),
+                          r[5].as<std::int64_t>()});
+    now.last = std::max(now.last, std::optional{instant_of(r[6])});
+  }
+  known = std::move(now);
+}
+
+mirror_gauges read_gauges(session& db, known_proofs& known) {
   mirror_gauges g;
   for (const auto& r : db.run(states_sql)) {
     g.states.push_back(
@@ -52,11 +78,9 @@ mirror_gauges read_gauges(session& db) {
   const pqxx::result due = db.run(due_sql);
   g.due = due[0][0].as<std::int64_t>();
   g.read_at = instant_of(due[0][1]);
-  for (const auto& r : db.run(proofs_sql)) {
-    g.proofs.push_back({r[0].c_str(), r[1].c_str(), r[2].as<std::int64_t>(),
-                        r[3].as<std::int64_t>(), r[4].as<std::int64_t>(), r[5].as<std::int64_t>()});
-    g.last_verification = std::max(g.last_verification, std::optional{instant_of(r[6])});
-  }
+  refresh(db, known);
+  g.proofs = known.proofs;
+  g.last_verification = known.last;
   return g;
 }
 
@@ -76,20 +100,23 @@ class pg_gauges final : public gauge_source {
 
   awaitable<mirror_gauges> read() override {
     mirror_gauges found;
-    const job work = [&](session& db) { found = read_gauges(db); };
+    known_proofs known = known_;  // the lane's thread gets its own
+    const job work = [&](session& db) { found = read_gauges(db, known); };
     auto running = lanes_->run(work, stage::database);
     co_await std::move(running);
+    known_ = std::move(known);
     co_return found;
   }
 
  private:
   std::shared_ptr<lane_pool> lanes_;
+  known_proofs known_;
 };
 
 db_options impatient(db_options options) {
   options.connections = 2;
   options.connect_timeout = std::chrono::seconds{2};
-  options.statement_timeout = std::chrono::seconds{10};
+  options.statement_timeout = std::chrono::seconds{30};
   options.lock_timeout = std::chrono::seconds{2};
   options.network_timeout = std::chrono::seconds{5};
   return options;

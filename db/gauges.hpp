@@ -10,7 +10,7 @@
 
 namespace flanks {
 
-// Two connections at most, opened by the first questions, with deadlines of their own: 10 s for a
+// Two connections at most, opened by the first questions, with deadlines of their own: 30 s for a
 // statement, 2 s for a connection. Use it on the executor's thread only. Destroy it after the loop
 // has run out of work and before the loop's context.
 [[nodiscard]] std::unique_ptr<gauge_source> make_gauge_source(boost::asio::any_io_executor loop,

@@ -44,7 +44,7 @@ class gauge_source {
   // Whether this program fits the database's schema: empty, or the sentence that says why not.
   // Cheap.
   virtual boost::asio::awaitable<std::string> schema_trouble() = 0;
-  // Looks at every credential once: seconds where there are millions.
+  // Looks at every credential: a second where there are millions, and several after a verification.
   virtual boost::asio::awaitable<mirror_gauges> read() = 0;
 };
 
