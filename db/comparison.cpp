@@ -151,18 +151,9 @@ void window_comparison::take(const std::vector<transaction_batch>& batches) {
 
 // One row that the database cannot hold fails a whole COPY: it is found by halving.
 void window_comparison::copy_shown(rows shown) {
-  const std::string prefix =
-      fmt::format("{}\t{}\t", scope_.credential.value, to_string(scope_.what));
   copy_buffer_.clear();
-  for (const transaction* t : shown) {
-    copy_buffer_ += prefix;
-    append_uuid(copy_buffer_, t->hash);
-    for (const std::string_view value : t->values) {
-      copy_buffer_.push_back('\t');
-      append_copy_field(copy_buffer_, value);
-    }
-    copy_buffer_.push_back('\n');
-  }
+  for (const transaction* t : shown)
+    append_copy_row(copy_buffer_, scope_.credential, scope_.what, *t);
   db_.run(savepoint);
   try {
     db_.copy_in(copy_rows, copy_buffer_);

@@ -60,13 +60,12 @@ class known_rows {
 
  private:
   [[nodiscard]] row key_of(std::string_view id) const;
-  [[nodiscard]] std::size_t bucket_of(const row& r) const;
 
   std::uint64_t seed_;
   std::int64_t live_ = 0;
-  std::deque<row> rows_;  // grows without copying what it holds; sorted by key after seal()
-  std::vector<std::size_t> first_;  // where each bucket of the key's leading bits begins
-  int bits_ = 0;                    // how many leading bits
+  std::deque<row> rows_;  // grows without copying what it holds; below 2^32 of them
+  static constexpr std::uint32_t free_slot = UINT32_MAX;
+  std::vector<std::uint32_t> slots_;  // a power of two of them, each the number of a row
 };
 
 }  // namespace flanks

@@ -97,18 +97,26 @@ void append_copy_field(std::string& out, std::string_view value) {
   std::size_t plain = 0;
   for (std::size_t i = 0; i < value.size(); ++i) {
     const char c = value[i];
-    char escaped = 0;
-    if (c == '\\') escaped = '\\';
-    if (c == '\n') escaped = 'n';
-    if (c == '\r') escaped = 'r';
-    if (c == '\t') escaped = 't';
-    if (escaped == 0) continue;
+    if (static_cast<unsigned char>(c) > '\r' && c != '\\') continue;
+    const char escaped = c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c;
+    if (escaped == c && c != '\\') continue;
     out.append(value.substr(plain, i - plain));
     out.push_back('\\');
     out.push_back(escaped);
     plain = i + 1;
   }
   out.append(value.substr(plain));
+}
+
+void append_copy_row(std::string& out, credential_id credential, product what,
+                     const transaction& t) {
+  fmt::format_to(std::back_inserter(out), "{}\t{}\t", credential.value, to_string(what));
+  append_uuid(out, t.hash);
+  for (const std::string_view value : t.values) {
+    out.push_back('\t');
+    append_copy_field(out, value);
+  }
+  out.push_back('\n');
 }
 
 void append_uuid(std::string& out, const content_hash& hash) {

@@ -13,6 +13,11 @@ namespace flanks {
 // is nullptr.
 void append_copy_field(std::string& out, std::string_view value);
 
+// Appends one transaction as a line of COPY: credential_id, product, content_hash, then the
+// provider's columns in table order.
+void append_copy_row(std::string& out, credential_id credential, product what,
+                     const transaction& t);
+
 // 128 bits as a uuid, 8-4-4-4-12, and back from the 16 bytes of the binary format.
 void append_uuid(std::string& out, const content_hash& hash);
 [[nodiscard]] content_hash uuid_from_bytes(const char* bytes);

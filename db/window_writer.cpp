@@ -191,19 +191,18 @@ void window_writer::write(std::vector<transaction_batch>& batches) {
 // it.
 std::vector<const transaction*> window_writer::write_round(
     const std::vector<const transaction*>& pending) {
-  latest_.clear();
+  latest_.reset(pending.size());
   replayed_.clear();
-  latest_.reserve(pending.size());
   std::vector<const transaction*> first, later, fresh, doubtful;
+  first.reserve(pending.size());
   for (const transaction* t : pending) {
-    const auto [at, is_first] = latest_.try_emplace(t->id(), t);
-    if (is_first) {
-      first.push_back(t);
-    } else if (at->second->hash == t->hash) {
+    latest_versions::place last = latest_.at(t->id(), known_.short_key_of(t->id()));
+    if (last == nullptr) {
+      first.push_back(last = t);
+    } else if (last->hash == t->hash) {
       ++counts_.duplicates;
     } else {
-      later.push_back(t);
-      at->second = t;
+      later.push_back(last = t);
     }
   }
   for (const transaction* t : first) {
@@ -247,23 +246,14 @@ std::vector<const transaction*> window_writer::write_round(
 
 // An answer that ends with the stored version has been here before, and the versions before it are
 // revisions already: to write them again would be a write with every replay (P2).
-bool window_writer::ends_as(const transaction& t, const content_hash& stored) const {
-  return latest_.at(t.id())->hash == stored;
+bool window_writer::ends_as(const transaction& t, const content_hash& stored) {
+  return latest_.at(t.id(), known_.short_key_of(t.id()))->hash == stored;
 }
 
 std::optional<sql_problem> window_writer::attempt_copy(rows fresh) {
-  const std::string prefix =
-      fmt::format("{}\t{}\t", scope_.credential.value, to_string(scope_.what));
   copy_buffer_.clear();
-  for (const transaction* t : fresh) {
-    copy_buffer_ += prefix;
-    append_uuid(copy_buffer_, t->hash);
-    for (const std::string_view value : t->values) {
-      copy_buffer_.push_back('\t');
-      append_copy_field(copy_buffer_, value);
-    }
-    copy_buffer_.push_back('\n');
-  }
+  for (const transaction* t : fresh)
+    append_copy_row(copy_buffer_, scope_.credential, scope_.what, *t);
   db_.run(savepoint);
   std::int64_t copied = 0;
   try {
@@ -332,7 +322,7 @@ void window_writer::settle_one(const transaction& t, const stored_row& stored) {
   const std::uint64_t key = known_.short_key_of(t.id());
   const bool first_time = seen_elsewhere_.insert(key).second;
   const bool repeated = !first_time || (mine && stored.touched);
-  const bool again = mine && !repeated && stored.hash == uuid_of(latest_.at(t.id())->hash);
+  const bool again = mine && !repeated && stored.hash == uuid_of(latest_.at(t.id(), key)->hash);
   const bool equal = again || stored.hash == uuid_of(t.hash);
   // A row that is removed, or whose owner is, goes to whoever shows it. A removed row of another
   // product moves to the one that shows it now.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "db/known_rows.hpp"
+#include "db/latest_versions.hpp"
 #include "db/session.hpp"
 #include "db/unknown_fields.hpp"
 #include "sync/store.hpp"
@@ -76,7 +77,7 @@ class window_writer {
 
   void load_known(const char* query, bool joint);
   std::vector<const transaction*> write_round(const std::vector<const transaction*>& pending);
-  [[nodiscard]] bool ends_as(const transaction& t, const content_hash& stored) const;
+  [[nodiscard]] bool ends_as(const transaction& t, const content_hash& stored);
   void insert_fresh(rows fresh, int depth);
   void settle(rows doubtful, int depth);
   void settle_one(const transaction& t, const stored_row& stored);
@@ -110,7 +111,7 @@ class window_writer {
   bool meddled_with_ = false;  // the table has triggers, rules or row security
 
   // Of one round: the last version of each operation in it, and the operations that end as stored.
-  std::unordered_map<std::string_view, const transaction*> latest_;
+  latest_versions latest_;
   std::unordered_set<std::string_view> replayed_;
   // Of one round, emptied by it.
   std::vector<change> changed_;

@@ -17,11 +17,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/bench")]
 os.environ.setdefault("FLANKS_TEST_DEADLINE", "600")
 
+import in_memory  # noqa: E402
 import whole_way  # noqa: E402
 from measure import table  # noqa: E402
 from world import Cluster  # noqa: E402
 
 SCENARIOS = {
+    "in-memory": in_memory.in_memory,
     "rows": whole_way.rows,
     "one-response": whole_way.one_response,
     "latency": whole_way.latency,
