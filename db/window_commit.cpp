@@ -131,7 +131,7 @@ bool window_writer::shown(std::string_view id) {
   const known_rows::row* const known = known_.find(id);
   if (known != nullptr && known->seen()) return true;
   const std::uint64_t key = known_.short_key_of(id);
-  return seen_elsewhere_.contains(key) || shown_in_quarantine_.contains(key);
+  return seen_elsewhere_.contains(key) || shown_besides_.contains(key);
 }
 
 // The ids themselves are read only when something is missing: known_ has no more than hashes.
@@ -158,13 +158,18 @@ void window_writer::collect_absent(window provable, absent_rows& absent) {
 
 void window_writer::settle_absent(const window_evidence& evidence, absent_rows& absent,
                                   bool has_reviews, run_record& record) {
+  for (const std::string& id : absent.shown)
+    shown_besides_.insert(known_.short_key_of(id));
   std::erase_if(absent.ids, [&](const std::string& id) { return shown(id); });
   if (evidence.provable && !scope_.filtered()) collect_absent(*evidence.provable, absent);
   removals::list_of_rows list{scope_.credential, scope_.what, sync_run_id_};
   removals::set_aside aside;
   if (has_reviews) aside = removals::read_set_aside(db_, list);
   removals::take_back(db_, list, aside, [&](std::string_view id) { return shown(id); });
-  if (!evidence.last_part) return;
+  if (!evidence.last_part) {
+    absent.shown.insert(absent.shown.end(), shown_for_later_.begin(), shown_for_later_.end());
+    return;
+  }
   const removals::result done = removals::settle(db_, list, aside, absent, evidence.limits);
   counts_.removed = done.removed;
   if (!done.suspicious) return;

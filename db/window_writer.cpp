@@ -135,7 +135,11 @@ struct window_writer::stored_row {
 };
 
 window_writer::window_writer(session& db, window_scope scope)
-    : db_(db), scope_(std::move(scope)), known_(random_seed()) {
+    : db_(db),
+      scope_(std::move(scope)),
+      first_day_(to_string(scope_.days.from)),
+      last_day_(to_string(scope_.days.to)),
+      known_(random_seed()) {
   const stopwatch opening(spent_);
   db_.begin();
   const pqxx::result r =
@@ -173,8 +177,11 @@ void window_writer::write(std::vector<transaction_batch>& batches) {
   for (transaction_batch& batch : batches) {
     counts_.fetched += batch.elements();
     unknown_.add(batch.unknown);
-    for (const transaction& t : batch.transactions)
+    for (const transaction& t : batch.transactions) {
       pending.push_back(&t);
+      const std::string_view on = t[column::operation_date];
+      if (on < first_day_ || on > last_day_) shown_for_later_.emplace_back(t.id());
+    }
     for (rejected_record& r : batch.rejected) {
       ++(r.stored_anyway ? counts_.warnings : counts_.quarantined);
       if (!r.stored_anyway) note_shown(r.id);
@@ -419,6 +426,7 @@ void window_writer::refuse(const transaction& t, const std::string& reason,
   std::string raw = to_json(t);
   const bool cut = raw.size() > rejected_record::raw_limit;
   raw.resize(std::min(raw.size(), rejected_record::raw_limit));
+  shown_for_later_.emplace_back(t.id());
   rejected_.push_back({reason, detail, std::string(t.id()), std::move(raw), cut, false});
 }
 
@@ -438,7 +446,8 @@ void window_writer::note_shown(std::string_view id) {
   if (id.empty()) {
     ++unreadable_;
   } else {
-    shown_in_quarantine_.insert(known_.short_key_of(id));
+    shown_besides_.insert(known_.short_key_of(id));
+    shown_for_later_.emplace_back(id);
   }
 }
 

@@ -100,6 +100,7 @@ class window_writer {
 
   session& db_;
   window_scope scope_;
+  std::string first_day_, last_day_;              // of the window, YYYY-MM-DD: sorts as text
   std::chrono::steady_clock::duration spent_{0};  // on the lane, in finished calls
   run_record finished_;
   std::string sync_run_id_;
@@ -121,9 +122,11 @@ class window_writer {
   // another product's or credential's): seeded hashes. A meeting of two could only count a row as
   // duplicate in place of unchanged.
   std::unordered_set<std::uint64_t> seen_elsewhere_;
-  // What came with this _id could not be stored; shown it was, all the same. Seeded hashes.
-  std::unordered_set<std::uint64_t> shown_in_quarantine_;
-  std::int64_t unreadable_ = 0;  // records without a usable _id
+  // What came with this _id could not be stored, or came in an earlier part: shown it was, all the
+  // same. Seeded hashes.
+  std::unordered_set<std::uint64_t> shown_besides_;
+  std::vector<std::string> shown_for_later_;  // what absent_rows::shown gets of this part
+  std::int64_t unreadable_ = 0;               // records without a usable _id
   std::string copy_buffer_;
 
   unknown_fields unknown_;

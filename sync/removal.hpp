@@ -34,6 +34,9 @@ struct absent_rows {
   std::int64_t stored = 0;      // rows that were there, shown or not
   bool empty_answer = false;    // a part was empty where rows are stored
   std::int64_t unreadable = 0;  // records without a usable _id: any of them may be an absent row
+  // _ids that a part has shown, but not as rows of its own days: stored on another part's day, or
+  // in quarantine. No later part may take them for absent.
+  std::vector<std::string> shown;
 };
 
 // What is known when the last part is in.

@@ -288,6 +288,41 @@ TEST_F(removing, a_day_that_moves_to_a_later_part_between_two_requests_is_no_rem
   EXPECT_EQ(history("moved"), "changed");
 }
 
+TEST_F(removing, what_an_earlier_part_shows_of_a_later_ones_days_is_not_absent_there) {
+  const window early{may.from, may.from + std::chrono::days{14}};
+  const window late{early.to + std::chrono::days{1}, may.to};
+  answer(first_, {{"outside", "2026-05-20"},
+                  {"corrected", "2026-05-21"},
+                  {"unreadable", "2026-05-22"},
+                  {"gone", "2026-05-23"},
+                  {"z", "2026-05-24"},
+                  {"y", "2026-05-05"}});
+  const claimed_credential c = claim(first_);
+  absent_rows absent;
+  const auto part = [&](window days, transaction_batch batch, bool last) {
+    auto ledger = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt));
+    run(ledger->apply(std::move(batch)));
+    window_evidence evidence;
+    evidence.provable = days;
+    evidence.last_part = last;
+    return run(ledger->commit(record_for(c, product::account, days), evidence, absent));
+  };
+  // The provider shows three of the later days' rows with the earlier ones: as it is, with another
+  // amount, and so that it cannot be stored.
+  std::vector<sample> shown{
+      {"outside", "2026-05-20"}, {"corrected", "2026-05-21", "7"}, {"y", "2026-05-05"}};
+  transaction_batch batch = batch_of(shown);
+  rejected_record broken;
+  broken.reason = "bad_amount";
+  broken.id = "unreadable";
+  broken.raw = "{}";
+  batch.rejected.push_back(broken);
+  part(early, std::move(batch), false);
+  std::vector<sample> rest{{"z", "2026-05-24"}};
+  EXPECT_EQ(part(late, batch_of(rest), true).counts.removed, 1);
+  EXPECT_THAT(removed(), ElementsAre("gone"));
+}
+
 TEST_F(removing, a_part_that_fails_leaves_what_earlier_parts_lacked_as_it_was) {
   const claimed_credential c = claim(first_);
   absent_rows absent;
