@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/bench")]
 os.environ.setdefault("FLANKS_TEST_DEADLINE", "600")
 
 import in_memory  # noqa: E402
+import schedule  # noqa: E402
 import whole_way  # noqa: E402
 from measure import table  # noqa: E402
 from world import Cluster  # noqa: E402
@@ -27,6 +28,7 @@ SCENARIOS = {
     "rows": whole_way.rows,
     "one-response": whole_way.one_response,
     "latency": whole_way.latency,
+    "schedule": schedule.schedule,
 }
 
 

@@ -1,0 +1,123 @@
+// Polls credentials that are due as the daemon does, with its scheduler, worker, story and store,
+// and a provider that answers at once that it has nothing newer: what is left is the schedule
+// itself.
+//   polls DSN POLLS CONCURRENCY     prints one JSON object
+#include <fmt/format.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iostream>
+
+#include "daemon/scheduler.hpp"
+#include "db/pg_store.hpp"
+
+namespace flanks {
+namespace {
+
+namespace chr = std::chrono;
+
+// Refreshed long ago: every credential of the benchmark has read it.
+class quiet_provider final : public flanks_api {
+ public:
+  std::function<void()> on_status;
+
+  awaitable<credential_status> status(const secret&) override {
+    on_status();
+    credential_status said;
+    said.bank = "bank";
+    said.last_update = instant{chr::sys_days{chr::year{2026} / 1 / 2}};
+    said.created_at = instant{chr::sys_days{chr::year{2026} / 1 / 1}};
+    for (product_status& s : said.transactions)
+      s.created = true, s.errored = false;
+    for (product_status& s : said.products)
+      s.created = true, s.errored = false;
+    co_return said;
+  }
+  awaitable<response_summary> transactions(const secret&, product, window, batch_sink&) override {
+    throw std::logic_error("transactions were asked for");
+  }
+  awaitable<product_batch> products(const secret&, product_kind) override {
+    throw std::logic_error("products were asked for");
+  }
+  awaitable<product_batch> entities() override { co_return product_batch{}; }
+  awaitable<void> authenticate() override { co_return; }
+  awaitable<void> close() override { co_return; }
+};
+
+class loud_log final : public log {
+ public:
+  void write(config::log_level level, std::string_view message, log_fields fields) override {
+    if (level < config::log_level::warn) return;
+    std::cerr << message;
+    for (const log_field& f : fields)
+      std::cerr << ' ' << f.name << '=' << f.value;
+    std::cerr << '\n';
+  }
+  void set_level(config::log_level) override {}
+};
+
+// KiB that were ever resident (proc(5), VmHWM).
+std::string peak_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:"))
+      return std::to_string(std::strtol(line.c_str() + 6, nullptr, 10));
+  }
+  return "0";
+}
+
+double processor_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+int poll(const std::string& dsn, int polls, int concurrency) {
+  boost::asio::io_context loop{1};
+  db_options database;
+  database.dsn = dsn;
+  database.lease_time = chr::seconds{60};
+  const auto clock = make_clock(loop.get_executor());
+  const auto db = make_store(loop.get_executor(), database);
+  quiet_provider provider;
+  loud_log events;
+  logging_observer observer(events, config::log_level::debug);
+  sync_policy policy;
+  scheduler_options options;
+  options.concurrency = concurrency;
+  options.once = true;
+  const mirror_tools mirror{provider, *db, *clock, observer, policy};
+  scheduler daemon(worker_tools{loop.get_executor(), mirror, events, database.lease_time}, options);
+  int asked = 0;
+  provider.on_status = [&] {
+    if (++asked == polls) daemon.stop();
+  };
+  std::exception_ptr error;
+  const auto begin = chr::steady_clock::now();
+  boost::asio::co_spawn(loop, daemon.run(), [&](std::exception_ptr e) { error = e; });
+  loop.run();
+  if (error) std::rethrow_exception(error);
+  const chr::duration<double> took = chr::steady_clock::now() - begin;
+  const scheduler_totals& totals = daemon.totals();
+  fmt::print(R"({{"polls":{},"failed":{},"seconds":{:.6f},"cpu_seconds":{:.3f},"peak_kib":{}}})"
+             "\n",
+             totals.credentials, totals.failed, took.count(), processor_seconds(), peak_memory());
+  return totals.failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace flanks
+
+int main(int argc, char** argv) {
+  if (argc != 4) {
+    std::cerr << "usage: polls DSN POLLS CONCURRENCY\n";
+    return 64;
+  }
+  try {
+    return flanks::poll(argv[1], std::atoi(argv[2]), std::atoi(argv[3]));
+  } catch (const std::exception& e) {
+    std::cerr << e.what() << '\n';
+    return 1;
+  }
+}
