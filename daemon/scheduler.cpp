@@ -12,6 +12,13 @@ namespace chr = std::chrono;
 
 namespace {
 
+// Places that come free are filled together, an eighth of all at once, so that hundreds of
+// credentials do not cost as many claims; none stays free for longer than this.
+constexpr int batches = 8;
+constexpr chr::milliseconds longest_vacancy{50};
+// A credential that is due but claimed elsewhere must not spin us.
+constexpr chr::milliseconds shortest_quiet{200};
+
 // A provider that fails is left alone for two looks at first.
 breaker_policy patience_of(const scheduler_options& options) {
   breaker_policy policy;
@@ -45,14 +52,31 @@ asio::awaitable<void> scheduler::run() {
 
 // Claims as much as there are free places. True when there may be more than that.
 asio::awaitable<bool> scheduler::look() {
-  const int allowed = health_.places(chr::steady_clock::now());
+  const auto now = chr::steady_clock::now();
+  const int allowed = health_.places(now);
   const int places = std::min(allowed, options_.concurrency - static_cast<int>(group_.size()));
-  const bool paused = chr::steady_clock::now() < paused_until_;
+  const bool paused = now < paused_until_;
+  if (places <= 0) free_since_.reset();
   if (places <= 0 || (paused && !options_.once)) {
-    progress_ = chr::steady_clock::now();
+    progress_ = now;
     co_return !paused && allowed > 0;
   }
   if (options_.once && totals_.stopped_by) co_return false;
+  if (!worth_a_claim(places, now)) {
+    progress_ = now;
+    co_return true;
+  }
+  co_return co_await claim(places);
+}
+
+bool scheduler::worth_a_claim(int places, chr::steady_clock::time_point now) {
+  if (!free_since_) free_since_ = now;
+  if (group_.size() == 0 && options_.once) return true;
+  if (!options_.once && now < quiet_until_) return false;
+  return places * batches >= options_.concurrency || now - *free_since_ >= longest_vacancy;
+}
+
+asio::awaitable<bool> scheduler::claim(int places) {
   std::vector<claimed_credential> due;
   try {
     due = co_await tools_.mirror.db.claim_due(places);
@@ -68,7 +92,16 @@ asio::awaitable<bool> scheduler::look() {
     trouble_ = f.what();
   }
   progress_ = chr::steady_clock::now();
-  const std::string run_id = due.empty() ? "" : new_run_id();
+  free_since_.reset();
+  backlog_ = static_cast<int>(due.size()) == places;
+  const bool any = !due.empty();
+  start(std::move(due));
+  co_return any;
+}
+
+void scheduler::start(std::vector<claimed_credential> due) {
+  if (due.empty()) return;
+  const std::string run_id = new_run_id();
   for (claimed_credential& credential : due) {
     const chr::seconds wait = health_.begin(credential.bank, progress_);
     if (wait.count() > 0) {
@@ -77,28 +110,32 @@ asio::awaitable<bool> scheduler::look() {
       group_.spawn(one(std::move(credential), run_id));
     }
   }
-  if (!due.empty() && progress_ >= banks_due_) {
-    banks_due_ = progress_ + chr::hours{1};
-    group_.spawn(refresh_banks(tools_));
-  }
-  co_return !due.empty();
+  if (progress_ < banks_due_) return;
+  banks_due_ = progress_ + chr::hours{1};
+  group_.spawn(refresh_banks(tools_));
 }
 
 asio::awaitable<chr::milliseconds> scheduler::time_to_next_look() {
-  const bool full = static_cast<int>(group_.size()) >= options_.concurrency;
-  if (full || options_.once || !trouble_.empty()) co_return options_.poll;
-  const chr::seconds backing_off = health_.wait(chr::steady_clock::now());
+  const auto now = chr::steady_clock::now();
+  if (static_cast<int>(group_.size()) >= options_.concurrency || !trouble_.empty())
+    co_return options_.poll;
+  const chr::seconds backing_off = health_.wait(now);
   if (backing_off.count() > 0) co_return std::min<chr::milliseconds>(backing_off, options_.poll);
-  std::optional<chr::seconds> due;
+  if (now < paused_until_ && !options_.once)
+    co_return std::min(chr::ceil<chr::milliseconds>(paused_until_ - now), options_.poll);
+  if (backlog_) co_return std::min(longest_vacancy, options_.poll);
+  if (options_.once) co_return options_.poll;
+  if (now < quiet_until_) co_return chr::ceil<chr::milliseconds>(quiet_until_ - now);
+  chr::milliseconds quiet = options_.poll;
   try {
-    due = co_await tools_.mirror.db.next_due();
+    const std::optional<chr::seconds> due = co_await tools_.mirror.db.next_due();
+    if (due) quiet = std::min<chr::milliseconds>(*due, quiet);
   } catch (const failure& f) {
     tools_.events.debug("cannot ask when the next credential is due", {{"error", f.what()}});
   }
-  if (!due) co_return options_.poll;
-  const chr::milliseconds at_least{
-      200};  // a credential that is due but claimed elsewhere must not spin us
-  co_return std::clamp<chr::milliseconds>(*due, at_least, options_.poll);
+  quiet = std::min(std::max(quiet, shortest_quiet), options_.poll);
+  quiet_until_ = chr::steady_clock::now() + quiet;
+  co_return quiet;
 }
 
 // Its bank is failing: it waits, and its place is free for others. A little apart, so that they do

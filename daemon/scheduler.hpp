@@ -1,5 +1,6 @@
-// The daemon's day: claims what is due, works on at most `concurrency` credentials at once, sleeps
-// until something is due again. It decides nothing about a credential: sync/schedule.hpp does.
+// The daemon's day: claims what is due, as many credentials together as there is room for, works on
+// at most `concurrency` at once, sleeps until something is due again. It decides nothing about a
+// credential: sync/schedule.hpp does.
 #pragma once
 
 #include <chrono>
@@ -49,6 +50,9 @@ class scheduler {
 
  private:
   boost::asio::awaitable<bool> look();
+  [[nodiscard]] bool worth_a_claim(int places, std::chrono::steady_clock::time_point now);
+  boost::asio::awaitable<bool> claim(int places);
+  void start(std::vector<claimed_credential> due);
   boost::asio::awaitable<void> one(claimed_credential credential, std::string run_id);
   boost::asio::awaitable<void> postpone(claimed_credential credential, std::chrono::seconds wait);
   boost::asio::awaitable<void> drain();
@@ -62,6 +66,11 @@ class scheduler {
   scheduler_totals totals_;
   std::chrono::steady_clock::time_point progress_;
   std::chrono::steady_clock::time_point paused_until_{};
+  // The last claim was filled: there may be more. If it was not, nothing is due before
+  // quiet_until_.
+  bool backlog_ = true;
+  std::chrono::steady_clock::time_point quiet_until_{};
+  std::optional<std::chrono::steady_clock::time_point> free_since_;  // the first free place
   std::chrono::steady_clock::time_point banks_due_{};  // when to ask whether their list is due
   int stops_ = 0;                                      // times in a row that nothing could go on
   bool stopping_ = false;
