@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
-#include "db/text_format.hpp"
+#include "db/array_columns.hpp"
 
 namespace flanks::backfill {
 
@@ -58,8 +59,10 @@ select distinct i.credential_id from flanks_internal.backfill_items i
 where i.backfill_id = $1 and i.done_at is null and i.credential_id > $2 order by i.credential_id limit $3)"};
 
 constexpr statement open_items_sql{"open_items", R"(
-select item_id, product, window_from, window_to from flanks_internal.backfill_items
-where backfill_id = $1 and credential_id = $2 and done_at is null order by item_id)"};
+select i.backfill_id, i.credential_id, i.item_id, i.product, i.window_from, i.window_to
+from unnest($1::bigint[], $2::bigint[]) a(backfill_id, credential_id)
+join flanks_internal.backfill_items i using (backfill_id, credential_id)
+where i.done_at is null order by i.item_id)"};
 
 constexpr statement fail_item_sql{"fail_item", R"(
 update flanks_internal.backfill_items set attempts = attempts + 1, last_error = $2 where item_id = $1 and done_at is null)"};
@@ -207,15 +210,21 @@ std::vector<credential_id> credentials(session& db, std::int64_t backfill_id, cr
   return ids;
 }
 
-std::vector<plan_item> open_items(session& db, std::int64_t backfill_id, credential_id id) {
-  std::vector<plan_item> items;
-  const pqxx::result rows = db.run(open_items_sql, sql_values(backfill_id, id));
-  for (const auto& r : rows) {
-    items.push_back({r[0].as<std::int64_t>(),
-                     product_from(r[1].c_str()).value(),
-                     {day_from(r[2].c_str()).value(), day_from(r[3].c_str()).value()}});
+void settle(session& db, std::span<items_request* const> requests) {
+  if (requests.empty()) return;
+  array_columns rows;
+  std::map<std::pair<std::int64_t, std::int64_t>, items_request*> by_key;
+  for (items_request* r : requests) {
+    rows.add(sql_values(r->backfill_id, r->id));
+    r->result.clear();
+    r->settled = by_key.emplace(std::pair{r->backfill_id, r->id.value}, r).second;
   }
-  return items;
+  for (const auto& r : db.run(open_items_sql, rows.take())) {
+    by_key.at({r[0].as<std::int64_t>(), r[1].as<std::int64_t>()})
+        ->result.push_back({r[2].as<std::int64_t>(),
+                            product_from(r[3].c_str()).value(),
+                            {day_from(r[4].c_str()).value(), day_from(r[5].c_str()).value()}});
+  }
 }
 
 void fail_item(session& db, std::int64_t item_id, const std::string& error) {

@@ -3,8 +3,10 @@
 // failure{configuration} for a user or credential that does not exist.
 #pragma once
 
+#include <span>
 #include <vector>
 
+#include "db/requests.hpp"
 #include "db/session.hpp"
 #include "sync/store.hpp"
 
@@ -17,8 +19,8 @@ namespace flanks::backfill {
                                     bool explicit_days, bool restart);
 [[nodiscard]] std::vector<credential_id> credentials(session& db, std::int64_t backfill_id,
                                                      credential_id after, int limit);
-[[nodiscard]] std::vector<plan_item> open_items(session& db, std::int64_t backfill_id,
-                                                credential_id id);
+// Reads what is still open of each.
+void settle(session& db, std::span<items_request* const> requests);
 void fail_item(session& db, std::int64_t item_id, const std::string& error);
 void skip_item(session& db, std::int64_t item_id, const std::string& reason);
 [[nodiscard]] std::int64_t finish(session& db, std::int64_t backfill_id);

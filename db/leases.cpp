@@ -12,34 +12,36 @@ namespace flanks::leases {
 
 namespace {
 
-// While it is claimed it is due at the end of its lease: so a dead worker's credential comes back
-// by itself. A credential whose token is gone (removed) has no lease row.
+// A claim leaves next_due_at alone, so that it is a HOT update: who is in flight is told by the
+// lease, and a dead worker's credential is due again when that expires. In the index, those in
+// flight stand before the others; there are as many as workers.
 constexpr statement claim_due_sql{"claim_due", R"(
 with due as (
-  select credential_id from flanks_internal.leases where next_due_at <= now()
+  select credential_id, next_due_at from flanks_internal.leases
+  where next_due_at <= now() and (lease_id is null or expires_at <= now())
   order by next_due_at limit $1 for update skip locked),
 claimed as (
   update flanks_internal.leases l set lease_id = gen_random_uuid(), holder = $2,
-    expires_at = now() + make_interval(secs => $3), next_due_at = now() + make_interval(secs => $3),
-    due_before_claim = coalesce(case when l.lease_id is not null then l.due_before_claim end, l.next_due_at)
+    expires_at = now() + make_interval(secs => $3)
   from due where l.credential_id = due.credential_id
-  returning l.credential_id, l.lease_id, l.due_before_claim, l.failures_in_a_row)
+  returning l.credential_id, l.lease_id, l.next_due_at, l.failures_in_a_row)
 select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, l.failures_in_a_row,
   floor(extract(epoch from c.not_found_since))::bigint
 from claimed l
 join flanks.credentials c using (credential_id)
 join flanks_internal.credentials_tokens t using (credential_id)
 where t.credentials_token is not null
-order by l.due_before_claim, l.credential_id)"};
+order by l.next_due_at, l.credential_id)"};
 
-constexpr statement claim_one_sql{"claim_one", R"(
+// Due or not. A credential whose token is gone (removed) has no lease row.
+constexpr statement claim_sql{"claim", R"(
 with free as (
   select credential_id from flanks_internal.leases
-  where credential_id = $1 and (lease_id is null or expires_at <= now()) for update),
+  where credential_id = any($1::bigint[]) and (lease_id is null or expires_at <= now())
+  order by credential_id for update skip locked),
 claimed as (
   update flanks_internal.leases l set lease_id = gen_random_uuid(), holder = $2,
-    expires_at = now() + make_interval(secs => $3), next_due_at = now() + make_interval(secs => $3),
-    due_before_claim = coalesce(case when l.lease_id is not null then l.due_before_claim end, l.next_due_at)
+    expires_at = now() + make_interval(secs => $3)
   from free where l.credential_id = free.credential_id
   returning l.credential_id, l.lease_id, l.failures_in_a_row)
 select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, l.failures_in_a_row,
@@ -48,6 +50,9 @@ from claimed l
 join flanks.credentials c using (credential_id)
 join flanks_internal.credentials_tokens t using (credential_id)
 where t.credentials_token is not null)"};
+
+constexpr statement lock_lease_row{"lock_lease_row", R"(
+select from flanks_internal.leases where credential_id = $1 for update)"};
 
 // What was verified under another filter says nothing about this one.
 constexpr statement coverage_sql{"read_coverage", R"(
@@ -64,55 +69,21 @@ select credential_id, product, floor(extract(epoch from provider_seen_at))::bigi
 from flanks.product_coverage where credential_id = any($1::bigint[]) and provider_seen_at is not null)"};
 
 constexpr statement renew_sql{"renew", R"(
-update flanks_internal.leases set expires_at = now() + make_interval(secs => $3), next_due_at = now() + make_interval(secs => $3)
+update flanks_internal.leases set expires_at = now() + make_interval(secs => $3)
 where credential_id = $1 and lease_id = $2 and expires_at > now())"};
 
-constexpr statement release_sql{"release", R"(
-update flanks_internal.leases l set lease_id = null, holder = null, expires_at = null, due_before_claim = null,
-  next_due_at = case when c.paused then 'infinity' else now() + make_interval(secs => $3) end,
-  failures_in_a_row = case when $4 then l.failures_in_a_row + 1 else 0 end
-from flanks.credentials c
-where l.credential_id = $1 and l.lease_id = $2 and c.credential_id = l.credential_id)"};
-
-// `paused` is the operator's own column: a state that says so is not stored.
-constexpr statement write_state{"write_state", R"(
-update flanks.credentials c set last_attempt_at = clock_timestamp(),
-  state = coalesce($2, c.state),
-  last_confirmed_at = case when $3 then clock_timestamp() else c.last_confirmed_at end,
-  not_found_since = case when $6 then coalesce(c.not_found_since, now()) end,
-  last_error = nullif($4, ''), last_error_hint = nullif($5, ''),
-  last_error_class = nullif($7, ''),
-  last_error_at = case when $4 = '' then null else coalesce(c.last_error_at, clock_timestamp()) end
-where c.credential_id = $1)"};
-
-constexpr statement release_untouched_sql{"release_untouched", R"(
-update flanks_internal.leases l set lease_id = null, holder = null, expires_at = null,
-  next_due_at = case when c.paused then 'infinity' else coalesce(l.due_before_claim, now()) end, due_before_claim = null
-from flanks.credentials c
-where l.credential_id = $1 and l.lease_id = $2 and c.credential_id = l.credential_id)"};
-
-constexpr statement postpone_sql{"postpone", R"(
-update flanks_internal.leases l set lease_id = null, holder = null, expires_at = null, due_before_claim = null,
-  next_due_at = case when c.paused then 'infinity' else now() + make_interval(secs => $3) end
-from flanks.credentials c
-where l.credential_id = $1 and l.lease_id = $2 and c.credential_id = l.credential_id)"};
-
+// Of those before the first free one in the index, all are held: they are due when their lease has
+// expired.
 constexpr statement next_due_sql{"next_due", R"(
-select greatest(0, ceil(extract(epoch from next_due_at - clock_timestamp())))::bigint
-from flanks_internal.leases where next_due_at < 'infinity' order by next_due_at limit 1)"};
-
-constexpr statement hold_lease{"hold_lease", R"(
-select from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp() for share)"};
-
-constexpr statement write_status{"record_status", R"(
-update flanks.credentials set bank = coalesce(nullif($2, ''), bank), provider_pending = $3, provider_blocked = $4,
-  reset_required = $5, sca_required = $6, transaction_token_required = $7, product_status = $8,
-  provider_updated_at = $9, provider_created_at = $10, last_transaction_date = $11
-where credential_id = $1
-  and (coalesce(nullif($2, ''), bank), provider_pending, provider_blocked, reset_required, sca_required,
-    transaction_token_required, product_status, provider_updated_at, provider_created_at, last_transaction_date)
-  is distinct from (coalesce(nullif($2, ''), bank), $3::boolean, $4::boolean, $5::boolean, $6::boolean, $7::boolean,
-    $8::jsonb, $9::timestamptz, $10::timestamptz, $11::date))"};
+with free as (
+  select next_due_at from flanks_internal.leases
+  where next_due_at < 'infinity' and (lease_id is null or expires_at <= now()) order by next_due_at limit 1),
+held as (
+  select greatest(l.expires_at, l.next_due_at) as next_due_at from flanks_internal.leases l
+  where l.next_due_at < coalesce((select f.next_due_at from free f), 'infinity') and l.lease_id is not null)
+select greatest(0, ceil(extract(epoch from min(d.next_due_at) - clock_timestamp())))::bigint
+from (select next_due_at from free union all select next_due_at from held) d
+having count(*) > 0)"};
 
 std::string holder_of(const db_options& options) {
   if (!options.holder.empty()) return options.holder;
@@ -176,20 +147,6 @@ std::vector<claimed_credential> claimed_from(session& db, const db_options& opti
   return claimed;
 }
 
-std::string product_status_json(const credential_status& status) {
-  std::string out = "{";
-  for (const product p : all_products) {
-    const product_status& s = status.of(p);
-    if (!s.created && !s.errored) continue;
-    fmt::format_to(std::back_inserter(out), "{}\"{}\":{{", out.size() > 1 ? "," : "", to_string(p));
-    if (s.created) fmt::format_to(std::back_inserter(out), "\"created\":{}", *s.created);
-    if (s.created && s.errored) out += ',';
-    if (s.errored) fmt::format_to(std::back_inserter(out), "\"errored\":{}", *s.errored);
-    out += '}';
-  }
-  return out + "}";
-}
-
 }  // namespace
 
 std::vector<claimed_credential> claim_due(session& db, const db_options& options, int limit) {
@@ -202,15 +159,27 @@ std::vector<claimed_credential> claim_due(session& db, const db_options& options
   return claimed;
 }
 
-std::optional<claimed_credential> claim(session& db, const db_options& options, credential_id id) {
-  db.begin();
+void settle(session& db, const db_options& options, std::span<claim_request* const> requests) {
+  if (requests.empty()) return;
+  array_literal ids;
+  std::unordered_map<std::int64_t, claim_request*> by_id;
+  for (claim_request* r : requests) {
+    ids.add(r->id.value);
+    by_id.emplace(r->id.value, r);
+  }
   auto claimed = claimed_from(
       db, options,
-      db.run(claim_one_sql, sql_values(id, holder_of(options),
-                                       static_cast<std::int64_t>(options.lease_time.count()))));
-  db.commit();
-  if (claimed.empty()) return std::nullopt;
-  return std::move(claimed.front());
+      db.run(claim_sql, sql_values(ids.take(), holder_of(options),
+                                   static_cast<std::int64_t>(options.lease_time.count()))));
+  for (claimed_credential& c : claimed) {
+    claim_request& r = *by_id.at(c.id.value);
+    r.settled = true;
+    r.result = std::move(c);
+  }
+}
+
+void wait_for(session& db, credential_id id) {
+  db.run(lock_lease_row, sql_values(id));
 }
 
 bool renew(session& db, const db_options& options, credential_id id, const lease_id& lease) {
@@ -218,48 +187,10 @@ bool renew(session& db, const db_options& options, credential_id id, const lease
   return db.run(renew_sql, sql_values(id, lease.value, seconds)).affected_rows() == 1;
 }
 
-void release(session& db, credential_id id, const lease_id& lease, const next_attempt& next) {
-  const auto seconds = static_cast<std::int64_t>(next.delay.count());
-  if (next.postponed) {
-    db.run(postpone_sql, sql_values(id, lease.value, seconds));
-    return;
-  }
-  db.begin();
-  const auto released = db.run(release_sql, sql_values(id, lease.value, seconds, next.failed));
-  if (released.affected_rows() == 1) {
-    std::optional<std::string_view> state;
-    if (next.state != credential_state::paused) state = to_string(next.state);
-    const bool confirmed = next.error.empty() && next.state == credential_state::ok;
-    db.run(write_state, sql_values(id, state, confirmed, next.error, next.hint, next.not_found,
-                                   next.error_class));
-  }
-  db.commit();
-}
-
-void release_untouched(session& db, credential_id id, const lease_id& lease) {
-  db.run(release_untouched_sql, sql_values(id, lease.value));
-}
-
 std::optional<std::chrono::seconds> next_due(session& db) {
   const pqxx::result r = db.run(next_due_sql);
   if (r.empty()) return std::nullopt;
   return std::chrono::seconds{r[0][0].as<std::int64_t>()};
-}
-
-void record_status(session& db, credential_id id, const lease_id& lease,
-                   const credential_status& s) {
-  db.begin();
-  if (db.run(hold_lease, sql_values(id, lease.value)).empty()) {
-    db.rollback();
-    throw failure(
-        stage::lease, verdict::later, "lease_lost",
-        fmt::format("credential {}: the lease was lost, its status was not stored", id.value));
-  }
-  db.run(write_status,
-         sql_values(id, s.bank, s.pending, s.blocked, s.reset_required, s.sca_required,
-                    s.transaction_token_required, product_status_json(s), s.last_update,
-                    s.created_at, s.last_transaction_date));
-  db.commit();
 }
 
 }  // namespace flanks::leases

@@ -4,23 +4,23 @@
 
 #include "db/backfill.hpp"
 #include "db/entities.hpp"
+#include "db/group_commit.hpp"
 #include "db/lane.hpp"
 #include "db/leases.hpp"
 #include "db/ledger.hpp"
 #include "db/product_writer.hpp"
-#include "db/runs.hpp"
 #include "db/text_format.hpp"
 
 namespace flanks {
 
 namespace {
 
-// Every method is the same three lines: a job by reference, the hop, the result. (One full
-// expression with co_await holds only names: house rule for g++ 12.)
+// Every method is the same three lines: a job or a request by reference, the hop, the result. (One
+// full expression with co_await holds only names: house rule for g++ 12.)
 class pg_store final : public store {
  public:
   pg_store(boost::asio::any_io_executor loop, db_options options)
-      : lanes_(std::make_shared<lane_pool>(std::move(loop), std::move(options))) {}
+      : lanes_(std::make_shared<lane_pool>(loop, std::move(options))), group_(loop, lanes_) {}
   ~pg_store() override { lanes_->close(); }
 
   awaitable<std::vector<claimed_credential>> claim_due(int limit) override {
@@ -32,11 +32,10 @@ class pg_store final : public store {
   }
 
   awaitable<std::optional<claimed_credential>> claim(credential_id id) override {
-    std::optional<claimed_credential> result;
-    const job work = [&](session& db) { result = leases::claim(db, lanes_->options(), id); };
-    auto running = lanes_->run(work, stage::database);
+    claim_request asked{id, false, {}};
+    auto running = group_.run(&asked, stage::database);
     co_await std::move(running);
-    co_return result;
+    co_return std::move(asked.result);
   }
 
   awaitable<bool> renew(credential_id id, lease_id lease) override {
@@ -48,14 +47,14 @@ class pg_store final : public store {
   }
 
   awaitable<void> release(credential_id id, lease_id lease, next_attempt next) override {
-    const job work = [&](session& db) { leases::release(db, id, lease, next); };
-    auto running = lanes_->run(work, stage::lease);
+    release_request asked{id, std::move(lease), std::move(next), false};
+    auto running = group_.run(&asked, stage::lease);
     co_await std::move(running);
   }
 
   awaitable<void> release_untouched(credential_id id, lease_id lease) override {
-    const job work = [&](session& db) { leases::release_untouched(db, id, lease); };
-    auto running = lanes_->run(work, stage::lease);
+    release_request asked{id, std::move(lease), std::nullopt, false};
+    auto running = group_.run(&asked, stage::lease);
     co_await std::move(running);
   }
 
@@ -69,15 +68,17 @@ class pg_store final : public store {
 
   awaitable<void> record_status(credential_id id, lease_id lease,
                                 credential_status status) override {
-    const job work = [&](session& db) { leases::record_status(db, id, lease, status); };
-    auto running = lanes_->run(work, stage::write);
+    status_request asked{id, std::move(lease), std::move(status), false};
+    auto running = group_.run(&asked, stage::write);
     co_await std::move(running);
   }
 
-  awaitable<void> record_run(run_record record) override {
-    const std::string sync_run_id = random_uuid();  // once: repeating the job writes no second row
-    const job work = [&](session& db) { flanks::record_run(db, sync_run_id, record); };
-    auto running = lanes_->run(work, stage::write);
+  awaitable<void> record_runs(std::vector<run_record> records) override {
+    if (records.empty()) co_return;
+    runs_request asked{std::move(records), {}, false};
+    for (std::size_t i = 0; i < asked.records.size(); ++i)
+      asked.ids.push_back(random_uuid());  // once: repeating the job writes no second row
+    auto running = group_.run(&asked, stage::write);
     co_await std::move(running);
   }
 
@@ -166,11 +167,10 @@ class pg_store final : public store {
 
   awaitable<std::vector<plan_item>> open_items(std::int64_t backfill_id,
                                                credential_id id) override {
-    std::vector<plan_item> result;
-    const job work = [&](session& db) { result = backfill::open_items(db, backfill_id, id); };
-    auto running = lanes_->run(work, stage::database);
+    items_request asked{backfill_id, id, false, {}};
+    auto running = group_.run(&asked, stage::database);
     co_await std::move(running);
-    co_return result;
+    co_return std::move(asked.result);
   }
 
   awaitable<void> fail_item(std::int64_t item_id, std::string error) override {
@@ -203,6 +203,7 @@ class pg_store final : public store {
 
  private:
   std::shared_ptr<lane_pool> lanes_;
+  group_commit group_;
 };
 
 }  // namespace

@@ -41,16 +41,16 @@ left join lateral (select v.outcome || ', ' || v.finished_at as words from flank
 where c.credential_id = $1 order by c.product)"};
 
 // First the lease row, like every writer of a window: the two cannot deadlock. A lease that is held
-// stays held.
+// stays held, and its release leaves the infinity as it is.
 constexpr statement pause_sql{"pause", R"(
 with off as (
-  update flanks_internal.leases set next_due_at = case when lease_id is null then 'infinity' else next_due_at end
+  update flanks_internal.leases set next_due_at = 'infinity'
   where credential_id = $1 returning credential_id)
 update flanks.credentials c set paused = true, pause_reason = nullif($2, '') from off where c.credential_id = off.credential_id)"};
 
 constexpr statement resume_sql{"resume", R"(
 with due as (
-  update flanks_internal.leases set next_due_at = case when lease_id is null then now() else next_due_at end
+  update flanks_internal.leases set next_due_at = now()
   where credential_id = $1 returning credential_id)
 update flanks.credentials c set paused = false, pause_reason = null from due where c.credential_id = due.credential_id)"};
 

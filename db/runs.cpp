@@ -1,5 +1,9 @@
 #include "db/runs.hpp"
 
+#include <unordered_map>
+
+#include "db/array_columns.hpp"
+
 namespace flanks {
 
 namespace {
@@ -14,45 +18,94 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
   $24, $25, $26, $27, $28, $29)
 on conflict (sync_run_id) do nothing)"};
 
-// A failure's words stay until an attempt ends without one: release() clears them.
+// A failure's words stay until an attempt ends without one: its release clears them.
 constexpr statement note_attempt{"note_attempt", R"(
-update flanks.credentials set last_attempt_at = clock_timestamp(),
-  last_error = case when $2 then $3 else last_error end,
-  last_error_class = case when $2 then $4 else last_error_class end,
-  last_error_hint = case when $2 then nullif($5, '') else last_error_hint end,
-  last_error_at = case when $2 then clock_timestamp() else last_error_at end
+update flanks.credentials set last_attempt_at = clock_timestamp(), last_error = $2, last_error_class = $3,
+  last_error_hint = nullif($4, ''), last_error_at = clock_timestamp()
 where credential_id = $1)"};
 
-}  // namespace
+// Erased meanwhile: nothing of it may come back, not even that it was tried. The lock keeps it from
+// being erased before this is committed. Only a failure is noted at the credential: when it was
+// tried last is written with the end of the attempt.
+constexpr statement write_runs{"insert_runs", R"(
+with asked as (
+  select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::date[], $7::date[], $8::text[],
+      $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[],
+      $17::text[], $18::text[], $19::text[], $20::text[], $21::integer[], $22::text[], $23::text[],
+      $24::integer[], $25::bigint[], $26::bigint[], $27::bigint[], $28::timestamptz[], $29::timestamptz[]) with ordinality
+    as a(sync_run_id, run_id, trigger, credential_id, product, window_from, window_to, outcome,
+      fetched, inserted, updated, unchanged, duplicates, removed, quarantined, warnings,
+      error_class, error_stage, error_message, error_hint, http_status, provider_code, trace_id,
+      requests, response_bytes, provider_ms, database_ms, provider_updated_at, started_at, nr)),
+alive as materialized (
+  select c.credential_id from flanks.credentials c where c.credential_id = any($4::bigint[])
+  order by c.credential_id for key share skip locked),
+noted as (
+  update flanks.credentials c set last_attempt_at = clock_timestamp(), last_error = f.error_message,
+    last_error_class = f.error_class, last_error_hint = nullif(f.error_hint, ''), last_error_at = clock_timestamp()
+  from (select distinct on (a.credential_id) a.* from asked a where a.outcome = 'failed' order by a.credential_id, a.nr desc) f
+  join alive using (credential_id) where c.credential_id = f.credential_id),
+written as (
+  insert into flanks.sync_runs (sync_run_id, run_id, trigger, credential_id, product, window_from, window_to, outcome,
+    fetched, inserted, updated, unchanged, duplicates, removed, quarantined, warnings,
+    error_class, error_stage, error_message, error_hint, http_status, provider_code, trace_id,
+    requests, response_bytes, provider_ms, database_ms, provider_updated_at, started_at)
+  select a.sync_run_id, a.run_id, a.trigger, a.credential_id, a.product, a.window_from, a.window_to, a.outcome,
+    a.fetched, a.inserted, a.updated, a.unchanged, a.duplicates, a.removed, a.quarantined, a.warnings,
+    nullif(a.error_class, ''), nullif(a.error_stage, ''), nullif(a.error_message, ''), nullif(a.error_hint, ''),
+    nullif(a.http_status, 0), nullif(a.provider_code, ''), nullif(a.trace_id, ''),
+    a.requests, a.response_bytes, a.provider_ms, a.database_ms, a.provider_updated_at, a.started_at
+  from asked a join alive using (credential_id) order by a.nr
+  on conflict (sync_run_id) do nothing)
+select credential_id from alive)"};
 
-call insert_run(const std::string& sync_run_id, const run_record& r) {
+constexpr statement lock_credential{"lock_credential", R"(
+select from flanks.credentials where credential_id = $1 for key share)"};
+
+// In the order of both statements.
+sql_values values_of(const std::string& sync_run_id, const run_record& r) {
   std::optional<std::string_view> what;
   if (r.what) what = to_string(*r.what);
   std::optional<day> from, to;
   if (r.days) from = r.days->from, to = r.days->to;
   const row_counts& c = r.counts;
-  return {write_run, sql_values(sync_run_id, r.run_id, to_string(r.why), r.credential, what, from,
-                                to, to_string(r.how), c.fetched, c.inserted, c.updated, c.unchanged,
-                                c.duplicates, c.removed, c.quarantined, c.warnings, r.error_class,
-                                r.error_stage, r.error_message, r.error_hint, r.http_status,
-                                r.provider_code, r.trace_id, r.requests, r.response_bytes,
-                                r.provider_time, r.database_time, r.provider_update, r.started_at)};
+  return sql_values(sync_run_id, r.run_id, to_string(r.why), r.credential, what, from, to,
+                    to_string(r.how), c.fetched, c.inserted, c.updated, c.unchanged, c.duplicates,
+                    c.removed, c.quarantined, c.warnings, r.error_class, r.error_stage,
+                    r.error_message, r.error_hint, r.http_status, r.provider_code, r.trace_id,
+                    r.requests, r.response_bytes, r.provider_time, r.database_time,
+                    r.provider_update, r.started_at);
 }
 
-void record_run(session& db, const std::string& sync_run_id, const run_record& record) {
-  db.begin();
-  const bool failed = record.how == outcome::failed;
-  const auto noted =
-      db.run(note_attempt, sql_values(record.credential, failed, record.error_message,
-                                      record.error_class, record.error_hint));
-  // Erased meanwhile: nothing of it may come back, not even that it was tried.
-  if (noted.affected_rows() == 1) db.run_together({insert_run(sync_run_id, record)});
-  db.commit();
+}  // namespace
+
+call insert_run(const std::string& sync_run_id, const run_record& record) {
+  return {write_run, values_of(sync_run_id, record)};
+}
+
+void settle(session& db, std::span<runs_request* const> requests) {
+  if (requests.empty()) return;
+  array_columns rows;
+  std::unordered_multimap<std::int64_t, runs_request*> by_credential;
+  for (runs_request* r : requests) {
+    for (std::size_t i = 0; i < r->records.size(); ++i)
+      rows.add(values_of(r->ids[i], r->records[i]));
+    by_credential.emplace(r->records.front().credential.value, r);
+  }
+  for (const auto& row : db.run(write_runs, rows.take())) {
+    const auto [begin, end] = by_credential.equal_range(row[0].as<std::int64_t>());
+    for (auto r = begin; r != end; ++r)
+      r->second->settled = true;
+  }
+}
+
+void wait_for_credential(session& db, credential_id id) {
+  db.run(lock_credential, sql_values(id));
 }
 
 void note_failure(session& db, credential_id credential, const std::string& message,
                   const std::string& error_class, const std::string& hint) {
-  db.run(note_attempt, sql_values(credential, true, message, error_class, hint));
+  db.run(note_attempt, sql_values(credential, message, error_class, hint));
 }
 
 }  // namespace flanks

@@ -2,11 +2,11 @@
 // sql_problem.
 #pragma once
 
-#include <optional>
+#include <span>
 #include <string>
 
+#include "db/requests.hpp"
 #include "db/session.hpp"
-#include "sync/store.hpp"
 
 namespace flanks {
 
@@ -14,9 +14,12 @@ namespace flanks {
 // lost connection.
 [[nodiscard]] call insert_run(const std::string& sync_run_id, const run_record& record);
 
-// A run that stored nothing: its record, and the credential's last attempt and error, in one
-// transaction.
-void record_run(session& db, const std::string& sync_run_id, const run_record& record);
+// Runs that stored nothing, and what a failed one means for its credential, in the open
+// transaction. Writes nothing of a credential that was erased; skips one that is locked.
+void settle(session& db, std::span<runs_request* const> requests);
+// Waits until a credential can be written, and keeps it from being erased, until the open
+// transaction ends.
+void wait_for_credential(session& db, credential_id id);
 
 // What a failed attempt means for the credential: when it was, and what it failed with.
 void note_failure(session& db, credential_id credential, const std::string& message,

@@ -148,12 +148,13 @@ class credential_story {
         if (decision.fetch) {
           pieces.push_back(piece{item.what, item.days, item.item_id, job_.why});
         } else {
-          co_await skip(item.what, decision, item);
+          co_await skip(decision, item);
         }
       }
       co_return pieces;
     }
     const instant now = t_.clock.now();
+    std::vector<run_record> left_out;
     for (const product what : products()) {
       const product_coverage& covered = job_.credential.of(what);
       const sweep again = sweep_due(job_.credential.id, covered, now, t_.policy);
@@ -165,9 +166,11 @@ class credential_story {
         pieces.push_back(
             piece{what, decision.days, std::nullopt, sweeps ? trigger::sweep : job_.why});
       } else {
-        co_await skip(what, decision, std::nullopt);
+        left_out.push_back(not_fetched(what, decision));
+        t_.observer.ended(left_out.back());
       }
     }
+    co_await t_.db.record_runs(std::move(left_out));
     co_return pieces;
   }
 
@@ -200,13 +203,10 @@ class credential_story {
     return evidence;
   }
 
-  // Not fetched: a run record says why, so that "nothing new" and "not asked" never look alike
-  // (promise P8).
-  awaitable<void> skip(product what, const fetch_decision& decision,
-                       std::optional<plan_item> item) {
+  // A run record says why, so that "nothing new" and "not asked" never look alike (promise P8).
+  run_record not_fetched(product what, const fetch_decision& decision) {
     run_record record = new_record();
     record.what = what;
-    if (item) record.days = item->days;
     record.how = decision.why_not;
     record.error_class = decision.error_class;
     record.error_message = decision.explanation;
@@ -214,15 +214,20 @@ class credential_story {
     if (record.how == outcome::failed) note(decision.explanation, "", decision.error_class);
     if (record.how == outcome::failed) ++report_.failed;
     if (record.how == outcome::not_available) ++report_.not_available;
+    return record;
+  }
+
+  awaitable<void> skip(const fetch_decision& decision, const plan_item& item) {
+    run_record record = not_fetched(item.what, decision);
+    record.days = item.days;
     t_.observer.ended(record);
     co_await t_.db.record_run(std::move(record));
-    if (!item) co_return;
     // Only an extraction that is still to come keeps a backfill open: a product that the bank does
     // not have never ends.
     if (report_.pending || decision.why_not == outcome::failed) {
-      co_await t_.db.fail_item(item->item_id, decision.explanation);
+      co_await t_.db.fail_item(item.item_id, decision.explanation);
     } else {
-      co_await t_.db.skip_item(item->item_id, decision.explanation);
+      co_await t_.db.skip_item(item.item_id, decision.explanation);
     }
   }
 

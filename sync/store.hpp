@@ -1,5 +1,7 @@
 // The database as the engine needs it. Throws `failure` (stage database, write, commit or lease).
-// Every call hops to a database lane and back; a call that has begun is awaited to its end.
+// Every call hops to a database lane and back; a call that has begun is awaited to its end. What is
+// a row or two (claims of one credential, statuses, runs, releases) is done for many callers at
+// once, each with its own result.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -184,8 +186,13 @@ class store {
   // the lease.
   virtual awaitable<void> record_status(credential_id id, lease_id lease,
                                         credential_status status) = 0;
-  // A run that stored nothing: failed, not available, or unchanged upstream.
-  virtual awaitable<void> record_run(run_record record) = 0;
+  // Runs of one credential that stored nothing: failed, not available, or unchanged upstream.
+  virtual awaitable<void> record_runs(std::vector<run_record> records) = 0;
+  awaitable<void> record_run(run_record record) {
+    std::vector<run_record> one;
+    one.push_back(std::move(record));
+    return record_runs(std::move(one));
+  }
 
   // Opens the ledger of one window. `item` is marked done by its commit.
   virtual awaitable<std::unique_ptr<window_ledger>> open_window(

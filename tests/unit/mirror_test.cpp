@@ -147,8 +147,9 @@ class memory_store final : public store {
   awaitable<void> release_untouched(credential_id, lease_id) override { co_return; }
   awaitable<std::optional<chr::seconds>> next_due() override { co_return std::nullopt; }
   awaitable<void> record_status(credential_id, lease_id, credential_status) override { co_return; }
-  awaitable<void> record_run(run_record record) override {
-    memory_.runs.push_back(std::move(record));
+  awaitable<void> record_runs(std::vector<run_record> records) override {
+    for (run_record& record : records)
+      memory_.runs.push_back(std::move(record));
     co_return;
   }
   awaitable<std::unique_ptr<window_ledger>> open_window(credential_id, lease_id, product what,

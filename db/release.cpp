@@ -1,0 +1,135 @@
+#include "db/release.hpp"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "db/array_columns.hpp"
+
+namespace flanks::leases {
+
+namespace {
+
+// A status that says nothing new is not worth a lock: nothing is written under it.
+constexpr statement write_statuses{"record_status", R"(
+with asked as (
+  select a.*, (coalesce(a.bank, c.bank), a.pending, a.blocked, a.reset_required, a.sca_required, a.token_required,
+      a.product_status, a.updated_at, a.created_at, a.last_date)
+    is distinct from (c.bank, c.provider_pending, c.provider_blocked, c.reset_required, c.sca_required,
+      c.transaction_token_required, c.product_status, c.provider_updated_at, c.provider_created_at, c.last_transaction_date)
+    as differs
+  from unnest($1::bigint[], $2::uuid[], $3::text[], $4::boolean[], $5::boolean[], $6::boolean[], $7::boolean[],
+      $8::boolean[], $9::jsonb[], $10::timestamptz[], $11::timestamptz[], $12::date[])
+    as a(credential_id, lease_id, bank, pending, blocked, reset_required, sca_required, token_required, product_status,
+      updated_at, created_at, last_date)
+  join flanks.credentials c using (credential_id)),
+unchanged as (
+  select a.credential_id from asked a join flanks_internal.leases l using (credential_id)
+  where not a.differs and l.lease_id = a.lease_id and l.expires_at > clock_timestamp()),
+held as (
+  select l.credential_id from flanks_internal.leases l join asked a using (credential_id)
+  where a.differs and l.lease_id = a.lease_id and l.expires_at > clock_timestamp()
+  order by l.credential_id for share of l skip locked),
+written as (
+  update flanks.credentials c set bank = coalesce(a.bank, c.bank), provider_pending = a.pending,
+    provider_blocked = a.blocked, reset_required = a.reset_required, sca_required = a.sca_required,
+    transaction_token_required = a.token_required, product_status = a.product_status,
+    provider_updated_at = a.updated_at, provider_created_at = a.created_at, last_transaction_date = a.last_date
+  from asked a join held h using (credential_id) where c.credential_id = a.credential_id)
+select credential_id from unchanged union all select credential_id from held)"};
+
+// next_due_at says whether it is paused (infinity), and not flanks.credentials: a pause that is
+// being committed has locked the lease, so what is read under the lock is true. `paused` is the
+// operator's own column: a state that says so is not stored.
+constexpr statement release_leases{"release", R"(
+with asked as (
+  select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::boolean[], $7::boolean[],
+      $8::text[], $9::text[], $10::text[])
+    as a(credential_id, lease_id, how, seconds, state, confirmed, not_found, error, hint, error_class)),
+held as (
+  select l.credential_id from flanks_internal.leases l join asked a using (credential_id)
+  where l.lease_id = a.lease_id order by l.credential_id for update of l skip locked),
+freed as (
+  update flanks_internal.leases l set lease_id = null, holder = null, expires_at = null,
+    next_due_at = case when a.how = 'untouched' or l.next_due_at = 'infinity' then l.next_due_at
+      else now() + make_interval(secs => a.seconds) end,
+    failures_in_a_row = case a.how when 'failed' then l.failures_in_a_row + 1 when 'good' then 0
+      else l.failures_in_a_row end
+  from asked a join held h using (credential_id) where l.credential_id = a.credential_id),
+noted as (
+  update flanks.credentials c set last_attempt_at = clock_timestamp(),
+    state = coalesce(a.state, c.state),
+    last_confirmed_at = case when a.confirmed then clock_timestamp() else c.last_confirmed_at end,
+    not_found_since = case when a.not_found then coalesce(c.not_found_since, now()) end,
+    last_error = nullif(a.error, ''), last_error_hint = nullif(a.hint, ''),
+    last_error_class = nullif(a.error_class, ''),
+    last_error_at = case when a.error = '' then null else coalesce(c.last_error_at, clock_timestamp()) end
+  from asked a join held h using (credential_id)
+  where c.credential_id = a.credential_id and a.how in ('good', 'failed'))
+select credential_id from held)"};
+
+std::string product_status_json(const credential_status& status) {
+  std::string out = "{";
+  for (const product p : all_products) {
+    const product_status& s = status.of(p);
+    if (!s.created && !s.errored) continue;
+    fmt::format_to(std::back_inserter(out), "{}\"{}\":{{", out.size() > 1 ? "," : "", to_string(p));
+    if (s.created) fmt::format_to(std::back_inserter(out), "\"created\":{}", *s.created);
+    if (s.created && s.errored) out += ',';
+    if (s.errored) fmt::format_to(std::back_inserter(out), "\"errored\":{}", *s.errored);
+    out += '}';
+  }
+  return out + "}";
+}
+
+// Marks the requests whose credentials a statement has returned.
+template <class Request>
+void mark(std::span<Request* const> requests, const pqxx::result& done) {
+  std::unordered_map<std::int64_t, Request*> by_id;
+  for (Request* r : requests)
+    by_id.emplace(r->id.value, r);
+  for (const auto& row : done)
+    by_id.at(row[0].template as<std::int64_t>())->settled = true;
+}
+
+void add(array_columns& rows, const release_request& r) {
+  if (!r.next || r.next->postponed) {
+    const std::int64_t seconds = r.next ? r.next->delay.count() : 0;
+    rows.add(sql_values(r.id, r.lease.value, r.next ? "postponed" : "untouched", seconds, nullptr,
+                        false, false, "", "", ""));
+    return;
+  }
+  const next_attempt& next = *r.next;
+  std::optional<std::string_view> state;
+  if (next.state != credential_state::paused) state = to_string(next.state);
+  const bool confirmed = next.error.empty() && next.state == credential_state::ok;
+  rows.add(sql_values(r.id, r.lease.value, next.failed ? "failed" : "good",
+                      static_cast<std::int64_t>(next.delay.count()), state, confirmed,
+                      next.not_found, next.error, next.hint, next.error_class));
+}
+
+}  // namespace
+
+void settle(session& db, std::span<status_request* const> requests) {
+  if (requests.empty()) return;
+  array_columns rows;
+  for (const status_request* r : requests) {
+    const credential_status& s = r->status;
+    std::optional<std::string> bank;
+    if (!s.bank.empty()) bank = s.bank;
+    rows.add(sql_values(r->id, r->lease.value, bank, s.pending, s.blocked, s.reset_required,
+                        s.sca_required, s.transaction_token_required, product_status_json(s),
+                        s.last_update, s.created_at, s.last_transaction_date));
+  }
+  mark(requests, db.run(write_statuses, rows.take()));
+}
+
+void settle(session& db, std::span<release_request* const> requests) {
+  if (requests.empty()) return;
+  array_columns rows;
+  for (const release_request* r : requests)
+    add(rows, *r);
+  mark(requests, db.run(release_leases, rows.take()));
+}
+
+}  // namespace flanks::leases

@@ -1,0 +1,49 @@
+// What coroutines ask of the database in a word: each is one row or a few, and many are done
+// together (group_commit). Plain values; `settled` says that it was done in the open transaction.
+// One that is not: its row is locked by somebody else just now, its lease is lost, or there is no
+// such row.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sync/store.hpp"
+
+namespace flanks {
+
+struct claim_request {
+  credential_id id;
+  bool settled = false;
+  std::optional<claimed_credential> result;  // when settled
+};
+
+struct status_request {
+  credential_id id;
+  lease_id lease;
+  credential_status status;
+  bool settled = false;
+};
+
+struct release_request {
+  credential_id id;
+  lease_id lease;
+  std::optional<next_attempt> next;  // absent: it stays due as it was
+  bool settled = false;
+};
+
+// The records of one credential. `ids` name them once and for all: writing them again does nothing.
+struct runs_request {
+  std::vector<run_record> records;
+  std::vector<std::string> ids;
+  bool settled = false;
+};
+
+struct items_request {
+  std::int64_t backfill_id;
+  credential_id id;
+  bool settled = false;
+  std::vector<plan_item> result;  // when settled
+};
+
+}  // namespace flanks
