@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "sync/types.hpp"
+
 namespace flanks {
 
 class copy_binary {
@@ -26,6 +28,11 @@ class copy_binary {
     return value;
   }
   bool flag() { return field().at(0) != 0; }
+  // Of the years that PostgreSQL and we have in common.
+  day date() {
+    const auto since_2000 = static_cast<std::int32_t>(number(field(), 0));
+    return day{std::chrono::days{10'957 + since_2000}};
+  }
 
  private:
   static std::uint32_t number(std::string_view bytes, std::size_t at) {

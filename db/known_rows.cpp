@@ -4,23 +4,98 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace flanks {
 
+namespace {
+
+constexpr unsigned flag_bits = 8;
+// Days are counted from before the year 1, so that there are no negative ones; the year 9999 fits
+// into 24 bits.
+constexpr std::int64_t day_offset = 800'000;
+
+std::uint32_t packed_day(day on) {
+  return static_cast<std::uint32_t>(on.time_since_epoch().count() + day_offset) << flag_bits;
+}
+
+template <class Number>
+void append_number(std::string& out, Number n) {
+  for (std::size_t i = 0; i < sizeof n; ++i)
+    out.push_back(static_cast<char>(n >> (8 * i)));
+}
+
+template <class Number>
+Number take_number(const char*& at) {
+  Number n = 0;
+  std::memcpy(&n, at, sizeof n);
+  at += sizeof n;
+  if constexpr (std::endian::native == std::endian::little) return n;
+  if constexpr (sizeof n == 8) return static_cast<Number>(__builtin_bswap64(n));
+  return static_cast<Number>(__builtin_bswap32(static_cast<std::uint32_t>(n)));
+}
+
+}  // namespace
+
+day known_rows::row::on() const {
+  return day{std::chrono::days{static_cast<std::int64_t>(day_and_flags_ >> flag_bits) - day_offset}};
+}
+
 known_rows::row known_rows::key_of(std::string_view id) const {
   const XXH128_hash_t hash = XXH3_128bits_withSeed(id.data(), id.size(), seed_);
-  return {hash.high64, hash.low64, content_hash{}, false};
+  row r;
+  r.high_ = hash.high64;
+  r.low_ = static_cast<std::uint32_t>(hash.low64);
+  return r;
+}
+
+known_rows::row known_rows::make(std::string_view id, const content_hash& content, day on) const {
+  row r = key_of(id);
+  r.content_ = content;
+  r.day_and_flags_ = packed_day(on);
+  return r;
 }
 
 std::uint64_t known_rows::short_key_of(std::string_view id) const {
   return XXH3_64bits_withSeed(id.data(), id.size(), seed_);
 }
 
-void known_rows::add(std::string_view id, const content_hash& content, bool doubtful, bool joint) {
-  const row key = key_of(id);
-  rows_.emplace_back(key.high_, key.low_, content, doubtful);
-  if (joint) rows_.back().low_ |= row::joint_bit;
-  if (!doubtful) ++live_;
+void known_rows::add(std::string_view id, const content_hash& content, day on, bool doubtful,
+                     bool joint) {
+  row r = make(id, content, on);
+  if (joint) r.day_and_flags_ |= row::joint_bit;
+  if (doubtful) r.day_and_flags_ |= row::doubtful_bit;
+  add(r);
+}
+
+void known_rows::add(row r) {
+  if (days_.contains(r.on())) {
+    r.day_and_flags_ |= row::inside_bit;
+    if (!r.doubtful()) ++live_;
+  }
+  rows_.push_back(r);
+}
+
+void known_rows::append_packed(std::string& out, const row& r) {
+  append_number(out, r.content_.high);
+  append_number(out, r.content_.low);
+  append_number(out, r.high_);
+  append_number(out, r.low_);
+  append_number(out, (r.day_and_flags_ >> flag_bits << flag_bits) |
+                         (r.day_and_flags_ & row::doubtful_bit));
+}
+
+void known_rows::add_packed(std::string_view packed) {
+  const char* at = packed.data();
+  for (std::size_t n = packed.size() / packed_size; n > 0; --n) {
+    row r;
+    r.content_.high = take_number<std::uint64_t>(at);
+    r.content_.low = take_number<std::uint64_t>(at);
+    r.high_ = take_number<std::uint64_t>(at);
+    r.low_ = take_number<std::uint32_t>(at);
+    r.day_and_flags_ = take_number<std::uint32_t>(at);
+    add(r);
+  }
 }
 
 // Open addressing over the rows, which stay where they are: at least half of the slots are free.
@@ -36,8 +111,9 @@ void known_rows::seal() {
 }
 
 bool known_rows::all_seen() const {
-  return std::all_of(rows_.begin(), rows_.end(),
-                     [](const row& r) { return r.seen() || r.doubtful(); });
+  return std::all_of(rows_.begin(), rows_.end(), [](const row& r) {
+    return r.seen() || r.doubtful() || !r.inside();
+  });
 }
 
 known_rows::row* known_rows::find(std::string_view id) {
@@ -45,9 +121,7 @@ known_rows::row* known_rows::find(std::string_view id) {
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t i = key.high_ & mask; slots_[i] != free_slot; i = (i + 1) & mask) {
     row& candidate = rows_[slots_[i]];
-    if (candidate.high_ == key.high_ && ((candidate.low_ ^ key.low_) & ~row::flags) == 0) {
-      return &candidate;
-    }
+    if (candidate.high_ == key.high_ && candidate.low_ == key.low_) return &candidate;
   }
   return nullptr;
 }

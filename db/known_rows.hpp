@@ -1,14 +1,15 @@
 // What the database holds of one window, small enough to keep: 32 bytes a row, whatever the row's
 // size. Pure.
 //
-// A row is known by 125 bits of XXH3 over its _id, seeded anew by each table so that nobody can
-// prepare two ids that meet. A meeting by chance has a probability below 2^-64 for a billion rows;
-// and it could only make a row be taken for unchanged when the 128 bits of the content meet as
-// well. Everything that writes names the _id itself.
+// A row is known by 96 bits of XXH3 over its _id, seeded so that nobody can prepare two ids that
+// meet. Among a million rows of one product of one credential a meeting by chance has a probability
+// below 2^-56; and it could only make a row be taken for unchanged when the 128 bits of the content
+// meet as well. Everything that writes names the _id itself.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,37 +22,49 @@ class known_rows {
   // A stored row, and what this response has done with it.
   class row {
    public:
-    row(std::uint64_t high, std::uint64_t low, const content_hash& content, bool doubtful)
-        : content_(content), high_(high), low_((low & ~flags) | (doubtful ? doubtful_bit : 0)) {}
-
     [[nodiscard]] const content_hash& content() const { return content_; }
+    // Its operation_date.
+    [[nodiscard]] day on() const;
     // Equal content is not enough to leave it alone: it is removed, or its owner is.
-    [[nodiscard]] bool doubtful() const { return (low_ & doubtful_bit) != 0; }
+    [[nodiscard]] bool doubtful() const { return (day_and_flags_ & doubtful_bit) != 0; }
     // Another credential's row that ours shows too.
-    [[nodiscard]] bool joint() const { return (low_ & joint_bit) != 0; }
-    [[nodiscard]] bool seen() const { return (low_ & seen_bit) != 0; }
+    [[nodiscard]] bool joint() const { return (day_and_flags_ & joint_bit) != 0; }
+    [[nodiscard]] bool seen() const { return (day_and_flags_ & seen_bit) != 0; }
+    // Its day is one of the window's.
+    [[nodiscard]] bool inside() const { return (day_and_flags_ & inside_bit) != 0; }
     // This response shows it, and it is (or is about to be) stored with this content.
     void see(const content_hash& content) {
       content_ = content;
-      low_ = (low_ | seen_bit) & ~doubtful_bit;
+      day_and_flags_ = (day_and_flags_ | seen_bit) & ~doubtful_bit;
     }
 
    private:
     friend class known_rows;
-    static constexpr std::uint64_t doubtful_bit = 1, seen_bit = 2, joint_bit = 4, flags = 7;
+    static constexpr std::uint32_t doubtful_bit = 1, seen_bit = 2, joint_bit = 4, inside_bit = 8;
     content_hash content_;
-    std::uint64_t high_, low_;  // the key; the three lowest bits are flags
+    std::uint64_t high_ = 0;  // the key
+    std::uint32_t low_ = 0;
+    std::uint32_t day_and_flags_ = 0;
   };
 
-  explicit known_rows(std::uint64_t seed) : seed_(seed) {}
+  // `seed` of the keys; `days` of the window.
+  known_rows(std::uint64_t seed, window days) : seed_(seed), days_(days) {}
 
-  void add(std::string_view id, const content_hash& content, bool doubtful, bool joint);
+  void add(std::string_view id, const content_hash& content, day on, bool doubtful, bool joint);
+  // The form in which a row is kept (flanks_internal.read_back_months): its content, key and day,
+  // and whether it is doubtful; all numbers with the lowest byte first.
+  static constexpr std::size_t packed_size = 32;
+  static void append_packed(std::string& out, const row& r);
+  // Adds all of them: `packed` has a multiple of packed_size bytes.
+  void add_packed(std::string_view packed);
   // Call once, after the last add() and before the first find().
   void seal();
   // Null when there is none.
   [[nodiscard]] row* find(std::string_view id);
-  [[nodiscard]] std::size_t size() const { return rows_.size(); }
-  // Rows that the provider showed when they were read back.
+  // A row that is not added.
+  [[nodiscard]] row make(std::string_view id, const content_hash& content, day on) const;
+  [[nodiscard]] const std::deque<row>& all() const { return rows_; }
+  // Rows that the provider showed when they were read back, of the days of the window.
   [[nodiscard]] std::int64_t live() const { return live_; }
   // Whether this response has shown all of those.
   [[nodiscard]] bool all_seen() const;
@@ -60,8 +73,10 @@ class known_rows {
 
  private:
   [[nodiscard]] row key_of(std::string_view id) const;
+  void add(row r);
 
   std::uint64_t seed_;
+  window days_;
   std::int64_t live_ = 0;
   std::deque<row> rows_;  // grows without copying what it holds; below 2^32 of them
   static constexpr std::uint32_t free_slot = UINT32_MAX;

@@ -69,7 +69,7 @@ update flanks.transactions t set credential_id = coalesce(h.credential_id, g.cre
   product = coalesce(h.product, g.product), removed_at = case when h._id is null then now() end, updated_at = now()
 from gone g left join heir h using (_id)
 where t._id = g._id
-returning h._id is null)"};
+returning h._id is null, t.operation_date, t.credential_id, t.product)"};
 
 constexpr statement list_sql{"list_reviews", R"(
 select v.sync_run_id, v.credential_id, v.product, v.reason, v.state,
@@ -113,17 +113,21 @@ void in_chunks(const Ids& ids, const std::function<void(std::string)>& take) {
   if (count % chunk != 0) take(part.take());
 }
 
-std::int64_t remove(session& db, const list_of_rows& list, std::vector<std::string> ids) {
+void remove(session& db, const list_of_rows& list, std::vector<std::string> ids, result& done) {
   std::sort(ids.begin(), ids.end());
-  std::int64_t removed = 0;
   in_chunks(ids, [&](const std::string& part) {
     db.run(lock_rows, sql_values(part));
     db.run(drop_sightings, sql_values(list.credential, to_string(list.what), part));
     for (const auto& r : db.run(remove_rows, sql_values(list.credential, to_string(list.what),
-                                                        list.sync_run_id, part)))
-      removed += r[0].as<bool>() ? 1 : 0;
+                                                        list.sync_run_id, part))) {
+      done.days.insert(*day_from(r[1].c_str()));
+      if (r[0].as<bool>()) {
+        ++done.removed;
+      } else {
+        done.heirs.emplace(credential_id{r[2].as<std::int64_t>()}, r[3].c_str());
+      }
+    }
   });
-  return removed;
 }
 
 void raise(session& db, const list_of_rows& list, std::string_view reason, std::int64_t stored,
@@ -199,7 +203,9 @@ decision_made decide(const db_options& options, const std::string& run, bool con
       for (const auto& r : db.run(candidates_sql, sql_values(run)))
         ids.emplace_back(r[0].c_str());
       const list_of_rows rows{about.credential, product_from(about.what).value(), run};
-      made.removed = remove(db, rows, std::move(ids));
+      result done;
+      remove(db, rows, std::move(ids), done);
+      made.removed = done.removed;
     }
     db.run(decide_sql, sql_values(run, confirmed ? "confirmed" : "rejected", made.removed));
     db.commit();
@@ -252,7 +258,7 @@ result settle(session& db, const list_of_rows& list, const set_aside& aside,
   const removal_decision decision = decide_removal(facts, limits);
   result done;
   done.suspicious = decision.suspicious;
-  if (decision.what == removal_verdict::remove) done.removed = remove(db, list, std::move(fresh));
+  if (decision.what == removal_verdict::remove) remove(db, list, std::move(fresh), done);
   if (decision.what == removal_verdict::review)
     raise(db, list, decision.reason, facts.stored, fresh);
   if (decision.suspicious) {

@@ -4,9 +4,11 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "db/options.hpp"
@@ -38,6 +40,8 @@ void take_back(session& db, const list_of_rows& list, set_aside& aside,
 
 struct result {
   std::int64_t removed = 0;
+  std::set<day> days;  // of the rows that are removed, or another credential's now
+  std::set<std::pair<credential_id, std::string>> heirs;  // and their products
   bool suspicious = false;
   std::string message;  // when suspicious, a whole sentence
 };

@@ -206,14 +206,35 @@ const std::string* session::prepared(const std::string& sql, const char* name, b
   return &at->second;
 }
 
-void session::send(const call& c, const std::string& name) {
+void session::send(const call& c, const std::string& name, bool binary_result) {
   std::vector<const char*> texts;
-  for (const auto& value : c.values.get())
+  std::vector<int> sizes, formats;
+  for (const auto& value : c.values.get()) {
+    formats.push_back(c.values.is_bytes(texts.size()) ? 1 : 0);
+    sizes.push_back(value ? static_cast<int>(value->size()) : 0);
     texts.push_back(value ? value->c_str() : nullptr);
-  if (PQsendQueryPrepared(raw_, name.c_str(), static_cast<int>(texts.size()), texts.data(), nullptr,
-                          nullptr, 0) != 1) {
+  }
+  if (PQsendQueryPrepared(raw_, name.c_str(), static_cast<int>(texts.size()), texts.data(),
+                          sizes.data(), formats.data(), binary_result ? 1 : 0) != 1) {
     raise(c.what.name, "", PQerrorMessage(raw_));
   }
+}
+
+void session::fetch(const statement& s, const sql_values& values,
+                    const std::function<void(const binary_row&)>& take) {
+  const std::string sql = fmt::format("/* flanks-sync {} */ {}", s.name, s.text);
+  const std::string& name = *guarded(s.name, [&] { return prepared(sql, s.name, true); });
+  send({s, values}, name, true);
+  pg_result result(nullptr, &PQclear);
+  while (PGresult* next = PQgetResult(raw_))
+    result.reset(next);
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) {
+    const char* state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
+    raise(s.name, state == nullptr ? "" : state,
+          result ? PQresultErrorMessage(result.get()) : PQerrorMessage(raw_));
+  }
+  for (int row = 0; row < PQntuples(result.get()); ++row)
+    take(binary_row(result.get(), row));
 }
 
 void session::run_together(const std::vector<call>& calls) {

@@ -2,11 +2,14 @@
 // command. Statements throw sql_problem; opening throws `failure`.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "db/errors.hpp"
@@ -16,15 +19,25 @@
 
 namespace flanks {
 
+// A value of type bytea, for run_together() only: sent as it is, not as text.
+struct sql_bytes {
+  std::string bytes;
+};
+
 // Values of $1, $2, ... as text; null is nullopt.
 class sql_values {
  public:
   template <class... T>
-  explicit sql_values(const T&... values) {
+    requires(!std::is_same_v<std::remove_cvref_t<T>, sql_values> && ...)
+  explicit sql_values(T&&... values) {
     values_.reserve(sizeof...(values));
-    (add(values), ...);
+    (add(std::forward<T>(values)), ...);
   }
   [[nodiscard]] const pqxx_compat::values& get() const { return values_; }
+  // Whether a value is sql_bytes.
+  [[nodiscard]] bool is_bytes(std::size_t i) const {
+    return std::find(bytes_.begin(), bytes_.end(), i) != bytes_.end();
+  }
 
   void add(std::string_view text) { values_.emplace_back(std::string(text)); }
   void add(const std::string& text) { values_.emplace_back(text); }
@@ -36,6 +49,10 @@ class sql_values {
   void add(day d) { values_.emplace_back(to_string(d)); }
   void add(instant t) { values_.emplace_back(to_string(t)); }
   void add(std::chrono::milliseconds d) { add(static_cast<std::int64_t>(d.count())); }
+  void add(sql_bytes value) {
+    bytes_.push_back(values_.size());
+    values_.emplace_back(std::move(value.bytes));
+  }
   void add(std::nullptr_t) { values_.emplace_back(std::nullopt); }
   template <class T>
   void add(const std::optional<T>& value) {
@@ -48,6 +65,7 @@ class sql_values {
 
  private:
   pqxx_compat::values values_;
+  std::vector<std::size_t> bytes_;
 };
 
 // A statement and our name of it, which shows in errors and in pg_stat_statements.
@@ -72,6 +90,11 @@ class session {
   // In the open transaction, or in one of its own. A statement with values that is run again on
   // this connection is prepared: then the server parses and plans it no more.
   pqxx::result run(const statement& s, const sql_values& values = sql_values{});
+
+  // The rows of a statement in PostgreSQL's binary formats, one after the other.
+  class binary_row;
+  void fetch(const statement& s, const sql_values& values,
+             const std::function<void(const binary_row&)>& take);
 
   // All of them in the open transaction, in this order, in one round trip (PostgreSQL 15, libpq
   // pipeline mode). Throws for the first that fails; those after it have not run.
@@ -98,7 +121,7 @@ class session {
   template <class Work>
   auto guarded(const char* name, Work work) -> decltype(work());
   const std::string* prepared(const std::string& sql, const char* name, bool now = false);
-  void send(const call& c, const std::string& name);
+  void send(const call& c, const std::string& name, bool binary_result = false);
   [[noreturn]] void raise(const char* name, std::string state, const std::string& message);
   std::int64_t finish_copy(const char* name);
 
@@ -111,6 +134,28 @@ class session {
   std::unordered_map<std::string, std::string> prepared_;
   int prepared_count_ = 0;
   bool outdated_ = false;  // the schema changed under what is prepared
+};
+
+// One row that fetch() hands out; no column of it is null.
+class session::binary_row {
+ public:
+  binary_row(const PGresult* from, int row) : from_(from), row_(row) {}
+  [[nodiscard]] std::string_view field(int column) const {
+    return {PQgetvalue(from_, row_, column),
+            static_cast<std::size_t>(PQgetlength(from_, row_, column))};
+  }
+  [[nodiscard]] bool flag(int column) const { return field(column).at(0) != 0; }
+  // Of type integer.
+  [[nodiscard]] std::int32_t integer(int column) const {
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < sizeof value; ++i)
+      value = value << 8 | static_cast<unsigned char>(field(column).at(i));
+    return static_cast<std::int32_t>(value);
+  }
+
+ private:
+  const PGresult* from_;
+  int row_;
 };
 
 }  // namespace flanks

@@ -40,6 +40,7 @@ class array_literal {
   void add(std::string_view value);
   void add_bytes(std::string_view bytes);  // bytea, as "\\x..."
   void add(std::int64_t value);
+  [[nodiscard]] bool empty() const { return text_.size() == 1; }
   // Ends the literal.
   [[nodiscard]] std::string take();
 

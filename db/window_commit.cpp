@@ -61,6 +61,8 @@ insert into flanks_internal.window_sizes (credential_id, product, days) select $
 on conflict (credential_id, product) do update set days = excluded.days, updated_at = now()
 where window_sizes.days <> excluded.days)"};
 
+constexpr statement forget{"forget_read_back", "select flanks_internal.forget_read_back($1, $2)"};
+
 constexpr statement note_success{"note_success", R"(
 update flanks.credentials set last_attempt_at = clock_timestamp(), last_success_at = clock_timestamp(),
   last_new_data_at = case when $2 then clock_timestamp() else last_new_data_at end where credential_id = $1)"};
@@ -128,17 +130,17 @@ bool window_writer::check_lease_and_age(const run_record& record) {
 }
 
 bool window_writer::shown(std::string_view id) {
-  const known_rows::row* const known = known_.find(id);
-  if (known != nullptr && known->seen()) return true;
-  const std::uint64_t key = known_.short_key_of(id);
+  const known_rows::row* const row = known().find(id);
+  if (row != nullptr && row->seen()) return true;
+  const std::uint64_t key = known().short_key_of(id);
   return seen_elsewhere_.contains(key) || shown_besides_.contains(key);
 }
 
-// The ids themselves are read only when something is missing: known_ has no more than hashes.
+// The ids themselves are read only when something is missing: known() has no more than hashes.
 void window_writer::collect_absent(window provable, absent_rows& absent) {
   absent.unreadable += unreadable_;
-  if (known_.all_seen()) {
-    absent.stored += known_.live();
+  if (known().all_seen()) {
+    absent.stored += known().live();
     return;
   }
   const std::string text =
@@ -149,7 +151,8 @@ void window_writer::collect_absent(window provable, absent_rows& absent) {
   db_.copy_out(statement{"load_live", text.c_str()}, [&](std::string_view bytes) {
     if (!copied.next(bytes)) return;
     const std::string_view id = copied.field();
-    if (known_.find(id) == nullptr) return;  // this response has brought it
+    const known_rows::row* const row = known().find(id);
+    if (row == nullptr || !row->inside()) return;  // this response has brought it here
     ++absent.stored;
     if (!shown(id)) absent.ids.emplace_back(id);
   });
@@ -159,7 +162,7 @@ void window_writer::collect_absent(window provable, absent_rows& absent) {
 void window_writer::settle_absent(const window_evidence& evidence, absent_rows& absent,
                                   bool has_reviews, run_record& record) {
   for (const std::string& id : absent.shown)
-    shown_besides_.insert(known_.short_key_of(id));
+    shown_besides_.insert(known().short_key_of(id));
   std::erase_if(absent.ids, [&](const std::string& id) { return shown(id); });
   if (evidence.provable && !scope_.filtered()) collect_absent(*evidence.provable, absent);
   removals::list_of_rows list{scope_.credential, scope_.what, sync_run_id_};
@@ -172,6 +175,9 @@ void window_writer::settle_absent(const window_evidence& evidence, absent_rows& 
   }
   const removals::result done = removals::settle(db_, list, aside, absent, evidence.limits);
   counts_.removed = done.removed;
+  for (const day on : done.days)
+    read_back_->unclear(on);
+  forgotten_.insert(done.heirs.begin(), done.heirs.end());
   if (!done.suspicious) return;
   record.how = outcome::suspicious;
   record.error_class = "suspicious_removal";
@@ -186,6 +192,11 @@ std::vector<call> window_writer::last_words(const run_record& record,
                                             const window_evidence& evidence) const {
   const std::string_view what = to_string(scope_.what);
   std::vector<call> words;
+  // Two windows that take rows from each other may wait for each other: then PostgreSQL ends one,
+  // and it is tried again.
+  for (const auto& [credential, their_product] : forgotten_)
+    words.push_back({forget, sql_values(credential, their_product)});
+  read_back_->finish(db_, words);
   if (evidence.remember_days)
     words.push_back({remember_size, sql_values(scope_.credential, what, *evidence.remember_days)});
   words.push_back({cover, sql_values(scope_.credential, what, scope_.days.from, scope_.days.to,

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 #include <unordered_map>
 
 #include "db/copy_binary.hpp"
@@ -14,32 +13,37 @@ namespace flanks {
 
 namespace {
 
+// Also says to the triggers that this transaction keeps the read-back right itself, where it will.
 constexpr statement start{"open_window", R"(
-select gen_random_uuid(),
+select gen_random_uuid(), set_config('flanks.writer', case when t.watching = 2 and not m.meddled then 'window' else '' end, true),
   exists (select from flanks_internal.leases
     where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp()),
   exists (select from flanks.coverage
     where credential_id = $1 and product = $3 and days && daterange($4::date, $5::date, '[]')),
   exists (select from flanks.transaction_sightings where credential_id = $1),
-  exists (select from pg_trigger where tgrelid = 'flanks.transactions'::regclass and not tgisinternal)
-    or (select relrowsecurity or relhasrules from pg_class where oid = 'flanks.transactions'::regclass))"};
+  m.meddled, case when t.watching = 2 then t.watch end,
+  b.generation, coalesce(b.watch = t.watch and t.watching = 2, false), b.seed,
+  nullif(b.first_month, 'infinity'), nullif(b.last_month, '-infinity')
+from (
+  select count(*) filter (where not g.is_ours) as others,
+    count(*) filter (where g.is_ours and g.tgenabled = 'A') as watching,
+    string_agg(g.version, ' ' order by g.tgname) filter (where g.is_ours) as watch
+  from (select tgname, tgenabled, xmin::text as version, tgname in ('forget_read_back', 'forget_all_read_backs') as is_ours
+    from pg_trigger where tgrelid = 'flanks.transactions'::regclass and not tgisinternal) g) t
+join pg_class r on r.oid = 'flanks.transactions'::regclass
+cross join lateral (select t.others > 0 or r.relrowsecurity or r.relhasrules as meddled) m
+left join flanks_internal.read_backs b on b.credential_id = $1 and b.product = $3)"};
 
 constexpr statement savepoint{"savepoint", "savepoint piece"};
 constexpr statement release{"release", "release savepoint piece"};
 constexpr statement undo{"undo", "rollback to savepoint piece"};
 
-// Answered by the index transactions_read_back alone.
-constexpr const char* load_own = R"(copy (
-select _id, content_hash, removed_at is not null from flanks.transactions
-where credential_id = {0} and product = '{1}' and operation_date between '{2}' and '{3}'
-) to stdout (format binary))";
-
-constexpr const char* load_joint = R"(copy (
-select t._id, t.content_hash, c.removed_at is not null or t.removed_at is not null
+constexpr const char* joint_rows = R"(copy (
+select t._id, t.content_hash, c.removed_at is not null or t.removed_at is not null, t.operation_date
 from flanks.transaction_sightings s
 join flanks.transactions t on t._id = s._id
 join flanks.credentials c on c.credential_id = t.credential_id
-where s.credential_id = {0} and t.credential_id <> {0} and t.operation_date between '{2}' and '{3}'
+where s.credential_id = {0} and t.credential_id <> {0} and t.operation_date between '{1}' and '{2}'
 ) to stdout (format binary))";
 
 constexpr statement copy_rows{"copy_transactions", R"(
@@ -49,7 +53,7 @@ copy flanks.transactions (credential_id, product, content_hash, _id, account_id,
 
 constexpr statement look_up{"look_up", R"(
 select t._id, t.credential_id, t.product, t.content_hash, t.removed_at is not null, c.removed_at is not null,
-  t.updated_at = now(), s._id is not null
+  t.updated_at = now(), s._id is not null, t.operation_date
 from flanks.transactions t
 left join flanks.credentials c on c.credential_id = t.credential_id
 left join flanks.transaction_sightings s on s._id = t._id and s.credential_id = $2
@@ -102,11 +106,6 @@ select i, $1, $2 from unnest($3::text[]) i order by i on conflict do nothing)"};
 constexpr statement sighted_removed{"sighted_removed", R"(
 select exists (select from flanks.transactions where _id = any($1::text[]) and removed_at is not null))"};
 
-std::uint64_t random_seed() {
-  std::random_device source;
-  return (static_cast<std::uint64_t>(source()) << 32) | source();
-}
-
 std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
 }
@@ -115,6 +114,20 @@ std::string uuid_of(const content_hash& hash) {
   std::string text;
   append_uuid(text, hash);
   return text;
+}
+
+// Columns 6 to 11 of `start`. Where others meddle with the table, what we know of it need not be
+// what it holds.
+read_back_state read_back_state_of(const pqxx::row& r, bool meddled_with) {
+  read_back_state state;
+  if (!r[6].is_null() && !meddled_with) state.watch = r[6].c_str();
+  if (!r[7].is_null()) state.generation = r[7].c_str();
+  state.valid = !state.watch.empty() && r[8].as<bool>();
+  if (!state.valid) return state;
+  state.seed = static_cast<std::uint64_t>(r[9].as<std::int64_t>());
+  if (!r[10].is_null() && !r[11].is_null())
+    state.months = window{*day_from(r[10].c_str()), *day_from(r[11].c_str())};
+  return state;
 }
 
 std::string id_array(std::span<const transaction* const> rows) {
@@ -126,48 +139,49 @@ std::string id_array(std::span<const transaction* const> rows) {
 
 }  // namespace
 
-// What is stored under an _id that known_ does not hold, or holds as doubtful.
+// What is stored under an _id that known() does not hold, or holds as doubtful.
 struct window_writer::stored_row {
   std::int64_t credential;
   std::string product_name;
   std::string hash;
   bool removed, owner_removed, touched, sighted;
+  day on;
 };
 
 window_writer::window_writer(session& db, window_scope scope)
     : db_(db),
       scope_(std::move(scope)),
       first_day_(to_string(scope_.days.from)),
-      last_day_(to_string(scope_.days.to)),
-      known_(random_seed()) {
+      last_day_(to_string(scope_.days.to)) {
   const stopwatch opening(spent_);
   db_.begin();
   const pqxx::result r =
       db_.run(start, sql_values(scope_.credential, scope_.lease.value, to_string(scope_.what),
                                 scope_.days.from, scope_.days.to));
   sync_run_id_ = r[0][0].c_str();
-  if (!r[0][1].as<bool>()) {
+  if (!r[0][2].as<bool>()) {
     throw failure(stage::lease, verdict::later, "lease_lost",
                   fmt::format("credential {}: the lease was lost before its window was written",
                               scope_.credential.value));
   }
-  look_first_ = r[0][2].as<bool>();
-  meddled_with_ = r[0][4].as<bool>();
-  load_known(load_own, false);
-  if (r[0][3].as<bool>()) load_known(load_joint, true);
-  known_.seal();
+  look_first_ = r[0][3].as<bool>();
+  meddled_with_ = r[0][5].as<bool>();
+  read_back_.emplace(db_, scope_, read_back_state_of(r[0], meddled_with_), sync_run_id_);
+  if (r[0][4].as<bool>()) load_joint();
+  known().seal();
 }
 
-void window_writer::load_known(const char* query, bool joint) {
+void window_writer::load_joint() {
   const std::string text =
-      fmt::format(fmt::runtime(query), scope_.credential.value, to_string(scope_.what),
-                  to_string(scope_.days.from), to_string(scope_.days.to));
+      fmt::format(fmt::runtime(joint_rows), scope_.credential.value, to_string(scope_.days.from),
+                  to_string(scope_.days.to));
   copy_binary copied;
-  db_.copy_out(statement{"load_known", text.c_str()}, [&](std::string_view bytes) {
+  db_.copy_out(statement{"load_joint", text.c_str()}, [&](std::string_view bytes) {
     if (!copied.next(bytes)) return;
     const std::string_view id = copied.field();
     const content_hash content = uuid_from_bytes(copied.field().data());
-    known_.add(id, content, copied.flag(), joint);
+    const bool doubtful = copied.flag();
+    known().add(id, content, copied.date(), doubtful, true);
   });
 }
 
@@ -203,7 +217,7 @@ std::vector<const transaction*> window_writer::write_round(
   std::vector<const transaction*> first, later, fresh, doubtful;
   first.reserve(pending.size());
   for (const transaction* t : pending) {
-    latest_versions::place last = latest_.at(t->id(), known_.short_key_of(t->id()));
+    latest_versions::place last = latest_.at(t->id(), known().short_key_of(t->id()));
     if (last == nullptr) {
       first.push_back(last = t);
     } else if (last->hash == t->hash) {
@@ -213,21 +227,21 @@ std::vector<const transaction*> window_writer::write_round(
     }
   }
   for (const transaction* t : first) {
-    known_rows::row* const known = known_.find(t->id());
-    if (known == nullptr) {
+    known_rows::row* const row = known().find(t->id());
+    if (row == nullptr) {
       fresh.push_back(t);
       continue;
     }
-    const bool again = !known->seen() && !known->joint() && ends_as(*t, known->content());
-    if ((again || known->content() == t->hash) && !known->doubtful()) {
-      ++(known->seen() ? counts_.duplicates : counts_.unchanged);
+    const bool again = !row->seen() && !row->joint() && ends_as(*t, row->content());
+    if ((again || row->content() == t->hash) && !row->doubtful()) {
+      ++(row->seen() ? counts_.duplicates : counts_.unchanged);
       if (again) replayed_.insert(t->id());
-      known->see(known->content());
-    } else if (known->joint()) {
+      row->see(row->content());
+    } else if (row->joint()) {
       doubtful.push_back(t);
     } else {
-      changed_.push_back({t, known->seen()});
-      known->see(t->hash);
+      changed_.push_back({t, row->seen(), row});
+      row->see(t->hash);
     }
   }
   // In an order that does not depend on the answer, so that two credentials that bring the same new
@@ -254,7 +268,7 @@ std::vector<const transaction*> window_writer::write_round(
 // An answer that ends with the stored version has been here before, and the versions before it are
 // revisions already: to write them again would be a write with every replay (P2).
 bool window_writer::ends_as(const transaction& t, const content_hash& stored) {
-  return latest_.at(t.id(), known_.short_key_of(t.id()))->hash == stored;
+  return latest_.at(t.id(), known().short_key_of(t.id()))->hash == stored;
 }
 
 std::optional<sql_problem> window_writer::attempt_copy(rows fresh) {
@@ -274,8 +288,10 @@ std::optional<sql_problem> window_writer::attempt_copy(rows fresh) {
   if (copied != static_cast<std::int64_t>(fresh.size()))
     throw rows_not_stored(scope_.credential, static_cast<std::int64_t>(fresh.size()), copied);
   written_ += copied;
-  for (const transaction* t : fresh)
+  for (const transaction* t : fresh) {
     stretch_written(*t);
+    read_back_->inserted(*t);
+  }
   return std::nullopt;
 }
 
@@ -309,7 +325,8 @@ void window_writer::settle(rows doubtful, int depth) {
   for (const auto& r : found) {
     stored.emplace(r[0].c_str(),
                    stored_row{r[1].as<std::int64_t>(), r[2].c_str(), r[3].c_str(), r[4].as<bool>(),
-                              r[5].is_null() || r[5].as<bool>(), r[6].as<bool>(), r[7].as<bool>()});
+                              r[5].is_null() || r[5].as<bool>(), r[6].as<bool>(), r[7].as<bool>(),
+                              *day_from(r[8].c_str())});
   }
   std::vector<const transaction*> fresh;
   for (const transaction* t : doubtful) {
@@ -326,7 +343,7 @@ void window_writer::settle(rows doubtful, int depth) {
 void window_writer::settle_one(const transaction& t, const stored_row& stored) {
   const bool mine = stored.credential == scope_.credential.value;
   const bool my_product = stored.product_name == to_string(scope_.what);
-  const std::uint64_t key = known_.short_key_of(t.id());
+  const std::uint64_t key = known().short_key_of(t.id());
   const bool first_time = seen_elsewhere_.insert(key).second;
   const bool repeated = !first_time || (mine && stored.touched);
   const bool again = mine && !repeated && stored.hash == uuid_of(latest_.at(t.id(), key)->hash);
@@ -341,7 +358,11 @@ void window_writer::settle_one(const transaction& t, const stored_row& stored) {
     if (again) replayed_.insert(t.id());
     if (!mine && !stored.sighted) sighted_.push_back(&t);
   } else if (free) {
-    changed_.push_back({&t, repeated});
+    if (!mine || !my_product)
+      forgotten_.emplace(credential_id{stored.credential}, stored.product_name);
+    read_back_->unclear(stored.on);
+    read_back_->unclear(*day_from(t[column::operation_date]));
+    changed_.push_back({&t, repeated, nullptr});
   } else if (mine) {
     refuse(
         t, "product_conflict",
@@ -376,6 +397,8 @@ void window_writer::update_changed(std::span<const change> changed) {
     if (problem.lost || !is_bad_value(problem.sqlstate)) throw;
     db_.run(undo);
     if (changed.size() == 1) {
+      // It has been seen with content that is not stored after all.
+      if (changed[0].was != nullptr) read_back_->unclear(changed[0].was->on());
       refuse(*changed[0].row, "refused_by_database", first_line(problem.what()));
     } else {
       update_changed(changed.first(changed.size() / 2));
@@ -399,6 +422,7 @@ void window_writer::update_changed(std::span<const change> changed) {
     }
     if (at->second.first) ++written_;
     stretch_written(*c.row);
+    if (c.was != nullptr) read_back_->changed(*c.was, *c.row);
     if (c.repeated) {
       ++counts_.duplicates;
     } else {
@@ -446,7 +470,7 @@ void window_writer::note_shown(std::string_view id) {
   if (id.empty()) {
     ++unreadable_;
   } else {
-    shown_besides_.insert(known_.short_key_of(id));
+    shown_besides_.insert(known().short_key_of(id));
     shown_for_later_.emplace_back(id);
   }
 }

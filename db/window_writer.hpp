@@ -6,31 +6,21 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
-#include "db/known_rows.hpp"
 #include "db/latest_versions.hpp"
+#include "db/read_back.hpp"
 #include "db/session.hpp"
 #include "db/unknown_fields.hpp"
+#include "db/window_scope.hpp"
 #include "sync/store.hpp"
 
 namespace flanks {
-
-struct window_scope {
-  credential_id credential;
-  lease_id lease;
-  product what = product::account;
-  window days;
-  std::optional<std::int64_t> item;  // of a backfill plan; done when this commits
-  std::string query;                 // the filter that was sent, canonical; empty: none
-
-  // Then what the provider does not show may merely not have passed: no evidence of its absence.
-  [[nodiscard]] bool filtered() const { return !query.empty(); }
-};
 
 // Adds the time until it dies.
 class stopwatch {
@@ -71,11 +61,13 @@ class window_writer {
   struct change {
     const transaction* row;
     bool repeated;  // its _id came before in this response: counted as a duplicate
+    const known_rows::row* was;  // null: it is not one of those
   };
   struct stored_row;
   using rows = std::span<const transaction* const>;
 
-  void load_known(const char* query, bool joint);
+  void load_joint();
+  known_rows& known() { return read_back_->rows(); }
   std::vector<const transaction*> write_round(const std::vector<const transaction*>& pending);
   [[nodiscard]] bool ends_as(const transaction& t, const content_hash& stored);
   void insert_fresh(rows fresh, int depth);
@@ -104,7 +96,7 @@ class window_writer {
   std::chrono::steady_clock::duration spent_{0};  // on the lane, in finished calls
   run_record finished_;
   std::string sync_run_id_;
-  known_rows known_;
+  std::optional<read_back> read_back_;  // always there once the window is open
   row_counts counts_;
   // Days that were read before bring few new rows, and some that are stored elsewhere: looking
   // first costs little, and a COPY that fails would leave dead rows behind with every re-read (P2).
@@ -118,7 +110,7 @@ class window_writer {
   std::vector<change> changed_;
   std::vector<const transaction*> sighted_;
   std::vector<rejected_record> rejected_;
-  // Rows that this response has shown and known_ does not hold (their day is outside the window, or
+  // Rows that this response has shown and known() does not hold (their day is far outside the window, or
   // another product's or credential's): seeded hashes. A meeting of two could only count a row as
   // duplicate in place of unchanged.
   std::unordered_set<std::uint64_t> seen_elsewhere_;
@@ -129,6 +121,8 @@ class window_writer {
   std::int64_t unreadable_ = 0;               // records without a usable _id
   std::string copy_buffer_;
 
+  // Other credentials, or products of this one, from which rows were taken.
+  std::set<std::pair<credential_id, std::string>> forgotten_;
   unknown_fields unknown_;
 
   // Rows that this transaction wrote, each counted once, and the days that they lie in.

@@ -20,8 +20,9 @@ constexpr int last_day = 5;  // of those that windows are made of; the first is 
 constexpr int contents = 3;
 constexpr int operations = 5;
 
+// The end of one month and the beginning of the next.
 day date_of(int n) {
-  return may.from + std::chrono::days{n};
+  return may.from + std::chrono::days{n - 3};
 }
 
 // One record: operation `id` on a day with a content. 0 and 1 are one amount in other digits.
@@ -221,6 +222,8 @@ class diff : public database_test {
     db_->run(statement{"forget", "delete from flanks.transactions"});
     db_->run(statement{"forget", "delete from flanks.coverage"});
     db_->run(statement{"forget", "delete from flanks.quarantine"});
+    db_->run(statement{"forget", "delete from flanks_internal.read_backs"});
+    db_->run(statement{"forget", "delete from flanks_internal.read_back_months"});
   }
 
   static transaction_batch batch(std::vector<shown>::const_iterator from,
@@ -290,6 +293,55 @@ class diff : public database_test {
                             id)
                     .c_str());
   }
+  // Months that lie ready to be compared with. Fails unless each says what the table says.
+  int ready_months() {
+    int count = 0;
+    for (const auto& r : db_->run(statement{"test", R"(
+        select b.credential_id, b.product, b.seed, m.month::date, m.entries, m.month is not null
+        from flanks_internal.read_backs b
+        join lateral (select n::date as month, coalesce(p.entries, case when p.month is null then ''::bytea end) as entries
+          from generate_series(b.first_month, b.last_month, interval '1 month') n
+          left join flanks_internal.read_back_months p on p.credential_id = b.credential_id and p.product = b.product
+            and p.month = n and p.generation = b.generation) m on true
+        where b.watch is not null and b.first_month <= b.last_month)"})) {
+      if (r[4].is_null()) continue;
+      ++count;
+      EXPECT_EQ(unhex(r[4].c_str()), stored_packed(r)) << "month " << r[3].c_str();
+    }
+    return count;
+  }
+  static std::vector<std::string> sorted_entries(const std::string& packed) {
+    std::vector<std::string> entries;
+    for (std::size_t at = 0; at < packed.size(); at += known_rows::packed_size)
+      entries.push_back(packed.substr(at, known_rows::packed_size));
+    std::sort(entries.begin(), entries.end());
+    return entries;
+  }
+  static std::vector<std::string> unhex(const std::string& bytea) {
+    std::string packed;
+    for (std::size_t at = 2; at < bytea.size(); at += 2)
+      packed.push_back(static_cast<char>(std::stoi(bytea.substr(at, 2), nullptr, 16)));
+    return sorted_entries(packed);
+  }
+  std::vector<std::string> stored_packed(const pqxx::row& month) {
+    known_rows rows(static_cast<std::uint64_t>(month[2].as<std::int64_t>()), may);
+    for (const auto& r : db_->run(
+             statement{"test", "select _id, operation_date, removed_at is not null, content_hash from "
+                               "flanks.transactions where credential_id = $1 and product = $2 and "
+                               "date_trunc('month', operation_date) = $3::date"},
+             sql_values(month[0].c_str(), month[1].c_str(), month[3].c_str()))) {
+      std::string hex = r[3].c_str();
+      std::erase(hex, '-');
+      const content_hash content{std::stoull(hex.substr(0, 16), nullptr, 16),
+                                 std::stoull(hex.substr(16), nullptr, 16)};
+      rows.add(r[0].c_str(), content, *day_from(r[1].c_str()), r[2].as<bool>(), false);
+    }
+    std::string packed;
+    for (const known_rows::row& r : rows.all())
+      known_rows::append_packed(packed, r);
+    return sorted_entries(packed);
+  }
+
   // Where and by whom each row version was written: another one is a write.
   std::vector<std::string> versions() {
     return read(R"(
@@ -311,8 +363,10 @@ TEST_F(diff, any_sequence_of_answers_gives_the_table_of_a_naive_model) {
     model expected;
     for (const answer& a : story) {
       apply(a);
+      ready_months();
       expected.apply(a);
     }
+    RC_ASSERT(!HasFailure());
     RC_ASSERT(table() == expected.table());
     for (int id = 0; id < operations; ++id)
       if (!expected.came_in_versions(id)) RC_ASSERT(history(id) == expected.history(id));
@@ -330,6 +384,8 @@ TEST_F(diff, an_answer_that_comes_again_writes_no_row_version) {
     const row_counts counts = apply(again);
     RC_ASSERT(table() == rows_then);
     RC_ASSERT(versions() == versions_then);
+    ready_months();
+    RC_ASSERT(!HasFailure());
     RC_ASSERT(counts.inserted + counts.updated + counts.removed == 0);
   });
 }
@@ -360,6 +416,8 @@ TEST_F(diff, batches_of_any_size_give_the_rows_of_one) {
     absent_rows absent;
     close(writer, whole, absent);
     RC_ASSERT(table() == expected);
+    ready_months();
+    RC_ASSERT(!HasFailure());
   });
 }
 
@@ -392,7 +450,9 @@ TEST_F(diff, a_window_in_any_parts_gives_the_rows_of_one) {
       window_writer writer = open(*db_, part);
       writer.write(batches);
       close(writer, part, absent, &part == &parts.back());
+      ready_months();
     }
+    RC_ASSERT(!HasFailure());
     RC_ASSERT(table() == expected);
   });
 }
@@ -430,6 +490,8 @@ TEST_F(diff, two_credentials_that_share_nothing_commute_and_may_write_at_once) {
     close(second, b, absent_b);
     close(first, a, absent_a);
     RC_ASSERT(table() == expected);
+    ready_months();
+    RC_ASSERT(!HasFailure());
   });
 }
 
@@ -451,6 +513,136 @@ TEST_F(diff, two_windows_of_one_credential_that_share_nothing_commute) {
     apply(a);
     RC_ASSERT(table() == expected);
   });
+}
+
+// What somebody else may do to the rows: by hand, by another program, by a restore.
+std::string any_meddling() {
+  const int id = pick(0, operations), other = pick(0, operations);
+  const std::string by_id = fmt::format(" where _id = 'id{}'", id);
+  switch (pick(0, 7)) {
+    case 0:
+      return "delete from flanks.transactions" + by_id;
+    case 1:
+      return "update flanks.transactions set removed_at = now()" + by_id;
+    case 2:
+      return "update flanks.transactions set removed_at = null" + by_id;
+    case 3:
+      return fmt::format("update flanks.transactions set operation_date = '{}'",
+                         to_string(date_of(pick(-2, last_day + 2)))) +
+             by_id;
+    case 4:
+      return "update flanks.transactions set content_hash = gen_random_uuid(), amount = 99" + by_id;
+    case 5:
+      return fmt::format("insert into flanks.transactions (_id, credential_id, product, "
+                         "operation_date, amount, content_hash) values ('id{}', {}, 'account', "
+                         "'{}', 98, gen_random_uuid()) on conflict do nothing",
+                         other, pick(1, 3), to_string(date_of(pick(0, last_day))));
+    default:
+      return fmt::format("update flanks.transactions set credential_id = {}", pick(1, 3)) + by_id;
+  }
+}
+
+TEST_F(diff, whatever_others_do_to_the_rows_an_answer_is_compared_with_the_table) {
+  check(80, [&] {
+    const auto story = any_story(2, 8);
+    std::vector<std::string> meddling;
+    for (std::size_t i = 0; i < story.size(); ++i)
+      meddling.push_back(pick(0, 3) == 0 ? "truncate flanks.transactions cascade" : any_meddling());
+    const auto live = [&](bool forgetful) {
+      start_anew();
+      for (std::size_t i = 0; i < story.size(); ++i) {
+        if (forgetful) db_->run(statement{"test", "delete from flanks_internal.read_backs"});
+        apply(story[i]);
+        ready_months();
+        db_->run(statement{"test", meddling[i].c_str()});
+        ready_months();
+      }
+      return table();
+    };
+    const auto expected = live(true);
+    RC_ASSERT(live(false) == expected);
+    RC_ASSERT(!HasFailure());
+  });
+}
+
+answer with(std::vector<shown> records, int who = 0) {
+  return {who, 0, last_day, std::move(records)};
+}
+
+TEST_F(diff, what_was_written_lies_ready_and_the_table_is_not_read_again) {
+  apply(with({{1, 0, 1}, {2, 5, 1}}));
+  EXPECT_EQ(ready_months(), 2);
+  apply(with({{1, 0, 2}, {2, 5, 1}, {3, 4, 1}}));
+  EXPECT_EQ(ready_months(), 2);
+  // A removal makes its month unknown, and only that one.
+  apply(with({{1, 0, 2}, {3, 4, 1}}));
+  EXPECT_EQ(ready_months(), 1);
+  apply(with({{1, 0, 2}, {3, 4, 1}}));
+  EXPECT_EQ(ready_months(), 2);
+  const auto rows_read = [&] {
+    db_->run(statement{"test", "select pg_stat_force_next_flush()"});
+    return read("select idx_tup_read::text from pg_stat_user_indexes where indexrelname = "
+                "'transactions_read_back'");
+  };
+  const auto before = rows_read();
+  const row_counts counts = apply(with({{1, 0, 2}, {3, 4, 1}}));
+  EXPECT_EQ(counts.unchanged, 2);
+  EXPECT_EQ(rows_read(), before);
+}
+
+TEST_F(diff, what_commits_while_a_window_is_open_makes_its_read_back_void) {
+  apply(with({{1, 0, 1}, {2, 5, 1}}));
+  const answer next = with({{1, 0, 2}, {2, 5, 1}});
+  {
+    auto batches = batches_of(next.records);
+    window_writer writer = open(*db_, next);
+    other_db_->run(statement{"test", "update flanks.transactions set removed_at = now() where _id = 'id2'"});
+    writer.write(batches);
+    absent_rows absent;
+    close(writer, next, absent);
+  }
+  EXPECT_EQ(ready_months(), 0);
+  EXPECT_THAT(table(), ::testing::ElementsAre("id1|0|2026-04-28|8.0|there", "id2|0|2026-05-03|7.0|removed"));
+  EXPECT_EQ(apply(next).updated, 1);
+  EXPECT_THAT(table(), ::testing::ElementsAre("id1|0|2026-04-28|8.0|there", "id2|0|2026-05-03|7.0|there"));
+  EXPECT_EQ(ready_months(), 2);
+}
+
+TEST_F(diff, what_is_open_while_a_window_commits_makes_its_read_back_void_when_it_commits) {
+  apply(with({{1, 0, 1}, {2, 5, 1}}));
+  other_db_->begin();
+  other_db_->run(statement{"test", "delete from flanks.transactions where _id = 'id2'"});
+  apply(with({{1, 0, 1}, {2, 5, 1}}));
+  other_db_->commit();
+  EXPECT_EQ(ready_months(), 0);
+  EXPECT_EQ(apply(with({{1, 0, 1}, {2, 5, 1}})).inserted, 1);
+}
+
+TEST_F(diff, nothing_lies_ready_while_others_meddle_or_nobody_watches) {
+  const answer twice = with({{1, 0, 1}, {2, 5, 1}});
+  apply(twice);
+  // What happened meanwhile nobody has seen.
+  db_->run(statement{"test", "alter table flanks.transactions disable trigger forget_read_back"});
+  db_->run(statement{"test", "delete from flanks.transactions where _id = 'id1'"});
+  EXPECT_EQ(apply(twice).inserted, 1);
+  db_->run(statement{"test", "delete from flanks.transactions where _id = 'id1'"});
+  db_->run(statement{"test", "alter table flanks.transactions enable always trigger forget_read_back"});
+  EXPECT_EQ(apply(twice).inserted, 1);
+  EXPECT_EQ(ready_months(), 2);
+  // Another trigger may make of a row what it likes.
+  db_->run(statement{"test", "create function public.f() returns trigger language plpgsql as $$ begin return new; end $$"});
+  db_->run(statement{"test", "create trigger f before update on flanks.transactions for each row execute function public.f()"});
+  EXPECT_EQ(apply(with({{1, 0, 2}, {2, 5, 1}})).updated, 1);
+  db_->run(statement{"test", "drop trigger f on flanks.transactions"});
+  EXPECT_EQ(apply(with({{1, 0, 1}, {2, 5, 1}})).updated, 1);
+  EXPECT_EQ(ready_months(), 2);
+}
+
+TEST_F(diff, restoring_rows_past_the_usual_triggers_is_seen_all_the_same) {
+  apply(with({{1, 0, 1}, {2, 5, 1}}));
+  other_db_->run(statement{"test", "set session_replication_role = replica"});
+  other_db_->run(statement{"test", "delete from flanks.transactions where _id = 'id1'"});
+  EXPECT_EQ(apply(with({{1, 0, 1}, {2, 5, 1}})).inserted, 1);
 }
 
 }  // namespace

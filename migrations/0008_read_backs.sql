@@ -1,0 +1,85 @@
+-- migrate:up
+-- What the daemon compares an answer with, ready made. A read-back holds, month by month, which operations a credential
+-- has of a product and the hash of their content: 32 bytes a row in place of a look at every row. It says the same as
+-- flanks.transactions or it is not used: a window that writes rows writes it in the same transaction, and every other
+-- statement that touches a row, whoever runs it, makes it void through the triggers below.
+
+create table flanks_internal.read_backs (
+  credential_id bigint not null,
+  product text not null check (product in ('account', 'card', 'investment', 'liability')),
+  generation uuid not null,
+  watch text,
+  seed bigint not null,
+  first_month date not null,
+  last_month date not null,
+  primary key (credential_id, product)
+) with (fillfactor = 80);
+comment on table flanks_internal.read_backs is 'Which months of a credential''s product are ready to be compared with: all of first_month to last_month, whose rows are in read_back_months under the same generation. Derived: to empty both tables costs the next reading of each credential some time and nothing else.';
+comment on column flanks_internal.read_backs.credential_id is 'The credential.';
+comment on column flanks_internal.read_backs.product is 'account, card, investment or liability.';
+comment on column flanks_internal.read_backs.generation is 'Another one whenever a row was touched by something other than a window of this credential: what was written under an older one is void.';
+comment on column flanks_internal.read_backs.watch is 'Which triggers watched flanks.transactions when it was made; under others it is void. Null: void.';
+comment on column flanks_internal.read_backs.seed is 'Of the hashes of _id, so that nobody can prepare two that meet.';
+comment on column flanks_internal.read_backs.first_month is 'First day of the first month; after last_month when there is none.';
+comment on column flanks_internal.read_backs.last_month is 'First day of the last month.';
+
+-- Written anew whenever a row of the month changes: room on the page keeps that off the index (HOT).
+create table flanks_internal.read_back_months (
+  credential_id bigint not null,
+  product text not null,
+  month date not null,
+  generation uuid not null,
+  entries bytea,
+  primary key (credential_id, product, month)
+) with (fillfactor = 80);
+-- Hashes do not compress.
+alter table flanks_internal.read_back_months alter column entries set storage external;
+comment on table flanks_internal.read_back_months is 'What flanks.transactions holds of one credential, product and month. A month between read_backs.first_month and last_month that has no row of that generation has no operations.';
+comment on column flanks_internal.read_back_months.credential_id is 'The credential.';
+comment on column flanks_internal.read_back_months.product is 'account, card, investment or liability.';
+comment on column flanks_internal.read_back_months.month is 'Its first day.';
+comment on column flanks_internal.read_back_months.generation is 'That of read_backs when it was written.';
+comment on column flanks_internal.read_back_months.entries is '32 bytes an operation, removed ones included: content_hash, 96 bits of the hash of _id, operation_date and whether it is removed (db/known_rows.hpp). Null: not known, to be read from flanks.transactions.';
+
+create function flanks_internal.forget_read_back(credential_id bigint, product text) returns void
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  -- Once a transaction is enough. A window that is just writing its read-back waits here or makes us wait, and finds
+  -- the other generation then.
+  insert into flanks_internal.read_backs as r (credential_id, product, generation, seed, first_month, last_month)
+  values (forget_read_back.credential_id, forget_read_back.product, gen_random_uuid(), 0, 'infinity', '-infinity')
+  on conflict (credential_id, product) do update
+    set generation = excluded.generation, watch = null, first_month = excluded.first_month, last_month = excluded.last_month
+    where r.watch is not null or r.xmin <> pg_current_xact_id()::xid
+$$;
+comment on function flanks_internal.forget_read_back(bigint, text) is 'Makes the read-back of a credential''s product void.';
+revoke execute on function flanks_internal.forget_read_back(bigint, text) from public;
+
+create function flanks_internal.forget_touched_read_backs() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_op = 'TRUNCATE' then
+    update flanks_internal.read_backs set generation = gen_random_uuid(), watch = null, first_month = 'infinity', last_month = '-infinity';
+    return null;
+  end if;
+  if tg_op <> 'INSERT' then
+    perform flanks_internal.forget_read_back(old.credential_id, old.product);
+  end if;
+  if tg_op <> 'DELETE' then
+    perform flanks_internal.forget_read_back(new.credential_id, new.product);
+  end if;
+  return null;
+end $$;
+comment on function flanks_internal.forget_touched_read_backs() is 'Makes void the read-backs of the rows that a statement touches.';
+revoke execute on function flanks_internal.forget_touched_read_backs() from public;
+
+-- flanks.writer says `window` while a window writes, which keeps the read-backs right itself. ALWAYS: also where
+-- session_replication_role keeps other triggers from firing.
+create trigger forget_read_back after insert or update or delete on flanks.transactions
+  for each row when (current_setting('flanks.writer', true) is distinct from 'window')
+  execute function flanks_internal.forget_touched_read_backs();
+create trigger forget_all_read_backs after truncate on flanks.transactions
+  for each statement execute function flanks_internal.forget_touched_read_backs();
+alter table flanks.transactions enable always trigger forget_read_back, enable always trigger forget_all_read_backs;
+comment on trigger forget_read_back on flanks.transactions is 'Keeps what the daemon compares with from saying other than the table.';
+comment on trigger forget_all_read_backs on flanks.transactions is 'Keeps what the daemon compares with from saying other than the table.';
+
