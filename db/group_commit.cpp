@@ -11,6 +11,7 @@
 
 #include "db/backfill.hpp"
 #include "db/leases.hpp"
+#include "db/quiet_windows.hpp"
 #include "db/release.hpp"
 #include "db/runs.hpp"
 
@@ -23,6 +24,12 @@ namespace {
 // What one transaction holds at most: it is not to keep its rows locked for long.
 constexpr std::size_t group_limit = 256;
 
+// All of it is by key, a few rows of tables of any size: planned once a connection, and by index
+// whatever the planner knew of the tables then. Planning anew took as long as the statements.
+constexpr statement by_key{"by_key", R"(
+set local plan_cache_mode = force_generic_plan; set local enable_seqscan = off; set local enable_hashjoin = off;
+set local enable_mergejoin = off)"};
+
 // Requests by kind.
 struct group {
   std::vector<claim_request*> claims;
@@ -30,12 +37,14 @@ struct group {
   std::vector<release_request*> releases;
   std::vector<runs_request*> runs;
   std::vector<items_request*> items;
+  std::vector<window_request*> windows;
 
   void add(claim_request* r) { claims.push_back(r); }
   void add(status_request* r) { statuses.push_back(r); }
   void add(release_request* r) { releases.push_back(r); }
   void add(runs_request* r) { runs.push_back(r); }
   void add(items_request* r) { items.push_back(r); }
+  void add(window_request* r) { windows.push_back(r); }
 };
 
 void add_to(group& all, const group_commit::request& what) {
@@ -47,11 +56,13 @@ bool settled(const group_commit::request& what) {
 }
 
 void settle(session& db, const db_options& options, const group& all) {
+  db.run(by_key);
   leases::settle(db, std::span(all.statuses));
   flanks::settle(db, std::span(all.runs));
   leases::settle(db, std::span(all.releases));
   leases::settle(db, options, std::span(all.claims));
   backfill::settle(db, std::span(all.items));
+  flanks::settle(db, std::span(all.windows));
 }
 
 // All of them or none: none when a statement fails. A connection that is lost is the lane's matter.
@@ -79,6 +90,7 @@ void wait_for_row(session& db, const runs_request& r) {
   wait_for_credential(db, r.records.front().credential);
 }
 void wait_for_row(session&, const items_request&) {}
+void wait_for_row(session&, const window_request&) {}
 template <class LeaseRequest>
 void wait_for_row(session& db, const LeaseRequest& r) {
   leases::wait_for(db, r.id);
@@ -117,7 +129,7 @@ asio::awaitable<void> group_commit::run(request what, stage at) {
       throw mine;
     }
   }
-  if (settled(what)) co_return;
+  if (settled(what) || std::holds_alternative<window_request*>(what)) co_return;
   auto by_itself = alone(what, at);
   co_await std::move(by_itself);
 }

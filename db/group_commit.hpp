@@ -20,12 +20,13 @@ namespace flanks {
 class group_commit {
  public:
   using request = std::variant<claim_request*, status_request*, release_request*, runs_request*,
-                               items_request*>;
+                               items_request*, window_request*>;
 
   group_commit(boost::asio::any_io_executor loop, std::shared_ptr<lane_pool> lanes)
       : loop_(std::move(loop)), lanes_(std::move(lanes)) {}
 
-  // Does `what`, and returns when it is committed. Throws failure{at} of its own; a status whose
+  // Does `what`, and returns when it is committed; a window that is not settled is left as it is.
+  // Throws failure{at} of its own; a status whose
   // lease is lost throws failure{lease}. Cancelled while it waits for a lane it may throw
   // operation_aborted, and nothing was done; later it is awaited to its end.
   boost::asio::awaitable<void> run(request what, stage at);

@@ -19,10 +19,19 @@ std::uint32_t packed_day(day on) {
   return static_cast<std::uint32_t>(on.time_since_epoch().count() + day_offset) << flag_bits;
 }
 
+// The lowest byte first, on any machine.
 template <class Number>
-void append_number(std::string& out, Number n) {
-  for (std::size_t i = 0; i < sizeof n; ++i)
-    out.push_back(static_cast<char>(n >> (8 * i)));
+Number little_endian(Number n) {
+  if constexpr (std::endian::native == std::endian::little) return n;
+  if constexpr (sizeof n == 8) return static_cast<Number>(__builtin_bswap64(n));
+  return static_cast<Number>(__builtin_bswap32(static_cast<std::uint32_t>(n)));
+}
+
+template <class Number>
+void put_number(char*& at, Number n) {
+  n = little_endian(n);
+  std::memcpy(at, &n, sizeof n);
+  at += sizeof n;
 }
 
 template <class Number>
@@ -30,15 +39,14 @@ Number take_number(const char*& at) {
   Number n = 0;
   std::memcpy(&n, at, sizeof n);
   at += sizeof n;
-  if constexpr (std::endian::native == std::endian::little) return n;
-  if constexpr (sizeof n == 8) return static_cast<Number>(__builtin_bswap64(n));
-  return static_cast<Number>(__builtin_bswap32(static_cast<std::uint32_t>(n)));
+  return little_endian(n);
 }
 
 }  // namespace
 
 day known_rows::row::on() const {
-  return day{std::chrono::days{static_cast<std::int64_t>(day_and_flags_ >> flag_bits) - day_offset}};
+  return day{
+      std::chrono::days{static_cast<std::int64_t>(day_and_flags_ >> flag_bits) - day_offset}};
 }
 
 known_rows::row known_rows::key_of(std::string_view id) const {
@@ -76,13 +84,16 @@ void known_rows::add(row r) {
   rows_.push_back(r);
 }
 
-void known_rows::append_packed(std::string& out, const row& r) {
-  append_number(out, r.content_.high);
-  append_number(out, r.content_.low);
-  append_number(out, r.high_);
-  append_number(out, r.low_);
-  append_number(out, (r.day_and_flags_ >> flag_bits << flag_bits) |
-                         (r.day_and_flags_ & row::doubtful_bit));
+std::array<char, known_rows::packed_size> known_rows::pack(const row& r) {
+  std::array<char, packed_size> packed;
+  char* at = packed.data();
+  put_number(at, r.content_.high);
+  put_number(at, r.content_.low);
+  put_number(at, r.high_);
+  put_number(at, r.low_);
+  put_number(at,
+             (r.day_and_flags_ >> flag_bits << flag_bits) | (r.day_and_flags_ & row::doubtful_bit));
+  return packed;
 }
 
 void known_rows::add_packed(std::string_view packed) {
@@ -111,9 +122,8 @@ void known_rows::seal() {
 }
 
 bool known_rows::all_seen() const {
-  return std::all_of(rows_.begin(), rows_.end(), [](const row& r) {
-    return r.seen() || r.doubtful() || !r.inside();
-  });
+  return std::all_of(rows_.begin(), rows_.end(),
+                     [](const row& r) { return r.seen() || r.doubtful() || !r.inside(); });
 }
 
 known_rows::row* known_rows::find(std::string_view id) {

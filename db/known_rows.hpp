@@ -7,9 +7,9 @@
 // meet as well. Everything that writes names the _id itself.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -54,7 +54,7 @@ class known_rows {
   // The form in which a row is kept (flanks_internal.read_back_months): its content, key and day,
   // and whether it is doubtful; all numbers with the lowest byte first.
   static constexpr std::size_t packed_size = 32;
-  static void append_packed(std::string& out, const row& r);
+  static std::array<char, packed_size> pack(const row& r);
   // Adds all of them: `packed` has a multiple of packed_size bytes.
   void add_packed(std::string_view packed);
   // Call once, after the last add() and before the first find().

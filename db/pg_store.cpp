@@ -20,7 +20,9 @@ namespace {
 class pg_store final : public store {
  public:
   pg_store(boost::asio::any_io_executor loop, db_options options)
-      : lanes_(std::make_shared<lane_pool>(loop, std::move(options))), group_(loop, lanes_) {}
+      : lanes_(std::make_shared<lane_pool>(loop, std::move(options))),
+        group_(loop, lanes_),
+        quiet_(loop, lanes_) {}
   ~pg_store() override { lanes_->close(); }
 
   awaitable<std::vector<claimed_credential>> claim_due(int limit) override {
@@ -86,7 +88,7 @@ class pg_store final : public store {
                                                         product what, window days,
                                                         std::optional<std::int64_t> item) override {
     window_scope scope{id, std::move(lease), what, days, item, lanes_->options().query};
-    co_return make_ledger(lanes_, std::move(scope));
+    co_return make_ledger(lanes_, quiet_, std::move(scope));
   }
 
   awaitable<product_run> store_products(credential_id id, lease_id lease, product_batch batch,
@@ -204,6 +206,7 @@ class pg_store final : public store {
  private:
   std::shared_ptr<lane_pool> lanes_;
   group_commit group_;
+  group_commit quiet_;  // windows that bring nothing; beside the others
 };
 
 }  // namespace

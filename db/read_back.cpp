@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "db/copy_binary.hpp"
+#include "db/month_digest.hpp"
 #include "db/text_format.hpp"
 
 namespace flanks {
@@ -37,11 +38,12 @@ where b.generation::text = $3)"};
 
 // $7 is the entries of all months one after the other: sizes in $6, in bytes, null for unknown.
 constexpr statement write_months{"write_read_back", R"(
-insert into flanks_internal.read_back_months as m (credential_id, product, month, generation, entries)
-select $1::bigint, $2, p.month, $3::uuid, substring($7::bytea from p.first for p.size)
-from unnest($4::date[], $5::integer[], $6::integer[]) p(month, first, size)
+insert into flanks_internal.read_back_months as m (credential_id, product, month, generation, entries, shown, digest)
+select $1::bigint, $2, p.month, $3::uuid, substring($7::bytea from p.first for p.size), p.shown, p.digest
+from unnest($4::date[], $5::integer[], $6::integer[], $8::integer[], $9::bytea[]) p(month, first, size, shown, digest)
 where exists (select from flanks_internal.read_backs b where b.credential_id = $1::bigint and b.product = $2 and b.generation = $3::uuid)
-on conflict (credential_id, product, month) do update set generation = excluded.generation, entries = excluded.entries)"};
+on conflict (credential_id, product, month) do update set generation = excluded.generation, entries = excluded.entries,
+  shown = excluded.shown, digest = excluded.digest)"};
 
 constexpr std::size_t bytes_of_one_call = 1024 * 1024;
 
@@ -68,19 +70,28 @@ read_back_state with_seed(read_back_state state) {
 // Months on their way into one call of write_months.
 class month_columns {
  public:
-  void add_unknown(day month) { place(month, {}); }
+  void add_unknown(day month) {
+    place(month, {});
+    shown_.add(std::string_view{});
+    digests_.add(std::string_view{});
+  }
   void add(day month, std::span<const known_rows::row* const> rows) {
-    const std::size_t before = entries_.size();
-    for (const known_rows::row* r : rows)
-      known_rows::append_packed(entries_, *r);
-    place(month, std::to_string(entries_.size() - before));
+    month_digest shown;
+    for (const known_rows::row* r : rows) {
+      entries_.append(known_rows::pack(*r).data(), known_rows::packed_size);
+      if (!r->doubtful()) shown.add(*r);
+    }
+    place(month, std::to_string(rows.size() * known_rows::packed_size));
+    shown_.add(shown.count());
+    digests_.add_bytes(shown.bytes());
   }
   [[nodiscard]] bool empty() const { return months_.empty(); }
   [[nodiscard]] bool full() const { return entries_.size() >= bytes_of_one_call; }
   [[nodiscard]] call take(credential_id credential, product what, const std::string& generation) {
     return {write_months,
             sql_values(credential, to_string(what), generation, months_.take(), firsts_.take(),
-                       sizes_.take(), sql_bytes{std::exchange(entries_, {})})};
+                       sizes_.take(), sql_bytes{std::exchange(entries_, {})}, shown_.take(),
+                       digests_.take())};
   }
 
  private:
@@ -91,7 +102,7 @@ class month_columns {
     next_ = static_cast<std::int64_t>(entries_.size()) + 1;
   }
 
-  array_literal months_, firsts_, sizes_;
+  array_literal months_, firsts_, sizes_, shown_, digests_;
   std::string entries_;
   std::int64_t next_ = 1;
 };
@@ -124,8 +135,7 @@ void read_back::read_ready(session& db) {
   const day first = months_.begin()->first, last = months_.rbegin()->first;
   const sql_values where(credential_, to_string(what_), first, last, state_.generation);
   db.fetch(read_ready_months, where, [&](const session::binary_row& r) {
-    constexpr day epoch{chr::days{10'957}};  // 2000-01-01
-    month& m = months_.at(epoch + chr::days{r.integer(0)});
+    month& m = months_.at(r.date(0));
     m.ready = r.flag(2);
     if (m.ready) rows_.add_packed(r.field(1));
   });
@@ -136,8 +146,9 @@ void read_back::read_table(session& db) {
   const auto first = std::find_if(months_.begin(), months_.end(), unread);
   if (first == months_.end()) return;
   const auto last = std::find_if(months_.rbegin(), months_.rend(), unread);
-  const std::string text = fmt::format(fmt::runtime(read_rows), credential_.value, to_string(what_),
-                                       to_string(first->first), to_string(last_day_of(last->first)));
+  const std::string text =
+      fmt::format(fmt::runtime(read_rows), credential_.value, to_string(what_),
+                  to_string(first->first), to_string(last_day_of(last->first)));
   copy_binary copied;
   db.copy_out(statement{"load_known", text.c_str()}, [&](std::string_view bytes) {
     if (!copied.next(bytes)) return;
@@ -209,9 +220,9 @@ void read_back::finish(session& db, std::vector<call>& last_words) const {
   std::vector<call> words;
   std::optional<std::string> before;
   if (!state_.generation.empty()) before = state_.generation;
-  words.push_back({hold, sql_values(credential_, to_string(what_), before, next_generation_,
-                                    state_.watch, static_cast<std::int64_t>(state_.seed),
-                                    ready.from, ready.to)});
+  words.push_back(
+      {hold, sql_values(credential_, to_string(what_), before, next_generation_, state_.watch,
+                        static_cast<std::int64_t>(state_.seed), ready.from, ready.to)});
   for (const auto& [first_day, list] : rows) {
     columns.add(first_day, list);
     if (!columns.full()) continue;

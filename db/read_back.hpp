@@ -34,6 +34,9 @@ class read_back {
   // Reads all months of the window, whole. `run_id`: a uuid of this window alone.
   read_back(session& db, const window_scope& scope, read_back_state state, std::string run_id);
 
+  // Its first day, which names it.
+  [[nodiscard]] static day month_of(day on);
+
   [[nodiscard]] known_rows& rows() { return rows_; }
   [[nodiscard]] const known_rows& rows() const { return rows_; }
 
@@ -54,7 +57,6 @@ class read_back {
     std::deque<known_rows::row> inserted;
   };
 
-  static day month_of(day on);
   void read_ready(session& db);
   void read_table(session& db);
   [[nodiscard]] window ready_months() const;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "db/window_scope.hpp"
 #include "sync/store.hpp"
 
 namespace flanks {
@@ -44,6 +45,17 @@ struct items_request {
   credential_id id;
   bool settled = false;
   std::vector<plan_item> result;  // when settled
+};
+
+// A window whose whole answer has come. It is settled when the answer says what is stored: that is
+// on record then. One that brings or lacks anything is not, and window_writer's.
+struct window_request {
+  const window_scope& scope;
+  const std::vector<transaction_batch>& answer;
+  const window_evidence& evidence;
+  std::string sync_run_id;  // names the run once and for all
+  run_record record;        // when settled, as it was written
+  bool settled = false;
 };
 
 }  // namespace flanks

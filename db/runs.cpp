@@ -1,22 +1,10 @@
 #include "db/runs.hpp"
 
 #include <unordered_map>
-
-#include "db/array_columns.hpp"
-
+#include <utility>
 namespace flanks {
 
 namespace {
-
-constexpr statement write_run{"insert_run", R"(
-insert into flanks.sync_runs (sync_run_id, run_id, trigger, credential_id, product, window_from, window_to, outcome,
-  fetched, inserted, updated, unchanged, duplicates, removed, quarantined, warnings,
-  error_class, error_stage, error_message, error_hint, http_status, provider_code, trace_id,
-  requests, response_bytes, provider_ms, database_ms, provider_updated_at, started_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-  nullif($17, ''), nullif($18, ''), nullif($19, ''), nullif($20, ''), nullif($21::integer, 0), nullif($22, ''), nullif($23, ''),
-  $24, $25, $26, $27, $28, $29)
-on conflict (sync_run_id) do nothing)"};
 
 // A failure's words stay until an attempt ends without one: its release clears them.
 constexpr statement note_attempt{"note_attempt", R"(
@@ -25,8 +13,9 @@ update flanks.credentials set last_attempt_at = clock_timestamp(), last_error = 
 where credential_id = $1)"};
 
 // Erased meanwhile: nothing of it may come back, not even that it was tried. The lock keeps it from
-// being erased before this is committed. Only a failure is noted at the credential: when it was
-// tried last is written with the end of the attempt.
+// being erased before this is committed; where the transaction holds the leases ($30), they do.
+// Only a failure is noted at the credential: when it was tried last is written with the end of the
+// attempt.
 constexpr statement write_runs{"insert_runs", R"(
 with asked as (
   select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::date[], $7::date[], $8::text[],
@@ -38,7 +27,7 @@ with asked as (
       error_class, error_stage, error_message, error_hint, http_status, provider_code, trace_id,
       requests, response_bytes, provider_ms, database_ms, provider_updated_at, started_at, nr)),
 alive as materialized (
-  select c.credential_id from flanks.credentials c where c.credential_id = any($4::bigint[])
+  select c.credential_id from flanks.credentials c where not $30::boolean and c.credential_id = any($4::bigint[])
   order by c.credential_id for key share skip locked),
 noted as (
   update flanks.credentials c set last_attempt_at = clock_timestamp(), last_error = f.error_message,
@@ -55,14 +44,14 @@ written as (
     nullif(a.error_class, ''), nullif(a.error_stage, ''), nullif(a.error_message, ''), nullif(a.error_hint, ''),
     nullif(a.http_status, 0), nullif(a.provider_code, ''), nullif(a.trace_id, ''),
     a.requests, a.response_bytes, a.provider_ms, a.database_ms, a.provider_updated_at, a.started_at
-  from asked a join alive using (credential_id) order by a.nr
+  from asked a where $30::boolean or a.credential_id in (select credential_id from alive) order by a.nr
   on conflict (sync_run_id) do nothing)
 select credential_id from alive)"};
 
 constexpr statement lock_credential{"lock_credential", R"(
 select from flanks.credentials where credential_id = $1 for key share)"};
 
-// In the order of both statements.
+// In the order of the statement.
 sql_values values_of(const std::string& sync_run_id, const run_record& r) {
   std::optional<std::string_view> what;
   if (r.what) what = to_string(*r.what);
@@ -79,20 +68,27 @@ sql_values values_of(const std::string& sync_run_id, const run_record& r) {
 
 }  // namespace
 
-call insert_run(const std::string& sync_run_id, const run_record& record) {
-  return {write_run, values_of(sync_run_id, record)};
+void run_records::add(const std::string& sync_run_id, const run_record& record) {
+  rows_.add(values_of(sync_run_id, record));
+}
+
+call run_records::take(bool leases_held) {
+  sql_values values = rows_.take();
+  values.add(leases_held);
+  return {write_runs, std::move(values)};
 }
 
 void settle(session& db, std::span<runs_request* const> requests) {
   if (requests.empty()) return;
-  array_columns rows;
+  run_records rows;
   std::unordered_multimap<std::int64_t, runs_request*> by_credential;
   for (runs_request* r : requests) {
     for (std::size_t i = 0; i < r->records.size(); ++i)
-      rows.add(values_of(r->ids[i], r->records[i]));
+      rows.add(r->ids[i], r->records[i]);
     by_credential.emplace(r->records.front().credential.value, r);
   }
-  for (const auto& row : db.run(write_runs, rows.take())) {
+  const call writing = rows.take(false);
+  for (const auto& row : db.run(writing.what, writing.values)) {
     const auto [begin, end] = by_credential.equal_range(row[0].as<std::int64_t>());
     for (auto r = begin; r != end; ++r)
       r->second->settled = true;

@@ -5,14 +5,23 @@
 #include <span>
 #include <string>
 
+#include "db/array_columns.hpp"
 #include "db/requests.hpp"
 #include "db/session.hpp"
 
 namespace flanks {
 
-// What writes the record. Writing the same id again does nothing, so it may be repeated after a
-// lost connection.
-[[nodiscard]] call insert_run(const std::string& sync_run_id, const run_record& record);
+// Records on their way into one statement. Writing the same id again does nothing, so it may be
+// repeated after a lost connection.
+class run_records {
+ public:
+  void add(const std::string& sync_run_id, const run_record& record);
+  // What writes them. `leases_held`: by the open transaction, of all their credentials.
+  [[nodiscard]] call take(bool leases_held);
+
+ private:
+  array_columns rows_;
+};
 
 // Runs that stored nothing, and what a failed one means for its credential, in the open
 // transaction. Writes nothing of a credential that was erased; skips one that is locked.

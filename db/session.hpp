@@ -28,8 +28,8 @@ struct sql_bytes {
 class sql_values {
  public:
   template <class... T>
-    requires(!std::is_same_v<std::remove_cvref_t<T>, sql_values> && ...)
-  explicit sql_values(T&&... values) {
+  requires(!std::is_same_v<std::remove_cvref_t<T>, sql_values> &&
+           ...) explicit sql_values(T&&... values) {
     values_.reserve(sizeof...(values));
     (add(std::forward<T>(values)), ...);
   }
@@ -151,6 +151,10 @@ class session::binary_row {
     for (std::size_t i = 0; i < sizeof value; ++i)
       value = value << 8 | static_cast<unsigned char>(field(column).at(i));
     return static_cast<std::int32_t>(value);
+  }
+  // Of a column that says `... - date '2000-01-01'`.
+  [[nodiscard]] day date(int column) const {
+    return day{std::chrono::days{10'957 + integer(column)}};
   }
 
  private:

@@ -5,6 +5,7 @@
 #include "db/copy_binary.hpp"
 #include "db/removals.hpp"
 #include "db/runs.hpp"
+#include "db/window_ends.hpp"
 #include "db/window_writer.hpp"
 
 namespace flanks {
@@ -35,26 +36,6 @@ select (select provider_seen_at from flanks.coverage where credential_id = $1 an
   exists (select from flanks.removal_reviews where credential_id = $1 and product = $3 and state in ('open', 'rejected'))
 from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp() for update)"};
 
-// The watermark says "nothing newer is unread", so only a window that reaches the day of the
-// provider's refresh moves it. Under another filter everything is new: what was covered says
-// nothing about it.
-constexpr statement cover{"grow_coverage", R"(
-insert into flanks.coverage as c (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at, query,
-  last_recent_sweep_at)
-values ($1, $2, datemultirange(daterange($3::date, $4::date, '[]')),
-  case when $4::date >= least(($5::timestamptz at time zone 'UTC')::date, (now() at time zone 'UTC')::date) then $5::timestamptz end,
-  clock_timestamp(), case when $6 then clock_timestamp() end, $7, case when $8 then clock_timestamp() end)
-on conflict (credential_id, product) do update set
-  days = case when c.query = excluded.query then c.days + excluded.days else excluded.days end,
-  provider_seen_at = case when c.query = excluded.query then greatest(c.provider_seen_at, excluded.provider_seen_at)
-    else excluded.provider_seen_at end,
-  last_success_at = excluded.last_success_at,
-  last_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_sweep_at, c.last_sweep_at)
-    else excluded.last_sweep_at end,
-  last_recent_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_recent_sweep_at, c.last_recent_sweep_at)
-    else excluded.last_recent_sweep_at end,
-  query = excluded.query)"};
-
 constexpr statement remember_size{"remember_window_size", R"(
 with gone as (delete from flanks_internal.window_sizes where credential_id = $1 and product = $2 and $3 = 0)
 insert into flanks_internal.window_sizes (credential_id, product, days) select $1, $2, $3 where $3 > 0
@@ -62,14 +43,6 @@ on conflict (credential_id, product) do update set days = excluded.days, updated
 where window_sizes.days <> excluded.days)"};
 
 constexpr statement forget{"forget_read_back", "select flanks_internal.forget_read_back($1, $2)"};
-
-constexpr statement note_success{"note_success", R"(
-update flanks.credentials set last_attempt_at = clock_timestamp(), last_success_at = clock_timestamp(),
-  last_new_data_at = case when $2 then clock_timestamp() else last_new_data_at end where credential_id = $1)"};
-
-constexpr statement item_done{"item_done", R"(
-update flanks_internal.backfill_items set done_at = clock_timestamp(), last_error = null
-where item_id = $1 and done_at is null)"};
 
 // The lock of lock_lease is held until the transaction in doubt has ended, one way or the other.
 constexpr statement wait_for_doubt{"wait_for_doubt", R"(
@@ -199,14 +172,14 @@ std::vector<call> window_writer::last_words(const run_record& record,
   read_back_->finish(db_, words);
   if (evidence.remember_days)
     words.push_back({remember_size, sql_values(scope_.credential, what, *evidence.remember_days)});
-  words.push_back({cover, sql_values(scope_.credential, what, scope_.days.from, scope_.days.to,
-                                     record.provider_update, evidence.all_history, scope_.query,
-                                     evidence.recent_history)});
   const bool new_data = counts_.inserted + counts_.updated + counts_.removed > 0;
-  words.push_back({note_success, sql_values(scope_.credential, new_data)});
-  if (scope_.item) words.push_back({item_done, sql_values(*scope_.item)});
+  window_ends ends;
+  ends.add(scope_, record, evidence, new_data);
+  words.push_back(ends.take());
   if (const auto fields = unknown_.write(what)) words.push_back(*fields);
-  words.push_back(insert_run(sync_run_id_, record));
+  run_records run;
+  run.add(sync_run_id_, record);
+  words.push_back(run.take(true));
   return words;
 }
 

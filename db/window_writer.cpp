@@ -15,23 +15,15 @@ namespace {
 
 // Also says to the triggers that this transaction keeps the read-back right itself, where it will.
 constexpr statement start{"open_window", R"(
-select gen_random_uuid(), set_config('flanks.writer', case when t.watching = 2 and not m.meddled then 'window' else '' end, true),
+select gen_random_uuid(), set_config('flanks.writer', case when w.watch is null then '' else 'window' end, true),
   exists (select from flanks_internal.leases
     where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp()),
   exists (select from flanks.coverage
     where credential_id = $1 and product = $3 and days && daterange($4::date, $5::date, '[]')),
   exists (select from flanks.transaction_sightings where credential_id = $1),
-  m.meddled, case when t.watching = 2 then t.watch end,
-  b.generation, coalesce(b.watch = t.watch and t.watching = 2, false), b.seed,
+  w.meddled_with, w.watch, b.generation, coalesce(b.watch = w.watch, false), b.seed,
   nullif(b.first_month, 'infinity'), nullif(b.last_month, '-infinity')
-from (
-  select count(*) filter (where not g.is_ours) as others,
-    count(*) filter (where g.is_ours and g.tgenabled = 'A') as watching,
-    string_agg(g.version, ' ' order by g.tgname) filter (where g.is_ours) as watch
-  from (select tgname, tgenabled, xmin::text as version, tgname in ('forget_read_back', 'forget_all_read_backs') as is_ours
-    from pg_trigger where tgrelid = 'flanks.transactions'::regclass and not tgisinternal) g) t
-join pg_class r on r.oid = 'flanks.transactions'::regclass
-cross join lateral (select t.others > 0 or r.relrowsecurity or r.relhasrules as meddled) m
+from flanks_internal.transactions_watch w
 left join flanks_internal.read_backs b on b.credential_id = $1 and b.product = $3)"};
 
 constexpr statement savepoint{"savepoint", "savepoint piece"};
@@ -116,11 +108,10 @@ std::string uuid_of(const content_hash& hash) {
   return text;
 }
 
-// Columns 6 to 11 of `start`. Where others meddle with the table, what we know of it need not be
-// what it holds.
-read_back_state read_back_state_of(const pqxx::row& r, bool meddled_with) {
+// Columns 6 to 11 of `start`.
+read_back_state read_back_state_of(const pqxx::row& r) {
   read_back_state state;
-  if (!r[6].is_null() && !meddled_with) state.watch = r[6].c_str();
+  if (!r[6].is_null()) state.watch = r[6].c_str();
   if (!r[7].is_null()) state.generation = r[7].c_str();
   state.valid = !state.watch.empty() && r[8].as<bool>();
   if (!state.valid) return state;
@@ -166,15 +157,14 @@ window_writer::window_writer(session& db, window_scope scope)
   }
   look_first_ = r[0][3].as<bool>();
   meddled_with_ = r[0][5].as<bool>();
-  read_back_.emplace(db_, scope_, read_back_state_of(r[0], meddled_with_), sync_run_id_);
+  read_back_.emplace(db_, scope_, read_back_state_of(r[0]), sync_run_id_);
   if (r[0][4].as<bool>()) load_joint();
   known().seal();
 }
 
 void window_writer::load_joint() {
-  const std::string text =
-      fmt::format(fmt::runtime(joint_rows), scope_.credential.value, to_string(scope_.days.from),
-                  to_string(scope_.days.to));
+  const std::string text = fmt::format(fmt::runtime(joint_rows), scope_.credential.value,
+                                       to_string(scope_.days.from), to_string(scope_.days.to));
   copy_binary copied;
   db_.copy_out(statement{"load_joint", text.c_str()}, [&](std::string_view bytes) {
     if (!copied.next(bytes)) return;

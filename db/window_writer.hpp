@@ -60,7 +60,7 @@ class window_writer {
  private:
   struct change {
     const transaction* row;
-    bool repeated;  // its _id came before in this response: counted as a duplicate
+    bool repeated;               // its _id came before in this response: counted as a duplicate
     const known_rows::row* was;  // null: it is not one of those
   };
   struct stored_row;
@@ -110,9 +110,9 @@ class window_writer {
   std::vector<change> changed_;
   std::vector<const transaction*> sighted_;
   std::vector<rejected_record> rejected_;
-  // Rows that this response has shown and known() does not hold (their day is far outside the window, or
-  // another product's or credential's): seeded hashes. A meeting of two could only count a row as
-  // duplicate in place of unchanged.
+  // Rows that this response has shown and known() does not hold (their day is far outside the
+  // window, or another product's or credential's): seeded hashes. A meeting of two could only count
+  // a row as duplicate in place of unchanged.
   std::unordered_set<std::uint64_t> seen_elsewhere_;
   // What came with this _id could not be stored, or came in an earlier part: shown it was, all the
   // same. Seeded hashes.

@@ -30,6 +30,8 @@ create table flanks_internal.read_back_months (
   month date not null,
   generation uuid not null,
   entries bytea,
+  shown integer,
+  digest bytea,
   primary key (credential_id, product, month)
 ) with (fillfactor = 80);
 -- Hashes do not compress.
@@ -40,6 +42,8 @@ comment on column flanks_internal.read_back_months.product is 'account, card, in
 comment on column flanks_internal.read_back_months.month is 'Its first day.';
 comment on column flanks_internal.read_back_months.generation is 'That of read_backs when it was written.';
 comment on column flanks_internal.read_back_months.entries is '32 bytes an operation, removed ones included: content_hash, 96 bits of the hash of _id, operation_date and whether it is removed (db/known_rows.hpp). Null: not known, to be read from flanks.transactions.';
+comment on column flanks_internal.read_back_months.shown is 'How many of them are not removed: what the provider showed last.';
+comment on column flanks_internal.read_back_months.digest is 'Of those: the sum of the 128-bit hashes of their entries. An answer that shows the same month has the same.';
 
 create function flanks_internal.forget_read_back(credential_id bigint, product text) returns void
 language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -83,3 +87,19 @@ alter table flanks.transactions enable always trigger forget_read_back, enable a
 comment on trigger forget_read_back on flanks.transactions is 'Keeps what the daemon compares with from saying other than the table.';
 comment on trigger forget_all_read_backs on flanks.transactions is 'Keeps what the daemon compares with from saying other than the table.';
 
+
+-- The row exists always; watch does not.
+create view flanks_internal.transactions_watch as
+select case when g.watching = 2 and g.others = 0 and not c.relrowsecurity and not c.relhasrules then g.triggers end as watch,
+  g.others > 0 or c.relrowsecurity or c.relhasrules as meddled_with
+from pg_class c
+cross join lateral (
+  select count(*) filter (where not t.is_ours) as others,
+    count(*) filter (where t.is_ours and t.tgenabled = 'A') as watching,
+    string_agg(t.version, ' ' order by t.tgname) filter (where t.is_ours) as triggers
+  from (select tgname, tgenabled, xmin::text as version, tgname in ('forget_read_back', 'forget_all_read_backs') as is_ours
+    from pg_trigger where tgrelid = c.oid and not tgisinternal) t) g
+where c.oid = 'flanks.transactions'::regclass;
+comment on view flanks_internal.transactions_watch is 'Whether read-backs can be relied on now: one row.';
+comment on column flanks_internal.transactions_watch.watch is 'Names the triggers that watch flanks.transactions, as they are now: altered ones have another name. Null when they do not, or when others could change what is written.';
+comment on column flanks_internal.transactions_watch.meddled_with is 'Somebody''s trigger, rule or row security may make something else of what is written.';

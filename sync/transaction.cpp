@@ -2,6 +2,9 @@
 
 #define XXH_STATIC_LINKING_ONLY  // the state on the stack
 #include <xxhash.h>
+#ifdef __x86_64__
+#include <xxh_x86dispatch.h>  // the same hash by the widest vectors that the machine has
+#endif
 
 #include <algorithm>
 #include <cstring>

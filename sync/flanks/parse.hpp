@@ -16,8 +16,8 @@
 namespace flanks {
 
 struct parse_limits {
-  std::size_t batch_records = 2048;
-  std::size_t batch_bytes = 512 * 1024;
+  std::size_t batch_records = 256;
+  std::size_t batch_bytes = 64 * 1024;
   std::size_t record_bytes = 1024 * 1024;  // a longer one goes to quarantine as "too_long"
 };
 

@@ -1,6 +1,7 @@
 """What a benchmark measures of one command, and how figures of several rounds become a line of the table."""
 import dataclasses
 import os
+import select
 import statistics
 import subprocess
 import time
@@ -20,14 +21,14 @@ def run(command, log, env=None):
         process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out,
                                    stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
         peak = 0
-        while True:
-            # VmHWM of /proc and not ru_maxrss: the latter counts the fork of this interpreter too.
+        ended = os.pidfd_open(process.pid)
+        # VmHWM of /proc and not ru_maxrss: the latter counts the fork of this interpreter too. Not too often: it shares
+        # the machine with what is measured.
+        while not select.select([ended], [], [], 0.05)[0]:
             peak = max(peak, resident_peak(process.pid))
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
-            time.sleep(0.005)
         seconds = time.monotonic() - begin
+        os.close(ended)
+        _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         with open(log, errors="replace") as text:

@@ -6,10 +6,15 @@
 #include <fmt/format.h>
 #include <rapidcheck.h>
 
+#include <array>
 #include <map>
 #include <set>
 #include <sstream>
+#include <thread>
 
+#include "db/month_digest.hpp"
+#include "db/quiet_windows.hpp"
+#include "db/text_format.hpp"
 #include "db/window_writer.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
@@ -297,49 +302,79 @@ class diff : public database_test {
   int ready_months() {
     int count = 0;
     for (const auto& r : db_->run(statement{"test", R"(
-        select b.credential_id, b.product, b.seed, m.month::date, m.entries, m.month is not null
+        select b.credential_id, b.product, b.seed, m.month::date, m.entries, m.shown, m.digest
         from flanks_internal.read_backs b
-        join lateral (select n::date as month, coalesce(p.entries, case when p.month is null then ''::bytea end) as entries
+        join lateral (select n::date as month, coalesce(p.entries, case when p.month is null then ''::bytea end) as entries,
+            p.shown, p.digest
           from generate_series(b.first_month, b.last_month, interval '1 month') n
           left join flanks_internal.read_back_months p on p.credential_id = b.credential_id and p.product = b.product
             and p.month = n and p.generation = b.generation) m on true
         where b.watch is not null and b.first_month <= b.last_month)"})) {
       if (r[4].is_null()) continue;
       ++count;
-      EXPECT_EQ(unhex(r[4].c_str()), stored_packed(r)) << "month " << r[3].c_str();
+      known_rows rows = stored_rows(r);
+      std::vector<std::string> packed;
+      month_digest shown;
+      for (const known_rows::row& row : rows.all()) {
+        packed.emplace_back(known_rows::pack(row).data(), known_rows::packed_size);
+        if (!row.doubtful()) shown.add(row);
+      }
+      std::sort(packed.begin(), packed.end());
+      EXPECT_EQ(entries_of(unhex(r[4].c_str())), packed) << "month " << r[3].c_str();
+      if (r[5].is_null()) continue;  // no row stands for an empty month
+      EXPECT_EQ(r[5].as<std::int64_t>(), shown.count());
+      EXPECT_EQ(unhex(r[6].c_str()), shown.bytes()) << "month " << r[3].c_str();
     }
     return count;
   }
-  static std::vector<std::string> sorted_entries(const std::string& packed) {
+  static std::vector<std::string> entries_of(const std::string& packed) {
     std::vector<std::string> entries;
     for (std::size_t at = 0; at < packed.size(); at += known_rows::packed_size)
       entries.push_back(packed.substr(at, known_rows::packed_size));
     std::sort(entries.begin(), entries.end());
     return entries;
   }
-  static std::vector<std::string> unhex(const std::string& bytea) {
-    std::string packed;
+  static std::string unhex(const std::string& bytea) {
+    std::string bytes;
     for (std::size_t at = 2; at < bytea.size(); at += 2)
-      packed.push_back(static_cast<char>(std::stoi(bytea.substr(at, 2), nullptr, 16)));
-    return sorted_entries(packed);
+      bytes.push_back(static_cast<char>(std::stoi(bytea.substr(at, 2), nullptr, 16)));
+    return bytes;
   }
-  std::vector<std::string> stored_packed(const pqxx::row& month) {
+  known_rows stored_rows(const pqxx::row& month) {
     known_rows rows(static_cast<std::uint64_t>(month[2].as<std::int64_t>()), may);
-    for (const auto& r : db_->run(
-             statement{"test", "select _id, operation_date, removed_at is not null, content_hash from "
-                               "flanks.transactions where credential_id = $1 and product = $2 and "
-                               "date_trunc('month', operation_date) = $3::date"},
-             sql_values(month[0].c_str(), month[1].c_str(), month[3].c_str()))) {
+    for (const auto& r :
+         db_->run(statement{"test",
+                            "select _id, operation_date, removed_at is not null, content_hash from "
+                            "flanks.transactions where credential_id = $1 and product = $2 and "
+                            "date_trunc('month', operation_date) = $3::date"},
+                  sql_values(month[0].c_str(), month[1].c_str(), month[3].c_str()))) {
       std::string hex = r[3].c_str();
       std::erase(hex, '-');
       const content_hash content{std::stoull(hex.substr(0, 16), nullptr, 16),
                                  std::stoull(hex.substr(16), nullptr, 16)};
       rows.add(r[0].c_str(), content, *day_from(r[1].c_str()), r[2].as<bool>(), false);
     }
-    std::string packed;
-    for (const known_rows::row& r : rows.all())
-      known_rows::append_packed(packed, r);
-    return sorted_entries(packed);
+    return rows;
+  }
+
+  // Whether it is settled as a window that brings nothing, and with what counts.
+  std::optional<row_counts> quiet(const answer& a) {
+    const claimed_credential& c = claimed_.at(static_cast<std::size_t>(a.who));
+    const window days{date_of(a.from), date_of(a.to)};
+    const window_scope scope{c.id, c.lease, product::account, days, std::nullopt, ""};
+    const auto batches = batches_of(a.records);
+    window_evidence evidence;
+    evidence.provable = days;
+    run_record record = record_for(c, product::account, days);
+    record.provider_update = refreshed_at;
+    window_request asked{scope, batches, evidence, random_uuid(), std::move(record), false};
+    EXPECT_TRUE(may_be_quiet(asked, {}));
+    db_->begin();
+    const std::array requests{&asked};
+    settle(*db_, std::span<window_request* const>(requests));
+    db_->rollback();
+    if (!asked.settled) return std::nullopt;
+    return asked.record.counts;
   }
 
   // Where and by whom each row version was written: another one is a write.
@@ -515,6 +550,104 @@ TEST_F(diff, two_windows_of_one_credential_that_share_nothing_commute) {
   });
 }
 
+// Of April and May, each whole or in part.
+answer any_wide_answer(int credentials) {
+  answer a;
+  a.who = pick(0, credentials);
+  a.from = *rc::gen::element(0, -27);
+  a.to = *rc::gen::element(last_day, 33);
+  a.records = any_records(5, 0, operations, 0, last_day);
+  return a;
+}
+
+TEST_F(diff, a_window_is_quiet_only_when_it_brings_and_lacks_nothing) {
+  int quiet_ones = 0, loud_ones = 0;
+  check(100, [&] {
+    start_anew();
+    const int credentials = pick(1, 3);
+    std::vector<answer> story;
+    for (int n = pick(1, 4); n > 0; --n)
+      story.push_back(any_wide_answer(credentials));
+    answer next = any_wide_answer(credentials);
+    if (pick(0, 4) > 0) {
+      // What came last, or nearly so, asked for as then or not.
+      next.who = story.back().who;
+      next.records = story.back().records;
+      const int change = pick(0, 6);
+      if (change == 0) next.records.push_back(*any_shown(0, operations, 0, last_day));
+      if (change == 1 && !next.records.empty()) next.records.pop_back();
+    }
+    apply(story);
+    // So that what the last one left unknown lies ready again.
+    if (pick(0, 6) > 0) apply(story.back());
+    const auto found = quiet(next);
+    const row_counts counts = apply(next);
+    if (found) {
+      ++quiet_ones;
+      RC_ASSERT(found->fetched == counts.fetched && found->unchanged == counts.unchanged);
+      RC_ASSERT(counts.fetched == counts.unchanged && counts.removed == 0);
+      RC_ASSERT(read(fmt::format("select count(*)::text from flanks.removal_reviews "
+                                 "where state = 'open' and credential_id = {}",
+                                 next.who + 1)
+                         .c_str())
+                    .front() == "0");
+    } else if (counts.fetched != counts.unchanged || counts.removed > 0) {
+      ++loud_ones;
+    }
+  });
+  EXPECT_GT(quiet_ones, 5);
+  EXPECT_GT(loud_ones, 5);
+}
+
+TEST_F(diff, a_replay_is_quiet_and_on_record_like_any_other_run) {
+  const answer twice{0, -27, 33, {{1, 0, 1}, {2, 5, 1}}};
+  apply(twice);
+  const auto found = quiet(twice);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->unchanged, 2);
+  // Not under a lease that is lost, nor when something newer is stored already.
+  db_->run(statement{"test", "update flanks.coverage set provider_seen_at = '2026-07-01'"});
+  EXPECT_FALSE(quiet(twice));
+  db_->run(statement{"test", "update flanks.coverage set provider_seen_at = null"});
+  EXPECT_TRUE(quiet(twice));
+  db_->run(statement{"test", "update flanks_internal.leases set lease_id = gen_random_uuid()"});
+  EXPECT_FALSE(quiet(twice));
+}
+
+TEST_F(diff, a_window_that_lacks_a_joint_row_is_not_quiet) {
+  const answer own{1, -27, 33, {{2, 5, 1}}};
+  apply(answer{0, -27, 33, {{1, 0, 1}}});
+  apply(answer{1, -27, 33, {{1, 0, 1}, {2, 5, 1}}});
+  EXPECT_FALSE(quiet(own)) << "the sighting has to go";
+  apply(own);
+  EXPECT_TRUE(quiet(own));
+}
+
+TEST_F(diff, what_commits_between_comparing_and_recording_keeps_a_window_from_being_quiet) {
+  const answer twice{0, -27, 33, {{1, 0, 1}, {2, 5, 1}}};
+  apply(twice);
+  other_db_->begin();
+  other_db_->run(
+      statement{"test", "lock table flanks_internal.read_back_months in access exclusive mode"});
+  std::thread other([&] {
+    const auto waits = [&] {
+      return query(options_,
+                   "select count(*) from pg_locks where not granted and relation = "
+                   "'flanks_internal.read_back_months'::regclass")
+                 .front() == "1";
+    };
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (!waits() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
+    other_db_->run(statement{"test", "delete from flanks.transactions where _id = 'id2'"});
+    other_db_->commit();
+  });
+  const auto found = quiet(twice);
+  other.join();
+  EXPECT_FALSE(found);
+  EXPECT_EQ(apply(twice).inserted, 1);
+}
+
 // What somebody else may do to the rows: by hand, by another program, by a restore.
 std::string any_meddling() {
   const int id = pick(0, operations), other = pick(0, operations);
@@ -533,10 +666,11 @@ std::string any_meddling() {
     case 4:
       return "update flanks.transactions set content_hash = gen_random_uuid(), amount = 99" + by_id;
     case 5:
-      return fmt::format("insert into flanks.transactions (_id, credential_id, product, "
-                         "operation_date, amount, content_hash) values ('id{}', {}, 'account', "
-                         "'{}', 98, gen_random_uuid()) on conflict do nothing",
-                         other, pick(1, 3), to_string(date_of(pick(0, last_day))));
+      return fmt::format(
+          "insert into flanks.transactions (_id, credential_id, product, "
+          "operation_date, amount, content_hash) values ('id{}', {}, 'account', "
+          "'{}', 98, gen_random_uuid()) on conflict do nothing",
+          other, pick(1, 3), to_string(date_of(pick(0, last_day))));
     default:
       return fmt::format("update flanks.transactions set credential_id = {}", pick(1, 3)) + by_id;
   }
@@ -581,8 +715,9 @@ TEST_F(diff, what_was_written_lies_ready_and_the_table_is_not_read_again) {
   EXPECT_EQ(ready_months(), 2);
   const auto rows_read = [&] {
     db_->run(statement{"test", "select pg_stat_force_next_flush()"});
-    return read("select idx_tup_read::text from pg_stat_user_indexes where indexrelname = "
-                "'transactions_read_back'");
+    return read(
+        "select idx_tup_read::text from pg_stat_user_indexes where indexrelname = "
+        "'transactions_read_back'");
   };
   const auto before = rows_read();
   const row_counts counts = apply(with({{1, 0, 2}, {3, 4, 1}}));
@@ -596,15 +731,18 @@ TEST_F(diff, what_commits_while_a_window_is_open_makes_its_read_back_void) {
   {
     auto batches = batches_of(next.records);
     window_writer writer = open(*db_, next);
-    other_db_->run(statement{"test", "update flanks.transactions set removed_at = now() where _id = 'id2'"});
+    other_db_->run(
+        statement{"test", "update flanks.transactions set removed_at = now() where _id = 'id2'"});
     writer.write(batches);
     absent_rows absent;
     close(writer, next, absent);
   }
   EXPECT_EQ(ready_months(), 0);
-  EXPECT_THAT(table(), ::testing::ElementsAre("id1|0|2026-04-28|8.0|there", "id2|0|2026-05-03|7.0|removed"));
+  EXPECT_THAT(table(),
+              ::testing::ElementsAre("id1|0|2026-04-28|8.0|there", "id2|0|2026-05-03|7.0|removed"));
   EXPECT_EQ(apply(next).updated, 1);
-  EXPECT_THAT(table(), ::testing::ElementsAre("id1|0|2026-04-28|8.0|there", "id2|0|2026-05-03|7.0|there"));
+  EXPECT_THAT(table(),
+              ::testing::ElementsAre("id1|0|2026-04-28|8.0|there", "id2|0|2026-05-03|7.0|there"));
   EXPECT_EQ(ready_months(), 2);
 }
 
@@ -626,12 +764,17 @@ TEST_F(diff, nothing_lies_ready_while_others_meddle_or_nobody_watches) {
   db_->run(statement{"test", "delete from flanks.transactions where _id = 'id1'"});
   EXPECT_EQ(apply(twice).inserted, 1);
   db_->run(statement{"test", "delete from flanks.transactions where _id = 'id1'"});
-  db_->run(statement{"test", "alter table flanks.transactions enable always trigger forget_read_back"});
+  db_->run(
+      statement{"test", "alter table flanks.transactions enable always trigger forget_read_back"});
   EXPECT_EQ(apply(twice).inserted, 1);
   EXPECT_EQ(ready_months(), 2);
   // Another trigger may make of a row what it likes.
-  db_->run(statement{"test", "create function public.f() returns trigger language plpgsql as $$ begin return new; end $$"});
-  db_->run(statement{"test", "create trigger f before update on flanks.transactions for each row execute function public.f()"});
+  db_->run(statement{"test",
+                     "create function public.f() returns trigger language plpgsql as $$ begin "
+                     "return new; end $$"});
+  db_->run(statement{"test",
+                     "create trigger f before update on flanks.transactions for each row execute "
+                     "function public.f()"});
   EXPECT_EQ(apply(with({{1, 0, 2}, {2, 5, 1}})).updated, 1);
   db_->run(statement{"test", "drop trigger f on flanks.transactions"});
   EXPECT_EQ(apply(with({{1, 0, 1}, {2, 5, 1}})).updated, 1);

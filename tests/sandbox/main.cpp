@@ -1,4 +1,6 @@
 // flanks-sandbox: a stand-in for the Flanks API, for tests and for trying flanks-sync offline.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fstream>
@@ -20,6 +22,7 @@ struct command_line {
   std::string today;
   std::int64_t token_lifetime = 3600;
   unsigned latency = 0;
+  std::size_t remember = 0;
   bool no_oddities = false;
   std::string log;
   std::string make_certs;
@@ -53,6 +56,7 @@ void declare(CLI::App& app, command_line& to) {
   app.add_option("--username", to.provider.username, "with the grant password");
   app.add_option("--password", to.provider.password, "with the grant password");
   app.add_option("--latency", to.latency, "milliseconds before every answer");
+  app.add_option("--remember", to.remember, "MiB of answers to keep, so that they are made once");
   app.add_flag("--no-oddities", to.no_oddities, "only plain records");
   app.add_flag("--joint", to.world.joint, "some credentials share an account");
   app.add_option("--log", to.log, "one JSON line a request; no secrets");
@@ -84,6 +88,7 @@ void complete(command_line& given) {
     if (!today) throw CLI::ValidationError("--today", "not YYYY-MM-DD: " + given.today);
     given.world.today = *today;
   }
+  given.provider.remember = given.remember << 20;
   given.world.oddities = !given.no_oddities;
   given.provider.token_lifetime = std::chrono::seconds(given.token_lifetime);
 }
@@ -166,6 +171,11 @@ int run(int argc, char** argv) {
 }  // namespace sandbox
 
 int main(int argc, char** argv) {
+#ifdef __GLIBC__
+  // Every piece of an answer would be memory that the kernel has to make anew.
+  mallopt(M_MMAP_THRESHOLD, 8 * 1024 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 32 * 1024 * 1024);
+#endif
   try {
     return sandbox::run(argc, argv);
   } catch (const std::exception& error) {

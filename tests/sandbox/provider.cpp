@@ -34,7 +34,11 @@ std::vector<complaint> unknown_members(const json::object& body,
 }
 
 provider::provider(world& state, faults& broken, counters& counted, provider_options options)
-    : world_(state), faults_(broken), counters_(counted), options_(std::move(options)) {
+    : world_(state),
+      faults_(broken),
+      counters_(counted),
+      options_(std::move(options)),
+      arrays_(options_.remember) {
   for (const auto* user : {"user-link-1", "user-link-2"})
     add_link({"", "", user, "", world_.options().transactions});
 }

@@ -15,6 +15,7 @@
 #include "tests/sandbox/faults.hpp"
 #include "tests/sandbox/message.hpp"
 #include "tests/sandbox/query.hpp"
+#include "tests/sandbox/record_stream.hpp"
 #include "tests/sandbox/world.hpp"
 
 namespace sandbox {
@@ -26,6 +27,7 @@ struct provider_options {
   std::string username;
   std::string password;
   std::chrono::seconds token_lifetime{3600};
+  std::size_t remember = 0;  // bytes of arrays of transactions
 };
 
 // A code that the end user's browser would bring back (contract, section 5).
@@ -103,6 +105,7 @@ class provider {
   faults& faults_;
   counters& counters_;
   provider_options options_;
+  remembered_arrays arrays_;
   std::uint64_t given_out_ = 0;
   std::unordered_map<std::string, std::chrono::steady_clock::time_point> expires_;
   std::deque<link> links_;

@@ -2,7 +2,6 @@
 #include <boost/json.hpp>
 
 #include "tests/sandbox/provider.hpp"
-#include "tests/sandbox/record_stream.hpp"
 
 namespace sandbox {
 namespace {
@@ -147,9 +146,13 @@ reply provider::transactions(const call& c) {
   if (!wrong.empty()) return invalid(wrong);
   if (auto no = unavailable(c, "transactions", name_of(P))) return std::move(*no);
   reply out;
-  out.body = std::make_unique<transactions_body>(
-      world_.data(), world_.ledger_of(*c.credential, P), std::move(filter),
-      c.broken ? c.broken->additions() : array_additions{});
+  const ledger asked = world_.ledger_of(*c.credential, P);
+  if (c.broken) {
+    out.body = std::make_unique<transactions_body>(world_.data(), asked, std::move(filter),
+                                                   c.broken->additions());
+  } else {
+    out.body = arrays_.body(world_.data(), asked, std::move(filter));
+  }
   return out;
 }
 

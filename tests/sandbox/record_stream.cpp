@@ -1,5 +1,7 @@
 #include "tests/sandbox/record_stream.hpp"
 
+#include <algorithm>
+
 namespace sandbox {
 namespace {
 
@@ -10,7 +12,42 @@ operation model_of(const ledger& of) {
   return {of.what, of.number, first_generated_ordinal, 0, 0, of.to, of.entity};
 }
 
+class remembered_body final : public body_source {
+ public:
+  explicit remembered_body(std::shared_ptr<const std::string> text) : text_(std::move(text)) {}
+  bool fill(std::string& out) override {
+    const std::size_t size = std::min(piece_size, text_->size() - at_);
+    out.append(*text_, at_, size);
+    at_ += size;
+    return at_ < text_->size();
+  }
+
+ private:
+  std::shared_ptr<const std::string> text_;
+  std::size_t at_ = 0;
+};
+
 }  // namespace
+
+std::unique_ptr<body_source> remembered_arrays::body(const generator& data, const ledger& of,
+                                                     query filter) {
+  const day_range days = filter.days();
+  const bool whole = filter.only_days();
+  auto made = std::make_unique<transactions_body>(data, of, std::move(filter), array_additions{});
+  if (!whole || limit_ == 0) return made;
+  array& one = arrays_[{of.number, of.entity, days.from, days.to}];
+  if (one.text == nullptr || one.changed != of.changed || one.withheld != of.withheld) {
+    if (one.text != nullptr) bytes_ -= one.text->size();
+    one = array{};
+    if (bytes_ >= limit_) return made;
+    std::string text;
+    while (made->fill(text)) {
+    }
+    bytes_ += text.size();
+    one = {std::make_shared<const std::string>(std::move(text)), of.changed, of.withheld};
+  }
+  return std::make_unique<remembered_body>(one.text);
+}
 
 transactions_body::transactions_body(const generator& data, ledger of, query filter,
                                      array_additions more)

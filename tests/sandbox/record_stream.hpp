@@ -1,6 +1,11 @@
 // The JSON array of transactions, made while it is sent.
 #pragma once
 
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+
 #include "tests/sandbox/faults.hpp"
 #include "tests/sandbox/ledger.hpp"
 #include "tests/sandbox/message.hpp"
@@ -33,6 +38,28 @@ class transactions_body final : public body_source {
   std::uint64_t records_ = 0;
   std::size_t raw_ = 0;
   std::uint64_t generated_ = 0;
+};
+
+// Whole arrays that were made before, up to a number of bytes: for benchmarks, so that they measure
+// the client and not the making of records.
+class remembered_arrays {
+ public:
+  explicit remembered_arrays(std::size_t limit) : limit_(limit) {}
+  // The array of these days of the ledger, nothing added: made anew, or from memory.
+  std::unique_ptr<body_source> body(const generator& data, const ledger& of, query filter);
+
+ private:
+  // The ledger's number and bank, and the days.
+  using key = std::tuple<std::uint32_t, std::string_view, day, day>;
+  struct array {
+    std::shared_ptr<const std::string> text;
+    // What had been done to the ledger.
+    std::shared_ptr<const changes> changed;
+    std::shared_ptr<const std::set<std::uint64_t>> withheld;
+  };
+  std::size_t limit_;
+  std::size_t bytes_ = 0;
+  std::map<key, array> arrays_;
 };
 
 }  // namespace sandbox

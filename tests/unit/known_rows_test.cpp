@@ -97,7 +97,7 @@ TEST(known_rows, packed_rows_come_back_as_they_were) {
       before.add(id, {~n, n}, days.at(n % days.size()), is_removed, false), ++n;
     std::string packed;
     for (const known_rows::row& r : before.all())
-      known_rows::append_packed(packed, r);
+      packed.append(known_rows::pack(r).data(), known_rows::packed_size);
     RC_ASSERT(packed.size() == removed.size() * known_rows::packed_size);
     after.add_packed(packed);
     after.seal();
@@ -120,7 +120,7 @@ TEST(known_rows, the_packed_form_is_the_one_that_is_stored) {
   rows.add("65f0a1b2c3d4e5f607182930", {0x0102030405060708, 0x090a0b0c0d0e0f10},
            day{std::chrono::year{2026} / 5 / 17}, true, false);
   std::string packed, hex;
-  known_rows::append_packed(packed, rows.all().front());
+  packed.append(known_rows::pack(rows.all().front()).data(), known_rows::packed_size);
   for (const unsigned char byte : packed)
     hex += fmt::format("{:02x}", byte);
   EXPECT_EQ(hex.substr(0, 32), "0807060504030201100f0e0d0c0b0a09");

@@ -1,0 +1,226 @@
+#include "db/quiet_windows.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "db/array_columns.hpp"
+#include "db/known_rows.hpp"
+#include "db/month_digest.hpp"
+#include "db/read_back.hpp"
+#include "db/runs.hpp"
+#include "db/unknown_fields.hpp"
+#include "db/window_ends.hpp"
+
+namespace flanks {
+
+namespace {
+
+// Of which everything lies ready, and nothing else has a say: another credential's rows that this
+// one shows too, or a person who has been asked about rows that vanished.
+constexpr statement find_ready{"find_ready_windows", R"(
+select a.nr, b.seed, b.generation
+from flanks_internal.transactions_watch w
+cross join unnest($1::bigint[], $2::text[], $3::date[], $4::date[]) with ordinality
+  as a(credential_id, product, first_month, last_month, nr)
+join flanks_internal.read_backs b on b.credential_id = a.credential_id and b.product = a.product and b.watch = w.watch
+  and b.first_month <= a.first_month and b.last_month >= a.last_month
+where not exists (select from flanks.transaction_sightings s where s.credential_id = a.credential_id)
+  and not exists (select from flanks.removal_reviews v where v.credential_id = a.credential_id and v.product = a.product
+    and v.state in ('open', 'rejected')))"};
+
+// Of a month that the window has whole the digest; of one that it begins or ends in, the entries.
+constexpr statement read_months{"read_ready_windows", R"(
+select a.nr::integer, m.month - date '2000-01-01', m.entries is not null, coalesce(m.shown, 0), coalesce(m.digest, ''),
+  case when m.month = a.first_part or m.month = a.last_part then coalesce(m.entries, '') else '' end
+from unnest($1::bigint[], $2::text[], $3::date[], $4::date[], $5::uuid[], $6::date[], $7::date[], $8::bigint[])
+  as a(credential_id, product, first_month, last_month, generation, first_part, last_part, nr)
+join flanks_internal.read_back_months m on m.credential_id = a.credential_id and m.product = a.product
+  and m.month between a.first_month and a.last_month and m.generation = a.generation)"};
+
+// What was compared is still what is stored, and the answer is not older than that. In the order of
+// all who lock leases; one that is locked already is not worth waiting for here.
+constexpr statement hold{"hold_quiet_windows", R"(
+select a.nr
+from flanks_internal.transactions_watch w
+cross join unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::bigint[])
+  as a(credential_id, product, generation, lease_id, provider_seen_at, nr)
+join flanks_internal.read_backs b on b.credential_id = a.credential_id and b.product = a.product and b.watch = w.watch
+  and b.generation = a.generation
+join flanks_internal.leases l on l.credential_id = a.credential_id and l.lease_id = a.lease_id
+  and l.expires_at > clock_timestamp()
+where not exists (select from flanks.coverage c where c.credential_id = a.credential_id and c.product = a.product
+    and c.provider_seen_at > a.provider_seen_at)
+order by a.credential_id for update of l skip locked)"};
+
+// One of them on its way.
+struct candidate {
+  candidate(window_request& r, std::string generation_now, std::uint64_t seed)
+      : request(&r), generation(std::move(generation_now)), rows(seed, r.scope.days) {
+    const window days = r.scope.days;
+    if (days.from != read_back::month_of(days.from)) first_part = read_back::month_of(days.from);
+    const day after = days.to + std::chrono::days{1};
+    if (after != read_back::month_of(after)) last_part = read_back::month_of(days.to);
+  }
+  [[nodiscard]] bool in_part(day month) const { return month == first_part || month == last_part; }
+
+  window_request* request;
+  std::string generation;
+  std::optional<day> first_part, last_part;  // months that the window does not have whole
+  known_rows rows;                           // of those
+  std::map<day, std::pair<std::int64_t, std::string>> stored;  // of the others: rows, digest
+  bool ready = true;
+};
+
+std::vector<candidate> ready_ones(session& db, std::span<window_request* const> requests) {
+  array_columns asked;
+  for (const window_request* r : requests) {
+    asked.add(sql_values(r->scope.credential, to_string(r->scope.what),
+                         read_back::month_of(r->scope.days.from),
+                         read_back::month_of(r->scope.days.to)));
+  }
+  std::vector<candidate> found;
+  for (const auto& r : db.run(find_ready, asked.take())) {
+    const auto seed = static_cast<std::uint64_t>(r[1].as<std::int64_t>());
+    found.emplace_back(*requests[r[0].as<std::size_t>() - 1], r[2].c_str(), seed);
+  }
+  return found;
+}
+
+void read_ready_months(session& db, std::vector<candidate>& candidates) {
+  array_columns asked;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const candidate& c = candidates[i];
+    const window_scope& scope = c.request->scope;
+    asked.add(sql_values(scope.credential, to_string(scope.what),
+                         read_back::month_of(scope.days.from), read_back::month_of(scope.days.to),
+                         c.generation, c.first_part, c.last_part, static_cast<std::int64_t>(i)));
+  }
+  db.fetch(read_months, asked.take(), [&](const session::binary_row& r) {
+    candidate& c = candidates.at(static_cast<std::size_t>(r.integer(0)));
+    const day month = r.date(1);
+    c.ready = c.ready && r.flag(2);
+    if (c.in_part(month)) {
+      c.rows.add_packed(r.field(5));
+    } else if (r.integer(3) > 0) {
+      c.stored.emplace(month, std::pair{r.integer(3), std::string(r.field(4))});
+    }
+  });
+}
+
+// Months with the digest of what an answer shows of them. Rows come in the order of their days, or
+// nearly so.
+class shown_months {
+ public:
+  month_digest& of(day month) {
+    if (last_ == nullptr || month != last_month_) last_ = &months_[last_month_ = month];
+    return *last_;
+  }
+  [[nodiscard]] bool are(const std::map<day, std::pair<std::int64_t, std::string>>& stored) const {
+    return std::equal(months_.begin(), months_.end(), stored.begin(), stored.end(),
+                      [](const auto& ours, const auto& theirs) {
+                        return ours.first == theirs.first &&
+                               ours.second.count() == theirs.second.first &&
+                               ours.second.bytes() == theirs.second.second;
+                      });
+  }
+
+ private:
+  std::map<day, month_digest> months_;
+  day last_month_{};
+  month_digest* last_ = nullptr;
+};
+
+// Every record is stored as it came, and nothing that is stored is missing.
+bool says_what_is_stored(candidate& c) {
+  row_counts counts;
+  shown_months shown;
+  c.rows.seal();
+  for (const transaction_batch& batch : c.request->answer) {
+    counts.fetched += batch.elements();
+    for (const transaction& t : batch.transactions) {
+      const day on = *day_from(t[column::operation_date]);
+      const day month = read_back::month_of(on);
+      if (c.in_part(month)) {
+        known_rows::row* const row = c.rows.find(t.id());
+        if (row == nullptr || row->doubtful() || row->seen() || !(row->content() == t.hash))
+          return false;
+        row->see(t.hash);
+      } else {
+        shown.of(month).add(c.rows.make(t.id(), t.hash, on));
+      }
+    }
+  }
+  if (!c.rows.all_seen() || !shown.are(c.stored)) return false;
+  counts.unchanged = counts.fetched;
+  c.request->record.counts = counts;
+  return true;
+}
+
+std::vector<candidate*> held(session& db, std::vector<candidate>& candidates) {
+  array_columns asked;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const window_request& r = *candidates[i].request;
+    asked.add(sql_values(r.scope.credential, to_string(r.scope.what), candidates[i].generation,
+                         r.scope.lease.value, r.record.provider_update,
+                         static_cast<std::int64_t>(i)));
+  }
+  std::vector<candidate*> found;
+  for (const auto& r : db.run(hold, asked.take()))
+    found.push_back(&candidates.at(r[0].as<std::size_t>()));
+  return found;
+}
+
+// Of each product what its windows have shown, in the order of the products.
+void add_unknown_fields(std::vector<call>& words, const std::vector<candidate*>& quiet) {
+  for (const product what : all_products) {
+    unknown_fields fields;
+    for (const candidate* c : quiet) {
+      if (c->request->scope.what != what) continue;
+      for (const transaction_batch& batch : c->request->answer)
+        fields.add(batch.unknown);
+    }
+    if (const auto writing = fields.write(to_string(what))) words.push_back(*writing);
+  }
+}
+
+}  // namespace
+
+bool may_be_quiet(const window_request& r, const absent_rows& absent) {
+  const bool first_part =
+      absent.ids.empty() && absent.shown.empty() && !absent.empty_answer && absent.unreadable == 0;
+  return r.evidence.last_part && first_part && !r.evidence.remember_days &&
+         r.record.how == outcome::ok &&
+         std::all_of(r.answer.begin(), r.answer.end(),
+                     [](const transaction_batch& b) { return b.rejected.empty(); });
+}
+
+void settle(session& db, std::span<window_request* const> requests) {
+  if (requests.empty()) return;
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<candidate> candidates = ready_ones(db, requests);
+  if (!candidates.empty()) read_ready_months(db, candidates);
+  std::erase_if(candidates, [](candidate& c) { return !c.ready || !says_what_is_stored(c); });
+  if (candidates.empty()) return;
+  const std::vector<candidate*> quiet = held(db, candidates);
+  if (quiet.empty()) return;
+  const auto took =
+      std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+  window_ends ends;
+  run_records runs;
+  for (const candidate* c : quiet) {
+    window_request& r = *c->request;
+    r.record.database_time = took;
+    ends.add(r.scope, r.record, r.evidence, false);
+    runs.add(r.sync_run_id, r.record);
+  }
+  std::vector<call> words{ends.take()};
+  add_unknown_fields(words, quiet);
+  words.push_back(runs.take(true));
+  db.run_together(words);
+  for (const candidate* c : quiet)
+    c->request->settled = true;
+}
+
+}  // namespace flanks

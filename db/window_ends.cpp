@@ -1,0 +1,54 @@
+#include "db/window_ends.hpp"
+
+namespace flanks {
+
+namespace {
+
+// The watermark says "nothing newer is unread", so only a window that reaches the day of the
+// provider's refresh moves it. Under another filter everything is new: what was covered says
+// nothing about it.
+constexpr statement end_windows{"end_windows", R"(
+with ended as (
+  select * from unnest($1::bigint[], $2::text[], $3::date[], $4::date[], $5::timestamptz[], $6::boolean[], $7::boolean[],
+      $8::text[], $9::boolean[], $10::bigint[])
+    as e(credential_id, product, first_day, last_day, provider_seen_at, all_history, recent_history, query, new_data, item_id)),
+covered as (
+  insert into flanks.coverage as c (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at, query,
+    last_recent_sweep_at)
+  select e.credential_id, e.product, datemultirange(daterange(e.first_day, e.last_day, '[]')),
+    case when e.last_day >= least((e.provider_seen_at at time zone 'UTC')::date, (now() at time zone 'UTC')::date)
+      then e.provider_seen_at end,
+    clock_timestamp(), case when e.all_history then clock_timestamp() end, e.query,
+    case when e.recent_history then clock_timestamp() end
+  from ended e order by e.credential_id
+  on conflict (credential_id, product) do update set
+    days = case when c.query = excluded.query then c.days + excluded.days else excluded.days end,
+    provider_seen_at = case when c.query = excluded.query then greatest(c.provider_seen_at, excluded.provider_seen_at)
+      else excluded.provider_seen_at end,
+    last_success_at = excluded.last_success_at,
+    last_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_sweep_at, c.last_sweep_at)
+      else excluded.last_sweep_at end,
+    last_recent_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_recent_sweep_at, c.last_recent_sweep_at)
+      else excluded.last_recent_sweep_at end,
+    query = excluded.query),
+done as (
+  update flanks_internal.backfill_items i set done_at = clock_timestamp(), last_error = null
+  from ended e where i.item_id = e.item_id and i.done_at is null)
+update flanks.credentials c set last_attempt_at = clock_timestamp(), last_success_at = clock_timestamp(),
+  last_new_data_at = case when e.new_data then clock_timestamp() else c.last_new_data_at end
+from ended e where c.credential_id = e.credential_id)"};
+
+}  // namespace
+
+void window_ends::add(const window_scope& scope, const run_record& record,
+                      const window_evidence& evidence, bool new_data) {
+  rows_.add(sql_values(scope.credential, to_string(scope.what), scope.days.from, scope.days.to,
+                       record.provider_update, evidence.all_history, evidence.recent_history,
+                       scope.query, new_data, scope.item));
+}
+
+call window_ends::take() {
+  return {end_windows, rows_.take()};
+}
+
+}  // namespace flanks
