@@ -26,6 +26,19 @@ std::uint64_t scatter(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
+// Second of the interval in which a credential has its turn. Neighbours have theirs one after the
+// other, because their rows are neighbours too: a page of the database that a poll has fetched and
+// logged serves the next ones. Where their turns begin is spread by the golden ratio, evenly
+// however many there are.
+std::int64_t slot_of(credential_id id, std::int64_t length) {
+  constexpr std::int64_t neighbours = 32;
+  const auto begin = static_cast<std::uint64_t>(id.value / neighbours) * 0x9e3779b97f4a7c15U;
+  const double share =
+      static_cast<double>(begin >> 11) / static_cast<double>(std::uint64_t{1} << 53);
+  return (static_cast<std::int64_t>(share * static_cast<double>(length)) + id.value % neighbours) %
+         length;
+}
+
 // Whether the credential's slot has come round since a quarter of the interval after `last`.
 bool slot_passed(std::uint64_t slot, std::chrono::seconds interval, instant last, instant now) {
   const std::int64_t length = std::max<std::int64_t>(interval.count(), 1);
@@ -114,14 +127,12 @@ sweep sweep_due(credential_id id, const product_coverage& covered, instant now,
 std::chrono::seconds delay_to_slot(credential_id id, std::chrono::seconds interval, instant now,
                                    double jitter) {
   const std::int64_t length = std::max<std::int64_t>(interval.count(), 1);
-  const auto slot = static_cast<std::int64_t>(scatter(static_cast<std::uint64_t>(id.value)) %
-                                              static_cast<std::uint64_t>(length));
   const std::int64_t phase = now.time_since_epoch().count() % length;
-  std::int64_t delay = (slot - phase + length) % length;
+  std::int64_t delay = (slot_of(id, length) - phase + length) % length;
   // A slot that comes round at once would mean two fetches in a row: the one after it is meant.
   if (delay <= length / 4) delay += length;
-  return std::chrono::seconds{delay +
-                              static_cast<std::int64_t>(jitter * static_cast<double>(length) / 50)};
+  return std::chrono::seconds{
+      delay + static_cast<std::int64_t>(jitter * static_cast<double>(length) / 1000)};
 }
 
 std::chrono::seconds delay_after_failure(int failures, std::chrono::seconds interval,

@@ -2,17 +2,24 @@
 // and a provider that answers at once that it has nothing newer: what is left is the schedule
 // itself.
 //   polls DSN POLLS CONCURRENCY     prints one JSON object
+//   polls slots COUNT               prints the ids 1 to COUNT in the order of their turns in a day
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <random>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "daemon/scheduler.hpp"
 #include "db/pg_store.hpp"
+#include "sync/schedule.hpp"
 
 namespace flanks {
 namespace {
@@ -106,12 +113,29 @@ int poll(const std::string& dsn, int polls, int concurrency) {
   return totals.failed == 0 ? 0 : 1;
 }
 
+int print_slots(std::int64_t count) {
+  const chr::seconds interval = chr::hours{24};
+  std::mt19937_64 random(17);
+  std::vector<std::pair<std::int64_t, std::int64_t>> turns;
+  for (std::int64_t id = 1; id <= count; ++id) {
+    const double jitter = std::uniform_real_distribution<double>{0, 1}(random);
+    const auto delay = delay_to_slot(credential_id{id}, interval, instant{}, jitter);
+    turns.emplace_back(delay.count() % interval.count(), id);
+  }
+  std::sort(turns.begin(), turns.end());
+  for (const auto& turn : turns)
+    fmt::print("{}\n", turn.second);
+  return 0;
+}
+
 }  // namespace
 }  // namespace flanks
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "slots")
+    return flanks::print_slots(std::atoll(argv[2]));
   if (argc != 4) {
-    std::cerr << "usage: polls DSN POLLS CONCURRENCY\n";
+    std::cerr << "usage: polls DSN POLLS CONCURRENCY | polls slots COUNT\n";
     return 64;
   }
   try {

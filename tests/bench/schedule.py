@@ -40,7 +40,7 @@ TABLES = ("flanks.credentials", "flanks_internal.leases", "flanks.coverage", "fl
 
 
 class Registered:
-    """A database with that many credentials. Who is due is spread over all of them, as their slots are."""
+    """A database with that many credentials. Who is due is who has his turn, as the daemon gives them."""
 
     def __init__(self, count, rounds):
         self.count = count
@@ -52,10 +52,11 @@ class Registered:
             raise SystemExit(plan.stderr)
         self.sql(FILL.format(n=count))
         if count > (rounds + 1) * POLLS:
-            # Round after round, oldest first: what a round claims, none before it has touched.
-            self.sql(f"update flanks_internal.leases l set next_due_at = now() - interval '1 day' + r.nr * interval '1 second' "
-                     f"from (select row_number() over (order by hashint8(credential_id), credential_id) as nr, credential_id "
-                     f"from flanks_internal.leases) r where r.credential_id = l.credential_id and r.nr <= {(rounds + 1) * POLLS}")
+            # In the order of their turns, oldest first: what a round claims, none before it has touched.
+            order = subprocess.run([BUILD / "tests/polls", "slots", str(count)], capture_output=True, text=True, check=True)
+            due = ",".join(order.stdout.split()[:(rounds + 1) * POLLS])
+            self.sql("update flanks_internal.leases l set next_due_at = now() - interval '1 day' + r.nr * interval '1 second' "
+                     f"from unnest(array[{due}]) with ordinality r(credential_id, nr) where r.credential_id = l.credential_id")
         self.sql("vacuum (freeze, analyze)")
 
     def config(self):

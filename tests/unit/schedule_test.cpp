@@ -111,7 +111,23 @@ TEST(schedule, slots_are_stable_and_spread_evenly) {
     ++hours[static_cast<std::size_t>(next.time_since_epoch().count() % 86400 / 3600)];
   }
   for (const int in_hour : hours)
-    EXPECT_NEAR(in_hour, 1000, 150);
+    EXPECT_NEAR(in_hour, 1000, 64);
+}
+
+TEST(schedule, neighbours_have_their_turns_one_after_the_other) {
+  const chr::seconds interval = chr::hours{24};
+  const instant now{chr::seconds{1'795'000'000}};
+  const auto turn = [&](std::int64_t id, double jitter) {
+    return now + delay_to_slot(credential_id{id}, interval, now, jitter);
+  };
+  for (std::int64_t first = 3200; first < 6400; first += 32) {
+    for (std::int64_t id = first; id < first + 31; ++id) {
+      const auto apart = (turn(id + 1, 0) - turn(id, 0)).count();
+      EXPECT_TRUE(apart == 1 || apart % 86400 == 1 || (apart - 1) % 86400 == 0)
+          << id << ": " << apart;
+      EXPECT_LE((turn(id, 0.999) - turn(id, 0)).count(), 87);
+    }
+  }
 }
 
 TEST(schedule, a_recent_sweep_reads_its_days_and_never_less_than_the_daily_window) {
