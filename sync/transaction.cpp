@@ -86,18 +86,11 @@ std::string_view text_arena::copy(std::string_view text) {
   return {at, text.size()};
 }
 
-char* text_arena::reserve(std::size_t size) {
-  if (next_ == nullptr || left_ < size) {
-    const std::size_t room = std::max(size, chunk_size);
-    chunks_.push_back(std::make_unique_for_overwrite<char[]>(room));
-    next_ = chunks_.back().get();
-    left_ = room;
-  }
-  char* const at = next_;
-  next_ += size;
-  left_ -= size;
-  bytes_ += size;
-  return at;
+void text_arena::add_chunk(std::size_t at_least) {
+  const std::size_t room = std::max(at_least, chunk_size);
+  chunks_.push_back(std::make_unique_for_overwrite<char[]>(room));
+  next_ = chunks_.back().get();
+  left_ = room;
 }
 
 std::int64_t transaction_batch::elements() const {

@@ -87,10 +87,19 @@ class text_arena {
   // Copies `text`; the view is never null, also for the empty string.
   std::string_view copy(std::string_view text);
   // Room for `size` bytes to be written by the caller.
-  char* reserve(std::size_t size);
+  char* reserve(std::size_t size) {
+    if (left_ < size || next_ == nullptr) add_chunk(size);
+    char* const at = next_;
+    next_ += size;
+    left_ -= size;
+    bytes_ += size;
+    return at;
+  }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
+  void add_chunk(std::size_t at_least);
+
   static constexpr std::size_t chunk_size = 64 * 1024;
   std::vector<std::unique_ptr<char[]>> chunks_;
   char* next_ = nullptr;

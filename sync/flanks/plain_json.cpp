@@ -82,116 +82,126 @@ char unescaped(char letter) {
   }
 }
 
-// One nested value, whatever it is.
+// One nested value, whatever it is. Each step gets a cursor and gives back where the value ends;
+// null when it is none.
 class nested_skipper {
  public:
-  nested_skipper(json_cursor& c, bool& verbatim) : c_(c), verbatim_(verbatim) {}
+  explicit nested_skipper(bool& verbatim) : verbatim_(verbatim) {}
 
-  bool skip_value(int depth) {
-    switch (c_.peek()) {
+  const char* skip_value(json_cursor c, int depth) {
+    switch (c.peek()) {
       case '"':
-        return skip_string();
+        return skip_string(c);
       case '{':
-        return depth <= deepest_plain && skip_object(depth);
+        return depth <= deepest_plain ? skip_object(c, depth) : nullptr;
       case '[':
-        return depth <= deepest_plain && skip_list(depth);
+        return depth <= deepest_plain ? skip_list(c, depth) : nullptr;
       case 't':
-        return c_.take_word("true");
+        return c.take_word("true") ? c.at() : nullptr;
       case 'f':
-        return c_.take_word("false");
+        return c.take_word("false") ? c.at() : nullptr;
       case 'n':
-        return c_.take_word("null");
+        return c.take_word("null") ? c.at() : nullptr;
       default:
-        return skip_number();
+        return skip_number(c);
     }
   }
 
  private:
-  void skip_blanks() {
-    if (c_.skip_blanks()) verbatim_ = false;
+  struct key_seen {
+    const char* at;
+    std::size_t size;
+  };
+
+  void skip_blanks(json_cursor& c) {
+    if (c.skip_blanks()) verbatim_ = false;
   }
 
-  bool skip_number() {
-    const auto number = c_.take_number();
-    return number && fits_jsonb(*number);
+  static const char* skip_number(json_cursor c) {
+    const auto number = c.take_number();
+    if (!number) return nullptr;
+    const bool small = !number->exponent && number->digits.size() < 100;  // fits anywhere
+    return small || fits_jsonb(number->digits) ? c.at() : nullptr;
   }
 
-  bool skip_string() {
-    const auto text = c_.take_string();
-    if (!text) return false;
-    if (!text->escaped) return true;
+  const char* skip_string(json_cursor c) {
+    const auto text = c.take_string();
+    if (!text) return nullptr;
+    if (!text->escaped) return c.at();
     verbatim_ = false;
     scratch_.resize(text->raw.size());
-    return decode_string(text->raw, scratch_.data()).has_value();
+    return decode_string(text->raw, scratch_.data()) ? c.at() : nullptr;
   }
 
-  bool skip_object(int depth) {
-    std::array<std::string_view, most_keys> keys;
+  const char* skip_object(json_cursor c, int depth) {
+    std::array<key_seen, most_keys> keys;  // the first `count` of them
     std::size_t count = 0;
-    c_.take('{');
-    skip_blanks();
-    if (c_.take('}')) return true;
+    c.take('{');
+    skip_blanks(c);
+    if (c.take('}')) return c.at();
     do {
-      skip_blanks();
-      const auto key = c_.take_string();
-      if (!key || key->escaped || count == most_keys) return false;
+      skip_blanks(c);
+      const auto key = c.take_string();
+      if (!key || key->escaped || count == most_keys) return nullptr;
       for (std::size_t i = 0; i < count; ++i) {
-        if (keys[i] == key->raw) return false;
+        if (std::string_view{keys[i].at, keys[i].size} == key->raw) return nullptr;
       }
-      keys[count++] = key->raw;
-      skip_blanks();
-      if (!c_.take(':')) return false;
-      skip_blanks();
-      if (!skip_value(depth + 1)) return false;
-      skip_blanks();
-    } while (c_.take(','));
-    return c_.take('}');
+      keys[count++] = {key->raw.data(), key->raw.size()};
+      skip_blanks(c);
+      if (!c.take(':')) return nullptr;
+      skip_blanks(c);
+      const char* const end = skip_value(c, depth + 1);
+      if (end == nullptr) return nullptr;
+      c.go_on(end);
+      skip_blanks(c);
+    } while (c.take(','));
+    return c.take('}') ? c.at() : nullptr;
   }
 
-  bool skip_list(int depth) {
-    c_.take('[');
-    skip_blanks();
-    if (c_.take(']')) return true;
+  const char* skip_list(json_cursor c, int depth) {
+    c.take('[');
+    skip_blanks(c);
+    if (c.take(']')) return c.at();
     do {
-      skip_blanks();
-      if (!skip_value(depth + 1)) return false;
-      skip_blanks();
-    } while (c_.take(','));
-    return c_.take(']');
+      skip_blanks(c);
+      const char* const end = skip_value(c, depth + 1);
+      if (end == nullptr) return nullptr;
+      c.go_on(end);
+      skip_blanks(c);
+    } while (c.take(','));
+    return c.take(']') ? c.at() : nullptr;
   }
 
-  json_cursor& c_;
   bool& verbatim_;
   std::string scratch_;
 };
 
 }  // namespace
 
-// One or more characters beyond ASCII (Unicode, table 3-7). False when they are not well formed.
-bool json_cursor::skip_utf8() {
-  while (at_ != end_ && static_cast<signed char>(*at_) < 0) {
-    const auto left = end_ - at_;
-    const auto lead = static_cast<unsigned char>(*at_);
-    const auto follows = [&](std::ptrdiff_t i) { return is_between(at_[i], 0x80, 0xBF); };
+const char* skip_utf8(const char* at, const char* end) {
+  while (at != end && static_cast<signed char>(*at) < 0) {
+    const auto left = end - at;
+    const auto lead = static_cast<unsigned char>(*at);
+    const auto follows = [&](std::ptrdiff_t i) { return is_between(at[i], 0x80, 0xBF); };
     if (lead >= 0xC2 && lead <= 0xDF) {
-      if (left < 2 || !follows(1)) return false;
-      at_ += 2;
+      if (left < 2 || !follows(1)) return nullptr;
+      at += 2;
     } else if (lead >= 0xE0 && lead <= 0xEF) {
       const unsigned from = lead == 0xE0 ? 0xA0 : 0x80;  // not longer than it needs to be
       const unsigned to = lead == 0xED ? 0x9F : 0xBF;    // no surrogates
-      if (left < 3 || !is_between(at_[1], from, to) || !follows(2)) return false;
-      at_ += 3;
+      if (left < 3 || !is_between(at[1], from, to) || !follows(2)) return nullptr;
+      at += 3;
     } else if (lead >= 0xF0 && lead <= 0xF4) {
       const unsigned from = lead == 0xF0 ? 0x90 : 0x80;
       const unsigned to = lead == 0xF4 ? 0x8F : 0xBF;  // up to U+10FFFF
-      if (left < 4 || !is_between(at_[1], from, to) || !follows(2) || !follows(3)) return false;
-      at_ += 4;
+      if (left < 4 || !is_between(at[1], from, to) || !follows(2) || !follows(3)) return nullptr;
+      at += 4;
     } else {
-      return false;
+      return nullptr;
     }
   }
   // A control character is what is left.
-  return at_ == end_ || static_cast<unsigned char>(*at_) >= 0x20;
+  return at == end || static_cast<unsigned char>(*at) >= 0x20 ? at : nullptr;
 }
 
 std::optional<std::size_t> decode_string(std::string_view raw, char* out) {
@@ -216,8 +226,11 @@ std::optional<std::size_t> decode_string(std::string_view raw, char* out) {
   return static_cast<std::size_t>(out - begin);
 }
 
-bool skip_nested(json_cursor& c, bool& verbatim) {
-  return nested_skipper(c, verbatim).skip_value(1);
+std::optional<std::string_view> take_nested(json_cursor c, bool& verbatim) {
+  const char* const begin = c.at();
+  const char* const end = nested_skipper(verbatim).skip_value(c, 1);
+  if (end == nullptr) return std::nullopt;
+  return std::string_view{begin, static_cast<std::size_t>(end - begin)};
 }
 
 void append_compact(std::string& out, std::string_view nested) {
@@ -226,14 +239,18 @@ void append_compact(std::string& out, std::string_view nested) {
   const char* const end = nested.data() + nested.size();
   while (c.at() != end) {
     c.skip_blanks();
-    if (const char byte = c.peek(); byte != '"') {
-      if (c.take(byte)) out.push_back(byte);
+    const char* const begin = c.at();
+    if (c.peek() != '"') {
+      const char* const word_end = std::find_if(
+          begin, end, [](char b) { return b == '"' || static_cast<unsigned char>(b) <= ' '; });
+      out.append(begin, word_end);
+      c.go_on(word_end);
       continue;
     }
     const auto text = c.take_string();
     if (!text) return;
     if (!text->escaped) {
-      append_json_string(out, text->raw, true);
+      out.append(begin, c.at());
       continue;
     }
     decoded.resize(text->raw.size());

@@ -24,6 +24,11 @@ struct plain_string {
   bool escaped = false;  // it holds a backslash: decode_string() has the last word
 };
 
+struct plain_number {
+  std::string_view digits;  // all of it, with sign, point and exponent
+  bool exponent = false;
+};
+
 // A text of at most 24 bytes to compare with, word by word: no call and, where it is the one that
 // comes, nothing that the next step has to wait for.
 class known_string {
@@ -40,9 +45,9 @@ class known_string {
   // Also false when fewer than 24 bytes are there.
   [[nodiscard]] bool begins(const char* at, const char* end) const {
     if (end - at < static_cast<std::ptrdiff_t>(sizeof words_)) return false;
-    std::uint64_t wrong = 0;
-    for (std::size_t i = 0; i < words_.size(); ++i)
-      wrong |= (word_at(at + 8 * i) ^ words_[i]) & masks_[i];
+    const std::uint64_t wrong = ((word_at(at) ^ words_[0]) & masks_[0]) |
+                                ((word_at(at + 8) ^ words_[1]) & masks_[1]) |
+                                ((word_at(at + 16) ^ words_[2]) & masks_[2]);
     return wrong == 0;
   }
 
@@ -59,15 +64,22 @@ class known_string {
   std::size_t size_ = 0;
 };
 
+// A cursor is read with everything inlined, so that it lives in registers: each step of it waits
+// for the one before, and through memory it would wait five times as long. So nothing that stays a
+// function of its own may get a reference to one that is read quickly.
+#define FLANKS_IN_REGISTERS [[gnu::always_inline]] inline
+
 // A value that may hold others, nested at most so deep.
 inline constexpr int deepest_plain = 8;
 
 class json_cursor {
  public:
   explicit json_cursor(std::string_view bytes)
-      : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+      : at_(bytes.data()), end_(bytes.data() + bytes.size()), block_end_(at_) {}
 
   [[nodiscard]] const char* at() const { return at_; }
+  // At the end of what a copy of this cursor has read.
+  void go_on(const char* at) { at_ = at; }
   // The byte that comes next; 0 when there is none.
   [[nodiscard]] char peek() const { return at_ == end_ ? '\0' : *at_; }
   bool take(char c) {
@@ -77,6 +89,7 @@ class json_cursor {
   }
   // Whether there were any.
   bool skip_blanks() {
+    if (at_ != end_ && static_cast<unsigned char>(*at_) > ' ') return false;  // as nearly always
     const char* const before = at_;
     while (at_ != end_ && is_blank(*at_))
       ++at_;
@@ -92,7 +105,7 @@ class json_cursor {
   // From the opening quote to behind the closing one.
   std::optional<plain_string> take_string();
   // With an exponent of at most three digits; and only when the byte behind it is there too.
-  std::optional<std::string_view> take_number();
+  std::optional<plain_number> take_number();
   bool take_word(std::string_view word) {
     if (static_cast<std::size_t>(end_ - at_) < word.size()) return false;
     if (std::string_view{at_, word.size()} != word) return false;
@@ -111,45 +124,69 @@ class json_cursor {
     return at_ - before;
   }
   void skip_simple_text();
-  bool skip_utf8();
+  void find_special();
 
+  static constexpr std::ptrdiff_t block_size = 64;
   const char* at_;
   const char* end_;
+  const char* block_end_;      // of the block that was searched last
+  std::uint64_t special_ = 0;  // bit by byte of it: it ends simple text
 };
 
 // What an escaped string says, written to `out`, which has room for raw.size() bytes; how many it
 // took. Nothing when it is no string, or holds U+0000 or half a surrogate pair.
 [[nodiscard]] std::optional<std::size_t> decode_string(std::string_view raw, char* out);
 
-// Goes to behind an object or a list, the keys of each object all different and without escapes.
-// False when it is no such thing. `verbatim` turns false when its compact form (json_text.hpp) is
-// another than what was sent.
-[[nodiscard]] bool skip_nested(json_cursor& c, bool& verbatim);
-// Appends the compact form of what skip_nested() accepted.
+// Behind one or more characters beyond ASCII (Unicode, table 3-7). Null when they are not well
+// formed, or a control character follows.
+[[nodiscard]] const char* skip_utf8(const char* at, const char* end);
+
+// The value that comes next, an object or a list as well: the keys of each object all different and
+// without escapes. Nothing when it is no such thing. `verbatim` turns false when its compact form
+// (json_text.hpp) is another than what was sent.
+[[nodiscard]] std::optional<std::string_view> take_nested(json_cursor c, bool& verbatim);
+// Appends the compact form of what take_nested() accepted.
 void append_compact(std::string& out, std::string_view nested);
 
-// Bytes that a string holds as they are: no quote, no backslash, no control character, ASCII.
-inline void json_cursor::skip_simple_text() {
+// Bytes that a string holds as they are: no quote, no backslash, no control character, ASCII. Which
+// of the next 64 bytes are none of these is found for all at once: strings are shorter than that,
+// and where the next one ends must not wait for the end of this one.
+FLANKS_IN_REGISTERS void json_cursor::skip_simple_text() {
 #ifdef __SSE2__
-  while (end_ - at_ >= 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at_));
-    const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-    const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-    // As signed numbers the bytes of UTF-8 sequences are less than a blank too.
-    const __m128i other = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
-    const int found = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), other));
-    if (found != 0) {
-      at_ += std::countr_zero(static_cast<unsigned>(found));
+  for (;;) {
+    if (at_ >= block_end_) {
+      if (end_ - at_ < block_size) break;
+      find_special();
+    }
+    const std::uint64_t special = special_ >> (block_size - (block_end_ - at_));
+    if (special != 0) {
+      at_ += std::countr_zero(special);
       return;
     }
-    at_ += 16;
+    at_ = block_end_;
   }
 #endif
   while (at_ != end_ && *at_ != '"' && *at_ != '\\' && static_cast<signed char>(*at_) >= 0x20)
     ++at_;
 }
 
-inline std::optional<plain_string> json_cursor::take_string() {
+#ifdef __SSE2__
+FLANKS_IN_REGISTERS void json_cursor::find_special() {
+  const auto in_16_from = [this](std::ptrdiff_t i) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at_ + i));
+    const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    // As signed numbers the bytes of UTF-8 sequences are less than a blank too.
+    const __m128i other = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+    const int found = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), other));
+    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(found));
+  };
+  special_ = in_16_from(0) | in_16_from(16) << 16 | in_16_from(32) << 32 | in_16_from(48) << 48;
+  block_end_ = at_ + block_size;
+}
+#endif
+
+FLANKS_IN_REGISTERS std::optional<plain_string> json_cursor::take_string() {
   if (!take('"')) return std::nullopt;
   const char* const begin = at_;
   bool escaped = false;
@@ -165,24 +202,26 @@ inline std::optional<plain_string> json_cursor::take_string() {
       if (end_ - at_ < 2) return std::nullopt;
       escaped = true;
       at_ += 2;
-    } else if (!skip_utf8()) {
-      return std::nullopt;
+    } else {
+      at_ = skip_utf8(at_, end_);
+      if (at_ == nullptr) return std::nullopt;
     }
   }
 }
 
-inline std::optional<std::string_view> json_cursor::take_number() {
+FLANKS_IN_REGISTERS std::optional<plain_number> json_cursor::take_number() {
   const char* const begin = at_;
   take('-');
   if (!take('0') && skip_digits() == 0) return std::nullopt;
   if (take('.') && skip_digits() == 0) return std::nullopt;
-  if (take('e') || take('E')) {
+  const bool exponent = take('e') || take('E');
+  if (exponent) {
     if (!take('+')) take('-');
-    const std::ptrdiff_t exponent = skip_digits();
-    if (exponent == 0 || exponent > 3) return std::nullopt;
+    const std::ptrdiff_t digits = skip_digits();
+    if (digits == 0 || digits > 3) return std::nullopt;
   }
   if (at_ == end_) return std::nullopt;
-  return std::string_view{begin, static_cast<std::size_t>(at_ - begin)};
+  return plain_number{{begin, static_cast<std::size_t>(at_ - begin)}, exponent};
 }
 
 }  // namespace flanks

@@ -8,6 +8,8 @@
 
 namespace flanks {
 
+using namespace std::string_view_literals;
+
 namespace {
 
 constexpr std::array required{column::id, column::operation_date, column::amount};
@@ -25,32 +27,6 @@ constexpr auto quoted_names = [] {
 }();
 
 }  // namespace
-
-std::size_t plain_record::read(std::string_view bytes, text_arena& arena) {
-  json_cursor c(bytes);
-  arena_ = &arena;
-  seen_ = moving_ = 0;
-  field_ = unknown_field;
-  values_.fill({});
-  unknown_count_ = 0;
-  extra_.clear();
-  if (!c.take('{')) return 0;
-  do {
-    c.skip_blanks();
-    if (!read_key(c)) return 0;
-    c.skip_blanks();
-    if (!c.take(':')) return 0;
-    c.skip_blanks();
-    if (!read_field(c)) return 0;
-    c.skip_blanks();
-  } while (c.take(','));
-  if (!c.take('}')) return 0;
-  for (const column needed : required) {
-    if (values_[static_cast<std::size_t>(needed)].data() == nullptr) return 0;
-  }
-  record_ = bytes.substr(0, static_cast<std::size_t>(c.at() - bytes.data()));
-  return record_.size();
-}
 
 void plain_record::put(text_arena& arena, transaction& row, unknown_tally& unknown) const {
   const char* const copy = arena.copy(record_).data();
@@ -71,7 +47,7 @@ void plain_record::put(text_arena& arena, transaction& row, unknown_tally& unkno
     unknown.note(unknown_[i].key, unknown_[i].json_type);
 }
 
-bool plain_record::read_key(json_cursor& c) {
+FLANKS_IN_REGISTERS bool plain_record::read_key(json_cursor& c) {
   std::uint8_t& next = next_[std::min<std::size_t>(field_, next_.size() - 1)];
   if (!listed_ && c.take_known(quoted_names[next])) {
     field_ = next;
@@ -86,8 +62,8 @@ bool plain_record::read_key(json_cursor& c) {
   return true;
 }
 
-bool plain_record::read_field(json_cursor& c) {
-  if (field_ == unknown_field) return read_unknown(c);
+FLANKS_IN_REGISTERS bool plain_record::read_field(json_cursor& c) {
+  if (field_ == unknown_field) return go_on(c, read_unknown(c));
   const std::uint32_t bit = std::uint32_t{1} << field_;
   if ((seen_ & bit) != 0) return false;
   seen_ |= bit;
@@ -97,13 +73,13 @@ bool plain_record::read_field(json_cursor& c) {
     case 'n':
       return c.take_word("null");  // the column's null
     case '{':
-      return field_ == static_cast<std::uint8_t>(column::transfer) && read_transfer(c);
+      return field_ == static_cast<std::uint8_t>(column::transfer) && go_on(c, read_transfer(c));
     default:
       return read_number(c);
   }
 }
 
-bool plain_record::read_string(json_cursor& c) {
+FLANKS_IN_REGISTERS bool plain_record::read_string(json_cursor& c) {
   const auto text = c.take_string();
   if (!text) return false;
   const auto to = static_cast<column>(field_);
@@ -138,9 +114,9 @@ bool plain_record::read_string(json_cursor& c) {
   return said.data() != nullptr;
 }
 
-bool plain_record::read_number(json_cursor& c) {
-  const auto digits = c.take_number();
-  if (!digits) return false;
+FLANKS_IN_REGISTERS bool plain_record::read_number(json_cursor& c) {
+  const auto number = c.take_number();
+  if (!number) return false;
   switch (static_cast<column>(field_)) {
     case column::id:
     case column::operation_date:
@@ -149,25 +125,31 @@ bool plain_record::read_number(json_cursor& c) {
       return false;
     case column::amount:
     case column::balance:
-      return set_decimal(*digits);
+      // As it should be already (decimal.hpp), as nearly all are: JSON knows no plus sign and no
+      // leading zeros.
+      if (!number->exponent && number->digits.size() <= max_decimal_digits &&
+          (number->digits[0] != '-' || number->digits[1] != '0')) {
+        set(number->digits);
+        return true;
+      }
+      return set_decimal(number->digits);
     default:
-      return set_reference(*digits, 0);
+      return set_reference(number->digits, 0);
   }
 }
 
-bool plain_record::read_transfer(json_cursor& c) {
-  const char* const begin = c.at();
+const char* plain_record::read_transfer(json_cursor c) {
   bool verbatim = true;
-  if (!skip_nested(c, verbatim)) return false;
-  const std::string_view sent{begin, static_cast<std::size_t>(c.at() - begin)};
+  const auto sent = take_nested(c, verbatim);
+  if (!sent) return nullptr;
   if (verbatim) {
-    set(sent);
-    return true;
+    set(*sent);
+  } else {
+    scratch_.clear();
+    append_compact(scratch_, *sent);
+    set_fixed(arena_->copy(scratch_));
   }
-  scratch_.clear();
-  append_compact(scratch_, sent);
-  set_fixed(arena_->copy(scratch_));
-  return true;
+  return sent->data() + sent->size();
 }
 
 bool plain_record::note_unknown(std::string_view json_type) {
@@ -179,25 +161,25 @@ bool plain_record::note_unknown(std::string_view json_type) {
   return true;
 }
 
-bool plain_record::read_unknown(json_cursor& c) {
+const char* plain_record::read_unknown(json_cursor c) {
   const char first = c.peek();
-  const std::string_view json_type = first == '"'                   ? "string"
-                                     : first == '{'                 ? "object"
-                                     : first == '['                 ? "array"
-                                     : first == 'n'                 ? "null"
-                                     : first == 't' || first == 'f' ? "boolean"
-                                                                    : "number";
-  const char* const begin = c.at();
+  const std::string_view json_type = first == '"'                   ? "string"sv
+                                     : first == '{'                 ? "object"sv
+                                     : first == '['                 ? "array"sv
+                                     : first == 'n'                 ? "null"sv
+                                     : first == 't' || first == 'f' ? "boolean"sv
+                                                                    : "number"sv;
   bool verbatim = true;
-  if (!note_unknown(json_type) || !skip_nested(c, verbatim)) return false;
-  const std::string_view sent{begin, static_cast<std::size_t>(c.at() - begin)};
+  if (!note_unknown(json_type)) return nullptr;
+  const auto sent = take_nested(c, verbatim);
+  if (!sent) return nullptr;
   begin_extra();
   if (verbatim) {
-    extra_.append(sent);
+    extra_.append(*sent);
   } else {
-    append_compact(extra_, sent);
+    append_compact(extra_, *sent);
   }
-  return true;
+  return sent->data() + sent->size();
 }
 
 // What an escaped string says; a null view when it cannot be said here.
@@ -213,14 +195,14 @@ void plain_record::begin_extra() {
   extra_.push_back(':');
 }
 
-bool plain_record::set_reference(std::string_view text, std::size_t shortest) {
+FLANKS_IN_REGISTERS bool plain_record::set_reference(std::string_view text, std::size_t shortest) {
   const bool is_id = field_ <= static_cast<std::uint8_t>(column::portfolio_id);
   if (text.size() < shortest || (is_id && text.size() > longest_id)) return false;
   set(text);
   return true;
 }
 
-bool plain_record::set_day(std::string_view text) {
+FLANKS_IN_REGISTERS bool plain_record::set_day(std::string_view text) {
   const std::string_view date = day_part(text);
   if (date.empty()) return false;
   set(date);
@@ -231,7 +213,7 @@ bool plain_record::set_day(std::string_view text) {
   return true;
 }
 
-bool plain_record::set_decimal(std::string_view text) {
+FLANKS_IN_REGISTERS bool plain_record::set_decimal(std::string_view text) {
   const std::optional<std::string_view> plain = plain_decimal(text, scratch_);
   if (!plain) return false;
   if (plain->data() == text.data()) {
@@ -240,6 +222,32 @@ bool plain_record::set_decimal(std::string_view text) {
     set_fixed(arena_->copy(*plain));
   }
   return true;
+}
+
+std::size_t plain_record::read(std::string_view bytes, text_arena& arena) {
+  json_cursor c(bytes);
+  arena_ = &arena;
+  seen_ = moving_ = 0;
+  field_ = unknown_field;
+  values_.fill({});
+  unknown_count_ = 0;
+  extra_.clear();
+  if (!c.take('{')) return 0;
+  do {
+    c.skip_blanks();
+    if (!read_key(c)) return 0;
+    c.skip_blanks();
+    if (!c.take(':')) return 0;
+    c.skip_blanks();
+    if (!read_field(c)) return 0;
+    c.skip_blanks();
+  } while (c.take(','));
+  if (!c.take('}')) return 0;
+  for (const column needed : required) {
+    if (values_[static_cast<std::size_t>(needed)].data() == nullptr) return 0;
+  }
+  record_ = bytes.substr(0, static_cast<std::size_t>(c.at() - bytes.data()));
+  return record_.size();
 }
 
 }  // namespace flanks

@@ -36,10 +36,15 @@ class plain_record {
 
   bool read_key(json_cursor& c);
   bool read_field(json_cursor& c);
-  bool read_unknown(json_cursor& c);
+  // From a copy of the cursor: where the value ends, or null.
+  const char* read_unknown(json_cursor c);
   bool read_string(json_cursor& c);
   bool read_number(json_cursor& c);
-  bool read_transfer(json_cursor& c);
+  const char* read_transfer(json_cursor c);
+  static bool go_on(json_cursor& c, const char* end) {
+    if (end != nullptr) c.go_on(end);
+    return end != nullptr;
+  }
   bool note_unknown(std::string_view json_type);
 
   bool set_day(std::string_view text);
@@ -49,12 +54,12 @@ class plain_record {
   void begin_extra();
 
   // The value of the current field: a view into the bytes, which move with the record.
-  void set(std::string_view text) {
+  FLANKS_IN_REGISTERS void set(std::string_view text) {
     values_[field_] = text;
     moving_ |= std::uint32_t{1} << field_;
   }
   // The same for what lies in the arena already.
-  void set_fixed(std::string_view text) { values_[field_] = text; }
+  FLANKS_IN_REGISTERS void set_fixed(std::string_view text) { values_[field_] = text; }
 
   std::optional<product> listed_;
   text_arena* arena_ = nullptr;

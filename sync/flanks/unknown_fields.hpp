@@ -40,7 +40,8 @@ class unknown_tally {
 
  private:
   static bool is(const unknown_record_field& f, std::string_view path, std::string_view type) {
-    return f.json_type == type && f.path == path;
+    // Types are literals: usually the very same one.
+    return f.path == path && (f.json_type.data() == type.data() || f.json_type == type);
   }
 
   std::vector<unknown_record_field> seen_;
