@@ -14,7 +14,7 @@ create table flanks_internal.read_backs (
   last_month date not null,
   primary key (credential_id, product)
 ) with (fillfactor = 80);
-comment on table flanks_internal.read_backs is 'Which months of a credential''s product are ready to be compared with: all of first_month to last_month, whose rows are in read_back_months under the same generation. Derived: to empty both tables costs the next reading of each credential some time and nothing else.';
+comment on table flanks_internal.read_backs is 'Which months of a credential''s product are ready to be compared with: all of first_month to last_month, whose rows are in read_back_months under the same generation. Derived: its rows may be deleted at any time, then the next windows are compared with flanks.transactions itself.';
 comment on column flanks_internal.read_backs.credential_id is 'The credential.';
 comment on column flanks_internal.read_backs.product is 'account, card, investment or liability.';
 comment on column flanks_internal.read_backs.generation is 'Another one whenever a row was touched by something other than a window of this credential: what was written under an older one is void.';
@@ -36,7 +36,7 @@ create table flanks_internal.read_back_months (
 ) with (fillfactor = 80);
 -- Hashes do not compress.
 alter table flanks_internal.read_back_months alter column entries set storage external;
-comment on table flanks_internal.read_back_months is 'What flanks.transactions holds of one credential, product and month. A month between read_backs.first_month and last_month that has no row of that generation has no operations.';
+comment on table flanks_internal.read_back_months is 'What flanks.transactions holds of one credential, product and month. A month between read_backs.first_month and last_month that has no row of that generation has no operations: delete the row of read_backs, never rows of this.';
 comment on column flanks_internal.read_back_months.credential_id is 'The credential.';
 comment on column flanks_internal.read_back_months.product is 'account, card, investment or liability.';
 comment on column flanks_internal.read_back_months.month is 'Its first day.';

@@ -9,6 +9,18 @@ from world import WorldTest, wait_until
 
 
 class Backfill(WorldTest):
+    def test_connections_are_kept_and_further_ones_resume_the_tls_session(self):
+        world = self.world(credentials=12, transactions=200, latency=30, settings={"flanks": {"max_connections": 4}})
+        ids = world.register_all()
+        world.sandbox.reset_requests()
+        world.ok("backfill")
+        counted = world.sandbox.requests()
+        self.assert_mirrors(world, ids)
+        self.assertGreater(counted["requests"], 60)
+        self.assertLessEqual(counted["connections_accepted"], 4 + 1, "four are kept, one is this test's")
+        # All but the first, which had no session to go on with; more than one may have begun before it had any.
+        self.assertGreaterEqual(counted["handshakes_resumed"], 1)
+
     def test_every_value_equals_the_providers_and_a_second_time_writes_no_row_version(self):
         world = self.world(credentials=20, transactions=1000, seed=7)
         ids = world.register_all()

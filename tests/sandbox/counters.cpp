@@ -53,7 +53,7 @@ std::shared_ptr<void> counters::begin(const std::string& credentials_token,
 }
 
 void counters::reset() {
-  connections_accepted_ = requests_ = unauthorized_ = tokens_issued_ = faults_served_ = 0;
+  connections_accepted_ = handshakes_resumed_ = requests_ = unauthorized_ = tokens_issued_ = faults_served_ = 0;
   most_connections_ = connections_open_;
   most_running_ = running_;
   endpoints_.clear();
@@ -77,6 +77,7 @@ json::object counters::report() const {
           {"unauthorized", unauthorized_},
           {"faults_served", faults_served_},
           {"connections_accepted", connections_accepted_},
+          {"handshakes_resumed", handshakes_resumed_},
           {"connections_open", connections_open_},
           {"max_connections", most_connections_},
           {"max_concurrent", most_running_},

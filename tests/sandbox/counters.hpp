@@ -15,6 +15,7 @@ class counters {
  public:
   void connected();
   void disconnected();
+  void resumed() { ++handshakes_resumed_; }
   void called(std::string_view endpoint);
   void refused_token() { ++unauthorized_; }
   void issued_token() { ++tokens_issued_; }
@@ -34,6 +35,7 @@ class counters {
   };
 
   std::uint64_t connections_accepted_ = 0;
+  std::uint64_t handshakes_resumed_ = 0;
   std::uint64_t connections_open_ = 0;
   std::uint64_t most_connections_ = 0;
   std::uint64_t requests_ = 0;

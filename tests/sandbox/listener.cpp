@@ -282,6 +282,7 @@ asio::awaitable<void> serve_tls(tcp::socket socket, asio::ssl::context& tls, ser
   const auto side = asio::ssl::stream_base::server;
   co_await stream->async_handshake(side, token);
   if (error) co_return;
+  if (SSL_session_reused(stream->native_handle()) == 1) answers.resumed();
   co_await converse(*stream, answers);
   co_await say_goodbye(stream);
 }

@@ -113,6 +113,7 @@ class application final : public service {
   }
   void connected() override { counters_.connected(); }
   void disconnected() override { counters_.disconnected(); }
+  void resumed() override { counters_.resumed(); }
 
   void answered(const request& asked, const reply& sent, std::uint64_t bytes, bool whole) override {
     if (!log_.is_open()) return;

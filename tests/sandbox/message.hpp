@@ -80,6 +80,8 @@ class service {
   virtual reply answer(const request& asked) = 0;
   virtual void connected() = 0;
   virtual void disconnected() = 0;
+  // A connection went on with the TLS session of an earlier one.
+  virtual void resumed() = 0;
   // `bytes` of the body that went out; whole: nothing was cut, stalled or lost.
   virtual void answered(const request& asked, const reply& sent, std::uint64_t bytes,
                         bool whole) = 0;
