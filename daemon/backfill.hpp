@@ -19,7 +19,7 @@ struct backfill_request {
   window days;
   bool explicit_days = false;  // --from was given: the window belongs to what identifies the plan
   bool restart = false;
-  int concurrency = 32;  // credentials at once
+  int concurrency = 24;  // credentials at once
   std::chrono::milliseconds grace{
       20'000};  // how long an interrupted one lets windows in flight end
 };

@@ -16,11 +16,11 @@ namespace {
 
 // Answers come and go in batches of some hundred KiB. glibc gives such memory back to the kernel at
 // every turn, and asks for it again: 130 000 page faults in a million rows, which cost more than
-// reading them. It keeps up to 32 MiB now (mallopt(3)).
+// reading them. It keeps up to 64 MiB now (mallopt(3)).
 void keep_freed_memory() {
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, 8 * 1024 * 1024);
-  mallopt(M_TRIM_THRESHOLD, 32 * 1024 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
 #endif
 }
 

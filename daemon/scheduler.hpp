@@ -13,7 +13,7 @@
 namespace flanks {
 
 struct scheduler_options {
-  int concurrency = 32;  // credentials at once (config: sync.concurrency)
+  int concurrency = 24;  // credentials at once (config: sync.concurrency)
   std::chrono::milliseconds poll{
       30'000};  // the longest sleep between two looks (config: sync.poll)
   std::chrono::milliseconds grace{20'000};  // how long stop() lets work in hand go on

@@ -8,7 +8,7 @@ from measure import Bar, Figure
 from world import BINARY, BUILD, Cluster, DEADLINE
 
 POLLS = 1000         # due credentials that one round polls, in both databases
-CONCURRENCY = 32     # sync.concurrency, its default
+CONCURRENCY = 24     # sync.concurrency, its default
 
 # Credentials as they stand after months: polled a while ago, nothing wrong, all history read, due at any time of the
 # next day. Straight into the tables, for a million calls of register_credential would measure those.
