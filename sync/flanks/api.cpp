@@ -356,10 +356,7 @@ awaitable<response_summary> https_api::fetch_transactions(const secret& credenti
       authorized(*place, endpoint, transactions_body(credentials_token, days, options_.query), who);
   const std::unique_ptr<http_response> response = co_await std::move(asking);
 
-  parse_limits limits;
-  limits.batch_records = options_.batch_records;
-  limits.batch_bytes = options_.batch_bytes;
-  transaction_parser parser(who, limits);
+  transaction_parser parser(who, parse_limits{});
   for (bool more = true; more;) {
     const std::string_view piece = co_await response->read();
     more = !piece.empty();
@@ -455,8 +452,9 @@ awaitable<response_summary> https_api::fetch_pages(const secret& credentials_tok
     summary.bytes += a.body_bytes;
     const page p = read_page(a, who);
     summary.elements += static_cast<std::int64_t>(p.items.size());
-    for (std::size_t at = 0; at < p.items.size(); at += options_.batch_records) {
-      transaction_batch batch = reader.read(p, a, at, options_.batch_records);
+    const std::size_t most = parse_limits{}.batch_records;
+    for (std::size_t at = 0; at < p.items.size(); at += most) {
+      transaction_batch batch = reader.read(p, a, at, most);
       awaitable<void> taking = sink.take(std::move(batch));
       co_await std::move(taking);
     }

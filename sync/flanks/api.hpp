@@ -44,8 +44,6 @@ struct api_options {
   std::int64_t max_response_bytes = std::int64_t{1} << 30;  // everything received, headers included
   api_timeouts timeouts;
   retry_policy retry;
-  std::size_t batch_records = 2048;
-  std::size_t batch_bytes = 512 * 1024;
   transaction_source source = transaction_source::v1;
   std::string
       query;  // v1 only; canonical members of the query object (query_filter.hpp); empty: no filter
