@@ -58,8 +58,8 @@ struct fetch_decision {
 
 // How long until the credential's next turn after a success. Every credential has its own stable
 // slot in the interval (it follows from its id; 32 neighbours have theirs within half a minute), so
-// that a million of them spread evenly and stay spread; `jitter` in [0, 1) moves it by at most 0.1 %
-// of the interval. The result lies in (interval / 4, interval * 5 / 4 + 0.1 %].
+// that a million of them spread evenly and stay spread; `jitter` in [0, 1) moves it by at most 0.1
+// % of the interval. The result lies in (interval / 4, interval * 5 / 4 + 0.1 %].
 [[nodiscard]] std::chrono::seconds delay_to_slot(credential_id id, std::chrono::seconds interval,
                                                  instant now, double jitter);
 

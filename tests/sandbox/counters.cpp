@@ -53,7 +53,8 @@ std::shared_ptr<void> counters::begin(const std::string& credentials_token,
 }
 
 void counters::reset() {
-  connections_accepted_ = handshakes_resumed_ = requests_ = unauthorized_ = tokens_issued_ = faults_served_ = 0;
+  connections_accepted_ = handshakes_resumed_ = requests_ = unauthorized_ = tokens_issued_ =
+      faults_served_ = 0;
   most_connections_ = connections_open_;
   most_running_ = running_;
   endpoints_.clear();
