@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "db/known_answers.hpp"
 #include "db/text_format.hpp"
 
 namespace flanks::leases {
@@ -58,8 +59,10 @@ select from flanks_internal.leases where credential_id = $1 for update)"};
 constexpr statement coverage_sql{"read_coverage", R"(
 select c.credential_id, c.product, lower(r.latest), upper(r.latest) - 1,
   floor(extract(epoch from c.provider_seen_at))::bigint, floor(extract(epoch from c.last_success_at))::bigint,
-  floor(extract(epoch from c.last_sweep_at))::bigint, floor(extract(epoch from c.last_recent_sweep_at))::bigint, coalesce(w.days, 0)
+  floor(extract(epoch from c.last_sweep_at))::bigint, floor(extract(epoch from c.last_recent_sweep_at))::bigint, coalesce(w.days, 0),
+  b.answer_hash, b.answer_seed, b.answer_bytes, b.answer_records
 from flanks.coverage c
+left join flanks_internal.read_backs b on b.credential_id = c.credential_id and b.product = c.product and b.watch is not null
 left join flanks_internal.window_sizes w on w.credential_id = c.credential_id and w.product = c.product
 left join lateral (select u.r as latest from unnest(c.days) u(r) order by u.r desc limit 1) r on true
 where c.credential_id = any($1::bigint[]) and c.query = $2)"};
@@ -126,6 +129,7 @@ void add_coverage(session& db, const db_options& options,
     p.last_sweep = instant_of(r[6]);
     p.last_recent_sweep = instant_of(r[7]);
     p.window_days = r[8].as<int>();
+    p.answer = known_answers::from(r, 9);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "db/ledger.hpp"
 
+#include <fmt/format.h>
+
 #include "db/quiet_windows.hpp"
 #include "db/text_format.hpp"
 
@@ -15,6 +17,13 @@ std::size_t bytes_of(const transaction_batch& batch) {
   for (const rejected_record& r : batch.rejected)
     bytes += sizeof r + r.raw.size() + r.detail.size();
   return bytes;
+}
+
+failure not_as_expected(const window_scope& scope) {
+  return failure(stage::commit, verdict::retry, "database_race",
+                 fmt::format("credential {}: {} rows were touched while an answer came that "
+                             "would have brought nothing; it is read again",
+                             scope.credential.value, to_string(scope.what)));
 }
 
 class pg_ledger final : public window_ledger {
@@ -44,6 +53,8 @@ class pg_ledger final : public window_ledger {
         failed_ = false;
       }
     }
+    // Never taken for an answer without records.
+    if (evidence.as_expected) throw not_as_expected(scope_);
     auto flushing = flush();
     co_await std::move(flushing);
     failed_ = true;  // until it is known to be well

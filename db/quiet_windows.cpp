@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "db/array_columns.hpp"
+#include "db/known_answers.hpp"
 #include "db/known_rows.hpp"
 #include "db/month_digest.hpp"
 #include "db/read_back.hpp"
@@ -158,7 +159,9 @@ bool says_what_is_stored(candidate& c) {
   return true;
 }
 
-std::vector<candidate*> held(session& db, std::vector<candidate>& candidates) {
+std::vector<window_request*> held(session& db, std::vector<candidate>& candidates) {
+  std::vector<window_request*> found;
+  if (candidates.empty()) return found;
   array_columns asked;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const window_request& r = *candidates[i].request;
@@ -166,19 +169,26 @@ std::vector<candidate*> held(session& db, std::vector<candidate>& candidates) {
                          r.scope.lease.value, r.record.provider_update,
                          static_cast<std::int64_t>(i)));
   }
-  std::vector<candidate*> found;
   for (const auto& r : db.run(hold, asked.take()))
-    found.push_back(&candidates.at(r[0].as<std::size_t>()));
+    found.push_back(candidates.at(r[0].as<std::size_t>()).request);
   return found;
 }
 
+std::vector<window_request*> compare(session& db, std::span<window_request* const> requests) {
+  if (requests.empty()) return {};
+  std::vector<candidate> candidates = ready_ones(db, requests);
+  if (!candidates.empty()) read_ready_months(db, candidates);
+  std::erase_if(candidates, [](candidate& c) { return !c.ready || !says_what_is_stored(c); });
+  return held(db, candidates);
+}
+
 // Of each product what its windows have shown, in the order of the products.
-void add_unknown_fields(std::vector<call>& words, const std::vector<candidate*>& quiet) {
+void add_unknown_fields(std::vector<call>& words, const std::vector<window_request*>& quiet) {
   for (const product what : all_products) {
     unknown_fields fields;
-    for (const candidate* c : quiet) {
-      if (c->request->scope.what != what) continue;
-      for (const transaction_batch& batch : c->request->answer)
+    for (const window_request* r : quiet) {
+      if (r->scope.what != what) continue;
+      for (const transaction_batch& batch : r->answer)
         fields.add(batch.unknown);
     }
     if (const auto writing = fields.write(to_string(what))) words.push_back(*writing);
@@ -188,9 +198,7 @@ void add_unknown_fields(std::vector<call>& words, const std::vector<candidate*>&
 }  // namespace
 
 bool may_be_quiet(const window_request& r, const absent_rows& absent) {
-  const bool first_part =
-      absent.ids.empty() && absent.shown.empty() && !absent.empty_answer && absent.unreadable == 0;
-  return r.evidence.last_part && first_part && !r.evidence.remember_days &&
+  return r.evidence.last_part && absent.none() && !r.evidence.remember_days &&
          r.record.how == outcome::ok &&
          std::all_of(r.answer.begin(), r.answer.end(),
                      [](const transaction_batch& b) { return b.rejected.empty(); });
@@ -199,28 +207,30 @@ bool may_be_quiet(const window_request& r, const absent_rows& absent) {
 void settle(session& db, std::span<window_request* const> requests) {
   if (requests.empty()) return;
   const auto begin = std::chrono::steady_clock::now();
-  std::vector<candidate> candidates = ready_ones(db, requests);
-  if (!candidates.empty()) read_ready_months(db, candidates);
-  std::erase_if(candidates, [](candidate& c) { return !c.ready || !says_what_is_stored(c); });
-  if (candidates.empty()) return;
-  const std::vector<candidate*> quiet = held(db, candidates);
+  std::vector<window_request*> expected, read;
+  for (window_request* r : requests)
+    (r->evidence.as_expected ? expected : read).push_back(r);
+  std::vector<window_request*> quiet = compare(db, read);
+  std::vector<call> words;
+  if (!quiet.empty()) words.push_back(known_answers::note(quiet));
+  for (window_request* r : known_answers::confirm(db, expected))
+    quiet.push_back(r);
   if (quiet.empty()) return;
   const auto took =
       std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
   window_ends ends;
   run_records runs;
-  for (const candidate* c : quiet) {
-    window_request& r = *c->request;
-    r.record.database_time = took;
-    ends.add(r.scope, r.record, r.evidence, false);
-    runs.add(r.sync_run_id, r.record);
+  for (window_request* r : quiet) {
+    r->record.database_time = took;
+    ends.add(r->scope, r->record, r->evidence, false);
+    runs.add(r->sync_run_id, r->record);
   }
-  std::vector<call> words{ends.take()};
+  words.push_back(ends.take());
   add_unknown_fields(words, quiet);
   words.push_back(runs.take(true));
   db.run_together(words);
-  for (const candidate* c : quiet)
-    c->request->settled = true;
+  for (window_request* r : quiet)
+    r->settled = true;
 }
 
 }  // namespace flanks

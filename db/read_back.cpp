@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "db/copy_binary.hpp"
+#include "db/known_answers.hpp"
 #include "db/month_digest.hpp"
 #include "db/text_format.hpp"
 
@@ -30,10 +31,13 @@ where credential_id = {0} and product = '{1}' and operation_date between '{2}' a
 
 // Its row is locked until the end of the transaction, unless somebody made the generation void.
 constexpr statement hold{"hold_read_back", R"(
-insert into flanks_internal.read_backs as b (credential_id, product, generation, watch, seed, first_month, last_month)
-values ($1, $2, $4, $5, $6, $7, $8)
+insert into flanks_internal.read_backs as b (credential_id, product, generation, watch, seed, first_month, last_month,
+  answer_hash, answer_seed, answer_bytes, answer_records)
+values ($1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 on conflict (credential_id, product) do update set generation = excluded.generation, watch = excluded.watch,
-  seed = excluded.seed, first_month = excluded.first_month, last_month = excluded.last_month
+  seed = excluded.seed, first_month = excluded.first_month, last_month = excluded.last_month,
+  answer_hash = excluded.answer_hash, answer_seed = excluded.answer_seed, answer_bytes = excluded.answer_bytes,
+  answer_records = excluded.answer_records
 where b.generation::text = $3)"};
 
 // $7 is the entries of all months one after the other: sizes in $6, in bytes, null for unknown.
@@ -209,20 +213,24 @@ std::map<day, std::vector<const known_rows::row*>> read_back::rows_to_write(wind
   return rows;
 }
 
-void read_back::finish(session& db, std::vector<call>& last_words) const {
+void read_back::finish(session& db, const std::optional<known_answer>& answer,
+                       std::vector<call>& last_words) const {
   if (state_.watch.empty()) return;
   const window ready = ready_months();
   const auto rows = rows_to_write(ready);
   month_columns columns;
   for (const day m : unclear_)
     if (ready.contains(m)) columns.add_unknown(m);
-  if (rows.empty() && columns.empty() && state_.valid && state_.months == ready) return;
+  if (rows.empty() && columns.empty() && state_.valid && state_.months == ready &&
+      state_.answer == answer)
+    return;
   std::vector<call> words;
   std::optional<std::string> before;
   if (!state_.generation.empty()) before = state_.generation;
-  words.push_back(
-      {hold, sql_values(credential_, to_string(what_), before, next_generation_, state_.watch,
-                        static_cast<std::int64_t>(state_.seed), ready.from, ready.to)});
+  sql_values held(credential_, to_string(what_), before, next_generation_, state_.watch,
+                  static_cast<std::int64_t>(state_.seed), ready.from, ready.to);
+  known_answers::add_to(held, answer);
+  words.push_back({hold, std::move(held)});
   for (const auto& [first_day, list] : rows) {
     columns.add(first_day, list);
     if (!columns.full()) continue;

@@ -26,7 +26,8 @@ struct read_back_state {
   std::string generation;  // of the stored one, void or not; empty: there is none
   bool valid = false;      // it is of these triggers
   std::uint64_t seed = 0;
-  std::optional<window> months;  // first days of the first and the last month that are ready
+  std::optional<window> months;        // first days of the first and the last month that are ready
+  std::optional<known_answer> answer;  // after which nothing was touched
 };
 
 class read_back {
@@ -47,8 +48,10 @@ class read_back {
   void changed(const known_rows::row& was, const transaction& t);
   // Something else has happened to one of our rows of this day.
   void unclear(day on) { unclear_.insert(month_of(on)); }
-  // Adds what the transaction must say at its end. Runs some of it when that is much.
-  void finish(session& db, std::vector<call>& last_words) const;
+  // Adds what the transaction must say at its end. Runs some of it when that is much. `answer`:
+  // what is stored now says the same as it, and as nothing else.
+  void finish(session& db, const std::optional<known_answer>& answer,
+              std::vector<call>& last_words) const;
 
  private:
   struct month {

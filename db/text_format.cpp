@@ -84,9 +84,25 @@ std::string random_uuid() {
   content_hash bits{half(), half()};
   bits.high = (bits.high & ~std::uint64_t{0xF000}) | 0x4000;  // version 4, RFC 4122
   bits.low = (bits.low >> 2) | (std::uint64_t{2} << 62);
-  std::string out;
-  append_uuid(out, bits);
-  return out;
+  return uuid_text(bits);
+}
+
+std::string uuid_text(const content_hash& hash) {
+  std::string text;
+  append_uuid(text, hash);
+  return text;
+}
+
+content_hash uuid_from_text(std::string_view text) {
+  content_hash hash;
+  int digits = 0;
+  for (const char c : text) {
+    if (c == '-') continue;
+    const int value = c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+    std::uint64_t& half = digits++ < 16 ? hash.high : hash.low;
+    half = half << 4 | static_cast<std::uint64_t>(value);
+  }
+  return hash;
 }
 
 void append_copy_field(std::string& out, std::string_view value) {

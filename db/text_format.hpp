@@ -20,7 +20,10 @@ void append_copy_row(std::string& out, credential_id credential, product what,
 
 // 128 bits as a uuid, 8-4-4-4-12, and back from the 16 bytes of the binary format.
 void append_uuid(std::string& out, const content_hash& hash);
+[[nodiscard]] std::string uuid_text(const content_hash& hash);
 [[nodiscard]] content_hash uuid_from_bytes(const char* bytes);
+// As PostgreSQL prints it.
+[[nodiscard]] content_hash uuid_from_text(std::string_view text);
 
 // Well-formed UTF-8 without U+0000, at most `limit` bytes: what is not becomes '?'.
 [[nodiscard]] std::string storable_text(std::string_view text, std::size_t limit);

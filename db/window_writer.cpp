@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "db/copy_binary.hpp"
+#include "db/known_answers.hpp"
 #include "db/quarantine.hpp"
 #include "db/text_format.hpp"
 
@@ -22,7 +23,8 @@ select gen_random_uuid(), set_config('flanks.writer', case when w.watch is null 
     where credential_id = $1 and product = $3 and days && daterange($4::date, $5::date, '[]')),
   exists (select from flanks.transaction_sightings where credential_id = $1),
   w.meddled_with, w.watch, b.generation, coalesce(b.watch = w.watch, false), b.seed,
-  nullif(b.first_month, 'infinity'), nullif(b.last_month, '-infinity')
+  nullif(b.first_month, 'infinity'), nullif(b.last_month, '-infinity'),
+  b.answer_hash, b.answer_seed, b.answer_bytes, b.answer_records
 from flanks_internal.transactions_watch w
 left join flanks_internal.read_backs b on b.credential_id = $1 and b.product = $3)"};
 
@@ -102,13 +104,7 @@ std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
 }
 
-std::string uuid_of(const content_hash& hash) {
-  std::string text;
-  append_uuid(text, hash);
-  return text;
-}
-
-// Columns 6 to 11 of `start`.
+// Columns 6 to 15 of `start`.
 read_back_state read_back_state_of(const pqxx::row& r) {
   read_back_state state;
   if (!r[6].is_null()) state.watch = r[6].c_str();
@@ -118,6 +114,7 @@ read_back_state read_back_state_of(const pqxx::row& r) {
   state.seed = static_cast<std::uint64_t>(r[9].as<std::int64_t>());
   if (!r[10].is_null() && !r[11].is_null())
     state.months = window{*day_from(r[10].c_str()), *day_from(r[11].c_str())};
+  state.answer = known_answers::from(r, 12);
   return state;
 }
 
@@ -158,7 +155,8 @@ window_writer::window_writer(session& db, window_scope scope)
   look_first_ = r[0][3].as<bool>();
   meddled_with_ = r[0][5].as<bool>();
   read_back_.emplace(db_, scope_, read_back_state_of(r[0]), sync_run_id_);
-  if (r[0][4].as<bool>()) load_joint();
+  shares_rows_ = r[0][4].as<bool>();
+  if (shares_rows_) load_joint();
   known().seal();
 }
 
@@ -336,8 +334,8 @@ void window_writer::settle_one(const transaction& t, const stored_row& stored) {
   const std::uint64_t key = known().short_key_of(t.id());
   const bool first_time = seen_elsewhere_.insert(key).second;
   const bool repeated = !first_time || (mine && stored.touched);
-  const bool again = mine && !repeated && stored.hash == uuid_of(latest_.at(t.id(), key)->hash);
-  const bool equal = again || stored.hash == uuid_of(t.hash);
+  const bool again = mine && !repeated && stored.hash == uuid_text(latest_.at(t.id(), key)->hash);
+  const bool equal = again || stored.hash == uuid_text(t.hash);
   // A row that is removed, or whose owner is, goes to whoever shows it. A removed row of another
   // product moves to the one that shows it now.
   const bool orphaned = stored.owner_removed || stored.removed;

@@ -68,6 +68,7 @@ class window_writer {
 
   void load_joint();
   known_rows& known() { return read_back_->rows(); }
+  [[nodiscard]] const known_rows& known() const { return read_back_->rows(); }
   std::vector<const transaction*> write_round(const std::vector<const transaction*>& pending);
   [[nodiscard]] bool ends_as(const transaction& t, const content_hash& stored);
   void insert_fresh(rows fresh, int depth);
@@ -82,6 +83,7 @@ class window_writer {
   void check_counts() const;
   void check_written();
   bool check_lease_and_age(const run_record& record);
+  [[nodiscard]] std::optional<known_answer> answer_stored(const window_evidence& evidence) const;
   [[nodiscard]] std::vector<call> last_words(const run_record& record,
                                              const window_evidence& evidence) const;
   void note_shown(std::string_view id);
@@ -101,6 +103,7 @@ class window_writer {
   // Days that were read before bring few new rows, and some that are stored elsewhere: looking
   // first costs little, and a COPY that fails would leave dead rows behind with every re-read (P2).
   bool look_first_ = false;
+  bool shares_rows_ = false;   // with another credential
   bool meddled_with_ = false;  // the table has triggers, rules or row security
 
   // Of one round: the last version of each operation in it, and the operations that end as stored.

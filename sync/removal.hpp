@@ -37,6 +37,11 @@ struct absent_rows {
   // _ids that a part has shown, but not as rows of its own days: stored on another part's day, or
   // in quarantine. No later part may take them for absent.
   std::vector<std::string> shown;
+
+  // No part has left anything to look for.
+  [[nodiscard]] bool none() const {
+    return ids.empty() && shown.empty() && !empty_answer && unreadable == 0;
+  }
 };
 
 // What is known when the last part is in.

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "sync/answer_digest.hpp"
 #include "sync/failure.hpp"
 #include "sync/product.hpp"
 #include "sync/removal.hpp"
@@ -40,6 +41,7 @@ struct product_coverage {
   std::optional<instant> last_recent_sweep;  // when its recent part was
   int window_days = 0;  // the largest window that the provider served after it had failed a larger
                         // one; 0: it never failed
+  std::optional<known_answer> answer;  // after which no row of it was touched
 };
 
 // A credential under our lease.
@@ -104,6 +106,9 @@ struct window_evidence {
   bool recent_history = false;  // with it, the recent part of history has been read
   // The window size to start with next time, in days; 0: whatever is planned; none: as it was.
   std::optional<int> remember_days;
+  // By which the next one like it is recognised; only of what was fetched in one part.
+  std::optional<known_answer> answer;
+  bool as_expected = false;  // it is product_coverage::answer, and was not read
 };
 
 // One window of one (credential, product) in ONE database transaction: rows, revisions, quarantine,
@@ -118,7 +123,8 @@ class window_ledger {
   // database_time all time that this window has spent on its lane), writes it, commits. Gives the
   // record as it is in flanks.sync_runs. `absent` holds what earlier parts did not show, and gets
   // what is left after this one; a commit that fails leaves it alone. Throws failure{lease} when
-  // the lease was lost.
+  // the lease was lost, and failure{commit} to be retried when the answer was not read because it
+  // was expected, and is worth reading after all.
   virtual awaitable<run_record> commit(run_record record, window_evidence evidence,
                                        absent_rows& absent) = 0;
   // Rolls back and gives the lane back. Safe after a failed apply or commit.

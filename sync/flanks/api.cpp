@@ -10,6 +10,7 @@
 #include <boost/system/system_error.hpp>
 #include <random>
 
+#include "sync/flanks/answer_reader.hpp"
 #include "sync/flanks/errors.hpp"
 #include "sync/flanks/http_client.hpp"
 #include "sync/flanks/page.hpp"
@@ -65,6 +66,13 @@ bool surely_not_done(const failure& f) {
          f.at == stage::token || f.error_class == "rate_limited" || f.retry_after.has_value();
 }
 
+std::mt19937_64 unforeseeable() {
+  std::random_device source;
+  std::seed_seq seed{source(), source(), source(), source(),
+                     source(), source(), source(), source()};
+  return std::mt19937_64(seed);
+}
+
 class https_api final : public provider_client {
  public:
   https_api(asio::any_io_executor executor, api_options options)
@@ -73,7 +81,7 @@ class https_api final : public provider_client {
         where_(origin_of(options_.base_url)),
         client_(executor_, where_, options_),
         limiter_(options_.requests_per_second, std::max(1.0, options_.requests_per_second / 2)),
-        chance_(std::random_device{}()) {}
+        chance_(unforeseeable()) {}
 
   awaitable<credential_status> status(const secret& credentials_token) override;
   awaitable<response_summary> transactions(const secret& credentials_token, product what,
@@ -87,6 +95,7 @@ class https_api final : public provider_client {
 
  private:
   call_info call(std::string_view endpoint, std::string_view method = "POST") const;
+  std::string question(std::string_view endpoint, window days) const;
   awaitable<void> sleep(clock_type::time_point until);
   awaitable<void> take_turn();
   retry_decision judge(const failure& f, attempts& so_far);
@@ -128,6 +137,15 @@ class https_api final : public provider_client {
 call_info https_api::call(std::string_view endpoint, std::string_view method) const {
   return {fmt::format("{} {}{} at {}", method, where_.path_prefix, endpoint, where_.authority()),
           {&options_.client_secret, &options_.password}};
+}
+
+// What the answer to it may be recognised for. Another release may make something else of the same
+// bytes; and once a day every answer is read again, whatever is believed of it.
+std::string https_api::question(std::string_view endpoint, window days) const {
+  const day today =
+      day_of(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  return fmt::format("{} {} {} {} {} {}", options_.user_agent, to_string(today), endpoint,
+                     to_string(days.from), to_string(days.to), options_.query);
 }
 
 awaitable<void> https_api::sleep(clock_type::time_point until) {
@@ -356,27 +374,25 @@ awaitable<response_summary> https_api::fetch_transactions(const secret& credenti
       authorized(*place, endpoint, transactions_body(credentials_token, days, options_.query), who);
   const std::unique_ptr<http_response> response = co_await std::move(asking);
 
-  transaction_parser parser(who, parse_limits{});
+  answer_reader reader(who, question(endpoint, days), chance_(), sink.expected());
   for (bool more = true; more;) {
     const std::string_view piece = co_await response->read();
     more = !piece.empty();
     if (more) {
-      parser.feed(piece);
+      reader.feed(piece);
     } else {
-      parser.finish();
+      reader.finish();
     }
-    while (parser.ready()) {
+    while (reader.ready()) {
       handed_on = true;
-      transaction_batch batch = parser.next();
+      transaction_batch batch = reader.next();
       response->pause();
       awaitable<void> taking = sink.take(std::move(batch));
       co_await std::move(taking);
       response->resume();
     }
   }
-  response_summary summary;
-  summary.elements = parser.elements();
-  summary.bytes = parser.bytes();
+  response_summary summary = reader.summary();
   summary.time_to_first_byte = response->time_to_first_byte();
   summary.duration = std::chrono::floor<std::chrono::milliseconds>(clock_type::now() - begun);
   co_return summary;

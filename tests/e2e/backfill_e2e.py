@@ -39,6 +39,33 @@ class Backfill(WorldTest):
         self.assertEqual(result["counts"]["inserted"] + result["counts"]["updated"], 0)
         self.assert_mirrors(world, ids)
 
+    def test_an_answer_that_is_stored_is_recognised_and_read_again_once_anything_differs(self):
+        world = self.world(credentials=3, transactions=200, products="account", settings={"sync": {"products": ["account"]}})
+        ids = world.register_all()
+
+        def counts():
+            return json.loads(world.ok("--json", "backfill"))["counts"]
+
+        world.ok("backfill")
+        # Only who does not read the answers believes this.
+        world.sql("update flanks_internal.read_backs set answer_records = answer_records + 1000")
+        self.assertEqual(counts()["unchanged"], 3600)
+        world.sql("update flanks_internal.read_backs set answer_records = answer_records - 1000")
+        self.assertEqual(counts()["unchanged"], 600)
+        self.assert_mirrors(world, ids)
+        world.sandbox.refresh(correct=2, add=1)
+        changed = counts()
+        self.assertEqual((changed["inserted"], changed["updated"], changed["unchanged"]), (3, 6, 594))
+        self.assert_mirrors(world, ids)
+        # What somebody does to a row is put right by the same answer.
+        world.sql("delete from flanks.transactions where _id in (select _id from flanks.transactions order by _id limit 1)")
+        world.sql("update flanks.transactions set amount = 0, content_hash = gen_random_uuid() "
+                  "where _id in (select _id from flanks.transactions order by _id desc limit 1)")
+        put_right = counts()
+        self.assertEqual((put_right["inserted"], put_right["updated"], put_right["unchanged"]), (1, 1, 601))
+        self.assert_mirrors(world, ids)
+        self.assertEqual(counts()["unchanged"], 603)
+
     def test_killed_in_the_middle_goes_on_and_ends_equal_to_an_uninterrupted_one(self):
         world = self.world(credentials=16, transactions=3000, latency=30, settings={"sync": {"concurrency": 2, "lease": "5s"}})
         ids = world.register_all()

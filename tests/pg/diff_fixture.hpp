@@ -1,0 +1,440 @@
+// Random answers, a naive model of what the table must hold after them, and a database to try both
+// on. RapidCheck prints the seed of a failure (RC_PARAMS="seed=..." repeats it, max_success=1000
+// looks ten times as long). A few operations, days and contents, so that they meet.
+#pragma once
+
+#include <fmt/format.h>
+#include <rapidcheck.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "db/known_answers.hpp"
+#include "db/month_digest.hpp"
+#include "db/quiet_windows.hpp"
+#include "db/text_format.hpp"
+#include "db/window_writer.hpp"
+#include "tests/pg/pg_fixture.hpp"
+namespace flanks::testing {
+
+constexpr int last_day = 5;  // of those that windows are made of; the first is 0
+constexpr int contents = 3;
+constexpr int operations = 5;
+
+// The end of one month and the beginning of the next.
+inline day date_of(int n) {
+  return may.from + std::chrono::days{n - 3};
+}
+
+// One record: operation `id` on a day with a content. 0 and 1 are one amount in other digits.
+struct shown {
+  int id = 0, on = 0, content = 0;
+  bool operator==(const shown&) const = default;
+};
+inline std::string amount_of(int content) {
+  return content == 0 ? "7" : fmt::format("{}.0", 6 + content);
+}
+
+// One whole answer to credential 0 or 1 about the days from..to.
+struct answer {
+  int who = 0, from = 0, to = last_day;
+  std::vector<shown> records;
+};
+inline std::ostream& operator<<(std::ostream& out, const shown& s) {
+  return out << fmt::format("id{} day {} amount {}", s.id, s.on, amount_of(s.content));
+}
+inline std::ostream& operator<<(std::ostream& out, const answer& a) {
+  out << fmt::format("credential {}, days {} to {}: ", a.who, a.from, a.to);
+  for (const shown& s : a.records)
+    out << "{" << s << "} ";
+  return out;
+}
+
+// Of the whole range from the first case on, whatever the size of what it is drawn for.
+inline int pick(int from, int end) {
+  return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange(from, end));
+}
+
+inline rc::Gen<shown> any_shown(int first_id, int end_id, int from, int to) {
+  return rc::gen::exec([=] {
+    // Mostly of the days that were asked for; at times before or after all windows.
+    const bool inside = pick(0, 8) > 0;
+    const int on = inside ? pick(from, to + 1) : *rc::gen::element(-2, last_day + 2);
+    return shown{pick(first_id, end_id), on, pick(0, contents)};
+  });
+}
+
+inline std::vector<shown> any_records(int most, int first_id, int end_id, int from, int to) {
+  return *rc::gen::resize(
+      most, rc::gen::container<std::vector<shown>>(any_shown(first_id, end_id, from, to)));
+}
+
+inline rc::Gen<answer> any_answer(int credentials) {
+  return rc::gen::exec([=] {
+    answer a;
+    a.who = pick(0, credentials);
+    a.from = pick(0, last_day);
+    a.to = pick(a.from, last_day + 1);
+    a.records = any_records(8, 0, operations, a.from, a.to);
+    return a;
+  });
+}
+
+inline std::vector<answer> any_story(int credentials, int most = 6) {
+  return *rc::gen::resize(most, rc::gen::container<std::vector<answer>>(any_answer(credentials)));
+}
+
+// The operations that the answer shows in more than one version.
+inline std::set<int> shown_differently(const answer& a) {
+  std::map<int, shown> first;
+  std::set<int> ids;
+  for (const shown& s : a.records)
+    if (first.try_emplace(s.id, s).first->second != s) ids.insert(s.id);
+  return ids;
+}
+
+// The rules of design.md sections 2 and 5 and of P5 in the plainest words. No brake but that of the
+// empty answer: it is asked to remove as much as it likes.
+class model {
+ public:
+  struct row {
+    int owner = 0;
+    shown as;
+    bool removed = false;
+  };
+
+  void apply(const answer& a) {
+    std::set<int> here;
+    for (const shown& s : a.records) {
+      show(a.who, s);
+      here.insert(s.id);
+      asked_.erase({s.id, a.who});
+    }
+    for (const int id : shown_differently(a))
+      replayed_.insert(id);
+    for (auto& [id, r] : rows_) {
+      const bool told = r.owner == a.who || sighted_.contains({id, a.who});
+      const bool within = a.from <= r.as.on && r.as.on <= a.to;
+      if (r.removed || !told || !within || here.contains(id) || asked_.contains({id, a.who}))
+        continue;
+      if (a.records.empty()) {
+        asked_.insert({id, a.who});
+      } else {
+        miss(a.who, id, r);
+      }
+    }
+  }
+
+  [[nodiscard]] std::vector<std::string> table() const {
+    std::vector<std::string> lines;
+    for (const auto& [id, r] : rows_) {
+      lines.push_back(fmt::format("id{}|{}|{}|{}|{}", id, r.owner, to_string(date_of(r.as.on)),
+                                  amount_of(r.as.content), r.removed ? "removed" : "there"));
+    }
+    for (const auto& [id, who] : sighted_)
+      lines.push_back(fmt::format("sighting of id{}|{}", id, who));
+    for (const auto& [id, who] : asked_)
+      lines.push_back(fmt::format("review of id{}|{}", id, who));
+    return lines;
+  }
+  [[nodiscard]] std::vector<std::string> history(int id) const {
+    const auto at = history_.find(id);
+    return at == history_.end() ? std::vector<std::string>{} : at->second;
+  }
+  // An operation that came in two versions in one answer: how often it was overwritten depends on
+  // what was stored before.
+  [[nodiscard]] bool came_in_versions(int id) const { return replayed_.contains(id); }
+
+ private:
+  void show(int who, const shown& s) {
+    const auto [at, is_new] = rows_.try_emplace(s.id, row{who, s, false});
+    row& r = at->second;
+    if (is_new || (r.owner == who && !r.removed && r.as == s)) return;
+    if (r.owner != who && !r.removed) {
+      if (r.as == s) sighted_.insert({s.id, who});
+      return;  // else a conflict: it never overwrites
+    }
+    const bool same_amount = std::max(r.as.content, 1) == std::max(s.content, 1);
+    if (r.removed || r.as.on != s.on || !same_amount)
+      keep(s.id, r, r.removed ? "restored" : "changed");
+    r = {who, s, false};
+  }
+  void miss(int who, int id, row& r) {
+    if (r.owner != who) {
+      sighted_.erase({id, who});
+    } else if (sighted_.erase({id, 1 - who}) > 0) {
+      keep(id, r, "handed_over");
+      r.owner = 1 - who;
+    } else {
+      keep(id, r, "removed");
+      r.removed = true;
+    }
+  }
+  void keep(int id, const row& r, const std::string& reason) {
+    history_[id].push_back(fmt::format("{}|{}|{}|{}", reason, r.owner, to_string(date_of(r.as.on)),
+                                       amount_of(r.as.content)));
+  }
+
+  std::map<int, row> rows_;
+  std::set<std::pair<int, int>> sighted_, asked_;  // operation, credential
+  std::map<int, std::vector<std::string>> history_;
+  std::set<int> replayed_;
+};
+
+class diff : public database_test {
+ protected:
+  void SetUp() override {
+    database_test::SetUp();
+    add("ana", "token-a");
+    add("ben", "token-b");
+    for (int i = 0; i < 2; ++i)
+      claimed_.push_back(claim(credential_id{i + 1}));
+    db_ = std::make_unique<session>(options_);
+    other_db_ = std::make_unique<session>(options_);
+  }
+  void TearDown() override {
+    db_.reset();
+    other_db_.reset();
+    database_test::TearDown();
+  }
+
+  // Checks a property with so many cases in place of RapidCheck's hundred: each takes tens of round
+  // trips.
+  template <class Property>
+  static void check(int cases, Property property) {
+    const auto* const test = ::testing::UnitTest::GetInstance()->current_test_info();
+    rc::detail::TestMetadata metadata;
+    metadata.id = metadata.description = std::string("diff/") + test->name();
+    rc::detail::TestParams params = rc::detail::configuration().testParams;
+    params.maxSuccess = params.maxSuccess * cases / 100;
+    const auto result = rc::detail::checkTestable(std::move(property), metadata, params);
+    if (result.template is<rc::detail::SuccessResult>()) return;
+    std::ostringstream said;
+    rc::detail::printResultMessage(result, said);
+    ADD_FAILURE() << said.str() << "\nRC_PARAMS=\"seed=" << params.seed << "\" repeats it";
+  }
+
+  void start_anew() {
+    for (session* const db : {db_.get(), other_db_.get()})
+      if (db->in_transaction()) db->rollback();
+    db_->run(statement{"forget", "delete from flanks.transaction_sightings"});
+    db_->run(statement{"forget", "delete from flanks.transaction_revisions"});
+    db_->run(statement{"forget", "delete from flanks.removal_reviews"});
+    db_->run(statement{"forget", "delete from flanks.transactions"});
+    db_->run(statement{"forget", "delete from flanks.coverage"});
+    db_->run(statement{"forget", "delete from flanks.quarantine"});
+    db_->run(statement{"forget", "delete from flanks_internal.read_backs"});
+    db_->run(statement{"forget", "delete from flanks_internal.read_back_months"});
+  }
+
+  static transaction_batch batch(std::vector<shown>::const_iterator from,
+                                 std::vector<shown>::const_iterator to) {
+    std::vector<sample> samples;
+    for (; from != to; ++from) {
+      samples.push_back(
+          {fmt::format("id{}", from->id), to_string(date_of(from->on)), amount_of(from->content)});
+    }
+    return batch_of(samples);
+  }
+  static std::vector<transaction_batch> batches_of(const std::vector<shown>& records) {
+    std::vector<transaction_batch> one;
+    one.push_back(batch(records.begin(), records.end()));
+    return one;
+  }
+
+  window_writer open(session& db, const answer& a) {
+    const claimed_credential& c = claimed_.at(static_cast<std::size_t>(a.who));
+    return window_writer(db, {.credential = c.id,
+                              .lease = c.lease,
+                              .what = product::account,
+                              .days = {date_of(a.from), date_of(a.to)},
+                              .item = std::nullopt,
+                              .query = ""});
+  }
+  // By which it is recognised: here by what it says, in the order in which it says it.
+  known_answer known(const answer& a) {
+    std::ostringstream said;
+    said << a;
+    answer_hasher hasher(17, "asked");
+    hasher.add(said.str());
+    const known_answer k{hasher.digest(), static_cast<std::int64_t>(a.records.size())};
+    answers_[uuid_text(k.digest.hash)] = a;
+    return k;
+  }
+  void close(window_writer& writer, const answer& a, absent_rows& absent, bool last_part = true,
+             bool proves_absence = true) {
+    const window days{date_of(a.from), date_of(a.to)};
+    window_evidence evidence;
+    evidence.answer = known(a);
+    if (proves_absence) evidence.provable = days;
+    evidence.last_part = last_part;
+    evidence.limits = {100, 1000};
+    writer.commit(record_for(claimed_.at(static_cast<std::size_t>(a.who)), product::account, days),
+                  evidence, absent);
+  }
+  row_counts apply(const answer& a, bool proves_absence = true) {
+    auto batches = batches_of(a.records);
+    window_writer writer = open(*db_, a);
+    writer.write(batches);
+    absent_rows absent;
+    close(writer, a, absent, true, proves_absence);
+    return writer.finished().counts;
+  }
+  void apply(const std::vector<answer>& story) {
+    for (const answer& a : story)
+      apply(a);
+  }
+
+  std::vector<std::string> read(const char* sql) {
+    std::vector<std::string> lines;
+    for (const auto& r : db_->run(statement{"test", sql}))
+      lines.emplace_back(r[0].c_str());
+    return lines;
+  }
+  std::vector<std::string> table() {
+    return read(R"(
+      (select format('%s|%s|%s|%s|%s', _id, credential_id - 1, operation_date, amount,
+        case when removed_at is null then 'there' else 'removed' end) from flanks.transactions order by _id)
+      union all (select format('sighting of %s|%s', _id, credential_id - 1) from flanks.transaction_sightings order by 1)
+      union all (select format('review of %s|%s', c._id, v.credential_id - 1) from flanks.removal_candidates c
+        join flanks.removal_reviews v using (sync_run_id) where v.state = 'open' order by 1))");
+  }
+  std::vector<std::string> history(int id) {
+    return read(fmt::format("select format('%s|%s|%s|%s', reason, credential_id - 1, "
+                            "content->>'operation_date', content->>'amount') from "
+                            "flanks.transaction_revisions where _id = 'id{}' order by revision_id",
+                            id)
+                    .c_str());
+  }
+  // Lists whose answer is known. Fails unless the table holds all that it says, and in its days
+  // nothing else.
+  int known_lists() {
+    int count = 0;
+    for (const auto& r : db_->run(statement{"test", R"(
+        select answer_hash, credential_id from flanks_internal.read_backs b where watch is not null and answer_hash is not null
+        and not exists (select from flanks.transaction_sightings s where s.credential_id = b.credential_id))"})) {
+      ++count;
+      const answer& a = answers_.at(r[0].c_str());
+      std::vector<std::string> said;
+      std::string ids = "''";
+      for (const shown& s : a.records) {
+        said.push_back(
+            fmt::format("id{} {} {}", s.id, to_string(date_of(s.on)), amount_of(s.content)));
+        ids += fmt::format(", 'id{}'", s.id);
+      }
+      std::sort(said.begin(), said.end());
+      const std::string sql = fmt::format(
+          "select _id || ' ' || operation_date || ' ' || amount from flanks.transactions where "
+          "credential_id = {} and removed_at is null and (operation_date between '{}' and '{}' or "
+          "_id in ({})) order by 1",
+          r[1].c_str(), to_string(date_of(a.from)), to_string(date_of(a.to)), ids);
+      EXPECT_EQ(read(sql.c_str()), said) << a;
+      EXPECT_EQ(a.who + 1, r[1].as<int>());
+    }
+    return count;
+  }
+  // Months that lie ready to be compared with. Fails unless each says what the table says, and so
+  // does every answer that is known.
+  int ready_months() {
+    known_lists();
+    int count = 0;
+    for (const auto& r : db_->run(statement{"test", R"(
+        select b.credential_id, b.product, b.seed, m.month::date, m.entries, m.shown, m.digest
+        from flanks_internal.read_backs b
+        join lateral (select n::date as month, coalesce(p.entries, case when p.month is null then ''::bytea end) as entries,
+            p.shown, p.digest
+          from generate_series(b.first_month, b.last_month, interval '1 month') n
+          left join flanks_internal.read_back_months p on p.credential_id = b.credential_id and p.product = b.product
+            and p.month = n and p.generation = b.generation) m on true
+        where b.watch is not null and b.first_month <= b.last_month)"})) {
+      if (r[4].is_null()) continue;
+      ++count;
+      known_rows rows = stored_rows(r);
+      std::vector<std::string> packed;
+      month_digest shown;
+      for (const known_rows::row& row : rows.all()) {
+        packed.emplace_back(known_rows::pack(row).data(), known_rows::packed_size);
+        if (!row.doubtful()) shown.add(row);
+      }
+      std::sort(packed.begin(), packed.end());
+      EXPECT_EQ(entries_of(unhex(r[4].c_str())), packed) << "month " << r[3].c_str();
+      if (r[5].is_null()) continue;  // no row stands for an empty month
+      EXPECT_EQ(r[5].as<std::int64_t>(), shown.count());
+      EXPECT_EQ(unhex(r[6].c_str()), shown.bytes()) << "month " << r[3].c_str();
+    }
+    return count;
+  }
+  static std::vector<std::string> entries_of(const std::string& packed) {
+    std::vector<std::string> entries;
+    for (std::size_t at = 0; at < packed.size(); at += known_rows::packed_size)
+      entries.push_back(packed.substr(at, known_rows::packed_size));
+    std::sort(entries.begin(), entries.end());
+    return entries;
+  }
+  static std::string unhex(const std::string& bytea) {
+    std::string bytes;
+    for (std::size_t at = 2; at < bytea.size(); at += 2)
+      bytes.push_back(static_cast<char>(std::stoi(bytea.substr(at, 2), nullptr, 16)));
+    return bytes;
+  }
+  known_rows stored_rows(const pqxx::row& month) {
+    known_rows rows(static_cast<std::uint64_t>(month[2].as<std::int64_t>()), may);
+    for (const auto& r :
+         db_->run(statement{"test",
+                            "select _id, operation_date, removed_at is not null, content_hash from "
+                            "flanks.transactions where credential_id = $1 and product = $2 and "
+                            "date_trunc('month', operation_date) = $3::date"},
+                  sql_values(month[0].c_str(), month[1].c_str(), month[3].c_str()))) {
+      std::string hex = r[3].c_str();
+      std::erase(hex, '-');
+      const content_hash content{std::stoull(hex.substr(0, 16), nullptr, 16),
+                                 std::stoull(hex.substr(16), nullptr, 16)};
+      rows.add(r[0].c_str(), content, *day_from(r[1].c_str()), r[2].as<bool>(), false);
+    }
+    return rows;
+  }
+
+  // Whether it is settled as a window that brings nothing, and with what counts: read, or only
+  // recognised.
+  std::optional<row_counts> quiet(const answer& a, bool as_expected = false, bool keep = false) {
+    const claimed_credential& c = claimed_.at(static_cast<std::size_t>(a.who));
+    const window days{date_of(a.from), date_of(a.to)};
+    const window_scope scope{c.id, c.lease, product::account, days, std::nullopt, ""};
+    const auto batches = as_expected ? std::vector<transaction_batch>{} : batches_of(a.records);
+    window_evidence evidence;
+    evidence.provable = days;
+    evidence.answer = known(a);
+    evidence.as_expected = as_expected;
+    run_record record = record_for(c, product::account, days);
+    record.provider_update = refreshed_at;
+    window_request asked{scope, batches, evidence, random_uuid(), std::move(record), false};
+    EXPECT_TRUE(may_be_quiet(asked, {}));
+    db_->begin();
+    const std::array requests{&asked};
+    settle(*db_, std::span<window_request* const>(requests));
+    keep ? db_->commit() : db_->rollback();
+    if (!asked.settled) return std::nullopt;
+    return asked.record.counts;
+  }
+
+  // Where and by whom each row version was written: another one is a write.
+  std::vector<std::string> versions() {
+    return read(R"(
+      select format('transactions %s %s %s', _id, ctid, xmin) from flanks.transactions
+      union all select format('sightings %s %s %s', _id, ctid, xmin) from flanks.transaction_sightings
+      union all select format('revisions %s %s %s', revision_id, ctid, xmin) from flanks.transaction_revisions
+      union all select format('candidates %s %s %s', _id, ctid, xmin) from flanks.removal_candidates
+      order by 1)");
+  }
+
+  std::optional<row_counts> recognised(const answer& a) { return quiet(a, true); }
+
+  std::vector<claimed_credential> claimed_;
+  std::map<std::string, answer> answers_;  // by the hash by which they are recognised
+  std::unique_ptr<session> db_, other_db_;
+};
+
+}  // namespace flanks::testing
