@@ -100,8 +100,9 @@ asio::awaitable<void> backfill::one(credential_id id) {
   std::vector<plan_item> items;
   std::string trouble;
   try {
-    items = co_await tools_.mirror.db.open_items(result_.plan.backfill_id, id);
-    credential = co_await claim_patiently(id);
+    backfill_claim claimed = co_await claim_patiently(id);
+    credential = std::move(claimed.credential);
+    items = std::move(claimed.items);
   } catch (const failure& f) {
     trouble = f.what();
   }
@@ -124,18 +125,18 @@ asio::awaitable<void> backfill::one(credential_id id) {
 
 // The daemon, or a backfill that was killed, may hold the lease a little longer: at most the time
 // of a lease.
-asio::awaitable<std::optional<claimed_credential>> backfill::claim_patiently(credential_id id) {
+asio::awaitable<backfill_claim> backfill::claim_patiently(credential_id id) {
   const auto deadline = tools_.mirror.clock.steady() + tools_.lease + chr::seconds{5};
   bool told = false;
   while (!stopping_) {
-    std::optional<claimed_credential> credential = co_await tools_.mirror.db.claim(id);
-    if (credential || tools_.mirror.clock.steady() > deadline) co_return credential;
+    backfill_claim claimed = co_await tools_.mirror.db.claim_for(result_.plan.backfill_id, id);
+    if (claimed.credential || tools_.mirror.clock.steady() > deadline) co_return claimed;
     if (!told)
       tools_.events.info("waiting for the lease of a credential", {{"credential_id", id.value}});
     told = true;
     co_await tools_.mirror.clock.sleep(chr::milliseconds{500});
   }
-  co_return std::nullopt;
+  co_return backfill_claim{};
 }
 
 void backfill::finished(credential_id id, std::size_t items,

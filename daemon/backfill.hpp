@@ -76,7 +76,7 @@ class backfill {
   boost::asio::awaitable<void> work_through();
   boost::asio::awaitable<void> start(credential_id id);
   boost::asio::awaitable<void> one(credential_id id);
-  boost::asio::awaitable<std::optional<claimed_credential>> claim_patiently(credential_id id);
+  boost::asio::awaitable<backfill_claim> claim_patiently(credential_id id);
   boost::asio::awaitable<void> drain();
   void finished(credential_id id, std::size_t items,
                 const std::optional<credential_report>& report);

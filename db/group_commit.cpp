@@ -39,11 +39,13 @@ struct group {
   std::vector<items_request*> items;
   std::vector<window_request*> windows;
 
-  void add(claim_request* r) { claims.push_back(r); }
+  void add(claim_request* r) {
+    claims.push_back(r);
+    if (r->items != nullptr) items.push_back(r->items);
+  }
   void add(status_request* r) { statuses.push_back(r); }
   void add(release_request* r) { releases.push_back(r); }
   void add(runs_request* r) { runs.push_back(r); }
-  void add(items_request* r) { items.push_back(r); }
   void add(window_request* r) { windows.push_back(r); }
 };
 
@@ -89,7 +91,6 @@ void settle_together(session& db, const db_options& options,
 void wait_for_row(session& db, const runs_request& r) {
   wait_for_credential(db, r.records.front().credential);
 }
-void wait_for_row(session&, const items_request&) {}
 void wait_for_row(session&, const window_request&) {}
 template <class LeaseRequest>
 void wait_for_row(session& db, const LeaseRequest& r) {
@@ -155,6 +156,9 @@ asio::awaitable<void> group_commit::lead(member& me) {
   try {
     auto taking = lanes_->take(lane_use::brief);
     hold = co_await std::move(taking);
+    // What is ready to run on the loop may have something for this transaction as well.
+    auto turning = asio::post(loop_, asio::use_awaitable);
+    co_await std::move(turning);
   } catch (...) {
     cancelled = std::current_exception();
   }

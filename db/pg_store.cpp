@@ -34,7 +34,7 @@ class pg_store final : public store {
   }
 
   awaitable<std::optional<claimed_credential>> claim(credential_id id) override {
-    claim_request asked{id, false, {}};
+    claim_request asked{id, nullptr, false, {}};
     auto running = group_.run(&asked, stage::database);
     co_await std::move(running);
     co_return std::move(asked.result);
@@ -167,12 +167,12 @@ class pg_store final : public store {
     co_return result;
   }
 
-  awaitable<std::vector<plan_item>> open_items(std::int64_t backfill_id,
-                                               credential_id id) override {
-    items_request asked{backfill_id, id, false, {}};
+  awaitable<backfill_claim> claim_for(std::int64_t backfill_id, credential_id id) override {
+    items_request items{backfill_id, id, false, {}};
+    claim_request asked{id, &items, false, {}};
     auto running = group_.run(&asked, stage::database);
     co_await std::move(running);
-    co_return std::move(asked.result);
+    co_return backfill_claim{std::move(asked.result), std::move(items.result)};
   }
 
   awaitable<void> fail_item(std::int64_t item_id, std::string error) override {

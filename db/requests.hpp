@@ -13,8 +13,16 @@
 
 namespace flanks {
 
+struct items_request {
+  std::int64_t backfill_id;
+  credential_id id;
+  bool settled = false;
+  std::vector<plan_item> result;  // when settled
+};
+
 struct claim_request {
   credential_id id;
+  items_request* items = nullptr;  // are wanted with it, as they are once it is claimed
   bool settled = false;
   std::optional<claimed_credential> result;  // when settled
 };
@@ -38,13 +46,6 @@ struct runs_request {
   std::vector<run_record> records;
   std::vector<std::string> ids;
   bool settled = false;
-};
-
-struct items_request {
-  std::int64_t backfill_id;
-  credential_id id;
-  bool settled = false;
-  std::vector<plan_item> result;  // when settled
 };
 
 // A window whose whole answer has come. It is settled when the answer says what is stored: that is

@@ -145,6 +145,11 @@ struct plan_item {
   window days;
 };
 
+struct backfill_claim {
+  std::optional<claimed_credential> credential;
+  std::vector<plan_item> items;
+};
+
 struct backfill_plan {
   std::int64_t backfill_id = 0;
   bool resumed = false;
@@ -232,8 +237,8 @@ class store {
   virtual awaitable<std::vector<credential_id>> backfill_credentials(std::int64_t backfill_id,
                                                                      credential_id after,
                                                                      int limit) = 0;
-  virtual awaitable<std::vector<plan_item>> open_items(std::int64_t backfill_id,
-                                                       credential_id id) = 0;
+  // claim(), with the items of the plan that are open then; those also when it is not claimed.
+  virtual awaitable<backfill_claim> claim_for(std::int64_t backfill_id, credential_id id) = 0;
   // A failed item stays open, with its error, for the next start of the same backfill.
   virtual awaitable<void> fail_item(std::int64_t item_id, std::string error) = 0;
   // An item that the provider has no data for is closed with the reason; coverage does not grow.

@@ -15,6 +15,7 @@ void answer_reader::feed(std::string_view bytes) {
   bytes_ += static_cast<std::int64_t>(bytes.size());
   if (bytes_ <= recognised_at_most) hasher_.add(bytes);
   if (holding_ && bytes_ <= expected_->digest.bytes) {
+    if (held_.empty()) held_.reserve(static_cast<std::size_t>(expected_->digest.bytes));
     held_.append(bytes);
     return;
   }

@@ -25,6 +25,11 @@ class backfill_plans : public database_test {
     commit(*window, record_for(c, item.what, item.days), all_history);
     release(c);
   }
+  std::vector<plan_item> open_items(std::int64_t backfill_id) {
+    const backfill_claim claimed = run(store_->claim_for(backfill_id, a_));
+    if (claimed.credential) release(*claimed.credential);
+    return claimed.items;
+  }
   credential_id a_, b_;
 };
 
@@ -36,16 +41,27 @@ TEST_F(backfill_plans, one_item_for_each_credential_and_product) {
   EXPECT_THAT(run(store_->backfill_credentials(p.backfill_id, credential_id{0}, 10)),
               ElementsAre(a_, b_));
   EXPECT_THAT(run(store_->backfill_credentials(p.backfill_id, a_, 10)), ElementsAre(b_));
-  const auto items = run(store_->open_items(p.backfill_id, a_));
+  const auto items = open_items(p.backfill_id);
   ASSERT_THAT(items, SizeIs(4));
   EXPECT_EQ(items[0].what, product::account);
   EXPECT_EQ(items[3].what, product::liability);
   EXPECT_EQ(items[0].days, may);
 }
 
+TEST_F(backfill_plans, a_credential_is_claimed_with_what_is_open_then) {
+  const backfill_plan p = plan({});
+  const backfill_claim claimed = run(store_->claim_for(p.backfill_id, a_));
+  ASSERT_TRUE(claimed.credential);
+  EXPECT_EQ(claimed.credential->id, a_);
+  EXPECT_THAT(claimed.items, SizeIs(4));
+  const backfill_claim second = run(store_->claim_for(p.backfill_id, a_));
+  EXPECT_FALSE(second.credential) << "it is under a lease";
+  EXPECT_THAT(second.items, SizeIs(4)) << "so many are left undone";
+}
+
 TEST_F(backfill_plans, same_command_resumes_with_the_days_it_began_with) {
   const backfill_plan first = plan({});
-  finish_item(a_, run(store_->open_items(first.backfill_id, a_)).at(1));
+  finish_item(a_, open_items(first.backfill_id).at(1));
   const window later{may.from + std::chrono::days{1}, may.to + std::chrono::days{1}};
   const backfill_plan again = plan({}, false, later);
   EXPECT_TRUE(again.resumed);
@@ -53,7 +69,7 @@ TEST_F(backfill_plans, same_command_resumes_with_the_days_it_began_with) {
   EXPECT_EQ(again.days, may);
   EXPECT_EQ(again.items, 8);
   EXPECT_EQ(again.items_done, 1);
-  EXPECT_THAT(run(store_->open_items(again.backfill_id, a_)), SizeIs(3));
+  EXPECT_THAT(open_items(again.backfill_id), SizeIs(3));
 }
 
 TEST_F(backfill_plans, other_arguments_or_restart_make_another_plan) {
@@ -77,8 +93,8 @@ TEST_F(backfill_plans, finished_plan_starts_anew) {
   who.products = {product::account, product::card};
   const backfill_plan p = plan(who);
   EXPECT_EQ(run(store_->finish_backfill(p.backfill_id)), 2);
-  finish_item(a_, run(store_->open_items(p.backfill_id, a_)).at(0));
-  run(store_->skip_item(run(store_->open_items(p.backfill_id, a_)).at(0).item_id, "no cards"));
+  finish_item(a_, open_items(p.backfill_id).at(0));
+  run(store_->skip_item(open_items(p.backfill_id).at(0).item_id, "no cards"));
   EXPECT_EQ(run(store_->finish_backfill(p.backfill_id)), 0);
   EXPECT_FALSE(plan(who).resumed);
   EXPECT_EQ(value("select count(*) from flanks.coverage"), "1");
@@ -89,7 +105,7 @@ TEST_F(backfill_plans, all_done_but_not_closed_by_a_crash_starts_anew) {
   who.credentials = {a_};
   who.products = {product::account};
   const backfill_plan p = plan(who);
-  finish_item(a_, run(store_->open_items(p.backfill_id, a_)).at(0));
+  finish_item(a_, open_items(p.backfill_id).at(0));
   const backfill_plan next = plan(who);
   EXPECT_FALSE(next.resumed);
   EXPECT_EQ(value("select count(*) from flanks_internal.backfills where finished_at is not null"),
@@ -98,13 +114,13 @@ TEST_F(backfill_plans, all_done_but_not_closed_by_a_crash_starts_anew) {
 
 TEST_F(backfill_plans, item_is_not_done_when_its_window_is_not_committed) {
   const backfill_plan p = plan({});
-  const plan_item item = run(store_->open_items(p.backfill_id, a_)).at(0);
+  const plan_item item = open_items(p.backfill_id).at(0);
   const claimed_credential c = claim(a_);
   auto window = run(store_->open_window(a_, c.lease, item.what, item.days, item.item_id));
   run(window->apply(batch_of({{"x"}})));
   window.reset();
   run(store_->fail_item(item.item_id, "the bank is away"));
-  EXPECT_THAT(run(store_->open_items(p.backfill_id, a_)), SizeIs(4));
+  EXPECT_THAT(open_items(p.backfill_id), SizeIs(4));
   EXPECT_EQ(value("select last_error from flanks_internal.backfill_items where attempts = 1"),
             "the bank is away");
 }

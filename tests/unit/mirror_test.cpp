@@ -192,8 +192,8 @@ class memory_store final : public store {
                                                              int) override {
     co_return std::vector<credential_id>{};
   }
-  awaitable<std::vector<plan_item>> open_items(std::int64_t, credential_id) override {
-    co_return std::vector<plan_item>{};
+  awaitable<backfill_claim> claim_for(std::int64_t, credential_id) override {
+    co_return backfill_claim{};
   }
   awaitable<void> fail_item(std::int64_t item, std::string error) override {
     memory_.failed_items.push_back(std::to_string(item) + ": " + error);
