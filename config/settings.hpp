@@ -80,7 +80,7 @@ struct sync_settings {
   std::chrono::days recent_sweep_days{90};
   int removal_threshold_percent = 10;
   int removal_threshold_rows = 5;
-  int concurrency = 24;  // credentials worked on at once
+  int concurrency = 64;  // credentials worked on at once
   int tries = 3;         // of one request
   std::chrono::seconds lease{std::chrono::minutes{1}};
   std::chrono::milliseconds poll{std::chrono::seconds{30}};

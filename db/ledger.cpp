@@ -28,8 +28,12 @@ failure not_as_expected(const window_scope& scope) {
 
 class pg_ledger final : public window_ledger {
  public:
-  pg_ledger(std::shared_ptr<lane_pool> lanes, group_commit& quiet, window_scope scope)
-      : lanes_(std::move(lanes)), quiet_(quiet), scope_(std::move(scope)) {}
+  pg_ledger(std::shared_ptr<lane_pool> lanes, group_commit& quiet,
+            std::unique_ptr<open_windows::place> place, window_scope scope)
+      : place_(std::move(place)),
+        lanes_(std::move(lanes)),
+        quiet_(quiet),
+        scope_(std::move(scope)) {}
 
   awaitable<void> apply(transaction_batch batch) override {
     refuse_after_failure();
@@ -136,6 +140,7 @@ class pg_ledger final : public window_ledger {
     }
   }
 
+  std::unique_ptr<open_windows::place> place_;  // given back when all else is gone
   std::shared_ptr<lane_pool> lanes_;
   group_commit& quiet_;
   window_scope scope_;
@@ -149,8 +154,9 @@ class pg_ledger final : public window_ledger {
 }  // namespace
 
 std::unique_ptr<window_ledger> make_ledger(std::shared_ptr<lane_pool> lanes, group_commit& quiet,
+                                           std::unique_ptr<open_windows::place> place,
                                            window_scope scope) {
-  return std::make_unique<pg_ledger>(std::move(lanes), quiet, std::move(scope));
+  return std::make_unique<pg_ledger>(std::move(lanes), quiet, std::move(place), std::move(scope));
 }
 
 }  // namespace flanks

@@ -7,12 +7,15 @@
 
 #include "db/group_commit.hpp"
 #include "db/lane.hpp"
+#include "db/open_windows.hpp"
 #include "db/window_writer.hpp"
 
 namespace flanks {
 
 // `quiet` outlives the ledger: where windows that bring nothing are put on record together.
 [[nodiscard]] std::unique_ptr<window_ledger> make_ledger(std::shared_ptr<lane_pool> lanes,
-                                                         group_commit& quiet, window_scope scope);
+                                                         group_commit& quiet,
+                                                         std::unique_ptr<open_windows::place> place,
+                                                         window_scope scope);
 
 }  // namespace flanks

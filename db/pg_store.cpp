@@ -21,6 +21,7 @@ class pg_store final : public store {
  public:
   pg_store(boost::asio::any_io_executor loop, db_options options)
       : lanes_(std::make_shared<lane_pool>(loop, std::move(options))),
+        windows_(std::make_shared<open_windows>(loop, lanes_->options().open_windows)),
         group_(loop, lanes_),
         quiet_(loop, lanes_) {}
   ~pg_store() override { lanes_->close(); }
@@ -87,8 +88,10 @@ class pg_store final : public store {
   awaitable<std::unique_ptr<window_ledger>> open_window(credential_id id, lease_id lease,
                                                         product what, window days,
                                                         std::optional<std::int64_t> item) override {
+    auto taking = windows_->take();
+    auto place = co_await std::move(taking);
     window_scope scope{id, std::move(lease), what, days, item, lanes_->options().query};
-    co_return make_ledger(lanes_, quiet_, std::move(scope));
+    co_return make_ledger(lanes_, quiet_, std::move(place), std::move(scope));
   }
 
   awaitable<product_run> store_products(credential_id id, lease_id lease, product_batch batch,
@@ -205,6 +208,7 @@ class pg_store final : public store {
 
  private:
   std::shared_ptr<lane_pool> lanes_;
+  std::shared_ptr<open_windows> windows_;
   group_commit group_;
   group_commit quiet_;  // windows that bring nothing; beside the others
 };

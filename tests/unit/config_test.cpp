@@ -80,7 +80,7 @@ TEST(config, smallest_file_has_every_default) {
   EXPECT_EQ(s.sync.recent_sweep_days, std::chrono::days{90});
   EXPECT_EQ(s.sync.removal_threshold_percent, 10);
   EXPECT_EQ(s.sync.removal_threshold_rows, 5);
-  EXPECT_EQ(s.sync.concurrency, 24);
+  EXPECT_EQ(s.sync.concurrency, 64);
   EXPECT_EQ(s.sync.tries, 3);
   EXPECT_EQ(s.sync.lease, 1min);
   EXPECT_EQ(s.sync.poll, 30s);
@@ -434,7 +434,7 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  recent_sweep_days: 90d  # default\n"
             "  removal_threshold_percent: 10  # default\n"
             "  removal_threshold_rows: 5  # default\n"
-            "  concurrency: 24  # default\n"
+            "  concurrency: 64  # default\n"
             "  tries: 3  # default\n"
             "  lease: 1m  # default\n"
             "  poll: 30s  # default\n"
