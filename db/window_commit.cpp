@@ -158,9 +158,6 @@ void window_writer::settle_absent(const window_evidence& evidence, absent_rows& 
   record.error_hint = "look at it with flanks-sync removals list, then confirm or reject";
 }
 
-// A suspicious answer was read whole, and all that it shows is stored: coverage and watermark say
-// no more than that. What it lacks waits for a person, and is asked for again with the next
-// refresh.
 // The answer, when the list says the same in these days: every record of it is a row as it came,
 // and no other row is there. So says the table, and it goes on saying so until a row is touched.
 std::optional<known_answer> window_writer::answer_stored(const window_evidence& evidence) const {
@@ -170,6 +167,9 @@ std::optional<known_answer> window_writer::answer_stored(const window_evidence& 
   return as_it_came && own && known().all_seen() ? evidence.answer : std::nullopt;
 }
 
+// A suspicious answer was read whole, and all that it shows is stored: coverage and watermark say
+// no more than that. What it lacks waits for a person, and is asked for again with the next
+// refresh.
 std::vector<call> window_writer::last_words(const run_record& record,
                                             const window_evidence& evidence) const {
   const std::string_view what = to_string(scope_.what);
