@@ -240,8 +240,10 @@ reply control::refresh(const object& order) {
   const auto orders = read_refresh(order);
   if (orders.only && !world_.has(*orders.only)) throw invalid_argument("no such product here");
   std::vector<refresh_event> events;
-  for (const auto n : chosen(order))
+  for (const auto n : chosen(order)) {
     world_.refresh(n, orders, events);
+    provider_.changed(n);
+  }
   object out;
   for (const auto* kind :
        {"added", "corrected", "back_dated", "removed", "moved", "lost", "renumbered", "reappeared"})

@@ -54,6 +54,9 @@ class provider {
   reply answer(const request& asked);
 
   void expire_tokens() { expires_.clear(); }
+  // Something was done to the credential's operations: what is remembered of them is made anew now,
+  // and not when it is asked for.
+  void changed(std::uint32_t credential);
   const link& add_link(link one);  // an empty code or link_token is made up
 
   // An answer of the kind ValidationError, with a fresh trace_id.

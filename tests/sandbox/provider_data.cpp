@@ -156,6 +156,11 @@ reply provider::transactions(const call& c) {
   return out;
 }
 
+void provider::changed(std::uint32_t credential) {
+  for (const product p : all_products)
+    if (world_.has(p)) arrays_.make_anew(world_.data(), world_.ledger_of(credential, p));
+}
+
 template <product P>
 reply provider::products(const call& c) {
   const auto wrong = unknown_members(c.body, {"credentials_token", "query", "ignore_data_error"});

@@ -236,6 +236,12 @@ std::variant<query, std::vector<complaint>> query::read(const json::value& from)
   return out;
 }
 
+query query::of(day_range days) {
+  query out;
+  out.filters_->all.push_back({field::operation_date, {date_filter{days.from, days.to}}});
+  return out;
+}
+
 day_range query::days() const {
   for (const auto& one : filters_->all) {
     if (one.name != field::operation_date) continue;

@@ -32,6 +32,9 @@ class query {
   // A query from its JSON value, or what is wrong with it.
   static std::variant<query, std::vector<complaint>> read(const boost::json::value& from);
 
+  // All of these days.
+  static query of(day_range days);
+
   // The days outside of which nothing can match.
   [[nodiscard]] day_range days() const;
   // True when days() says everything: no record need be looked at.

@@ -49,6 +49,16 @@ std::unique_ptr<body_source> remembered_arrays::body(const generator& data, cons
   return std::make_unique<remembered_body>(one.text);
 }
 
+void remembered_arrays::make_anew(const generator& data, const ledger& of) {
+  std::vector<day_range> remembered;
+  for (const auto& [name, one] : arrays_) {
+    const auto& [number, entity, from, to] = name;
+    if (number == of.number && entity == of.entity) remembered.push_back({from, to});
+  }
+  for (const day_range days : remembered)
+    body(data, of, query::of(days));
+}
+
 transactions_body::transactions_body(const generator& data, ledger of, query filter,
                                      array_additions more)
     : data_(data),

@@ -47,6 +47,8 @@ class remembered_arrays {
   explicit remembered_arrays(std::size_t limit) : limit_(limit) {}
   // The array of these days of the ledger, nothing added: made anew, or from memory.
   std::unique_ptr<body_source> body(const generator& data, const ledger& of, query filter);
+  // Makes those of the ledger anew that something has been done to since.
+  void make_anew(const generator& data, const ledger& of);
 
  private:
   // The ledger's number and bank, and the days.
