@@ -24,12 +24,6 @@ namespace {
 // What one transaction holds at most: it is not to keep its rows locked for long.
 constexpr std::size_t group_limit = 256;
 
-// All of it is by key, a few rows of tables of any size: planned once a connection, and by index
-// whatever the planner knew of the tables then. Planning anew took as long as the statements.
-constexpr statement by_key{"by_key", R"(
-set local plan_cache_mode = force_generic_plan; set local enable_seqscan = off; set local enable_hashjoin = off;
-set local enable_mergejoin = off)"};
-
 // Requests by kind.
 struct group {
   std::vector<claim_request*> claims;
@@ -58,7 +52,7 @@ bool settled(const group_commit::request& what) {
 }
 
 void settle(session& db, const db_options& options, const group& all) {
-  db.run(by_key);
+  db.go_by_key();
   leases::settle(db, std::span(all.statuses));
   flanks::settle(db, std::span(all.runs));
   leases::settle(db, std::span(all.releases));

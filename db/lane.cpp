@@ -40,27 +40,28 @@ struct lane_pool::waiter {
 
 namespace {
 
-// On the lane's thread: `work` on a living connection, errors in our words.
-void perform(lane& l, const db_options& options, const job& work, stage at, bool repeatable) {
+// On the lane's thread: the work on a living connection, errors in our words.
+void perform(lane& l, const db_options& options, const step& s) {
   for (bool again = false;; again = true) {
     // Work that is not repeatable goes on with an open transaction: a new connection is of no use
     // to it.
-    const bool fresh = repeatable && (l.db == nullptr || !l.db->alive());
+    const bool fresh = s.repeatable && (l.db == nullptr || !l.db->alive());
     if (fresh) {
       l.db.reset();
       l.db = std::make_unique<session>(options);
     }
     if (!l.db) {
-      throw failure(at, verdict::retry, "database_lost", "the connection to the database was lost");
+      throw failure(s.at, verdict::retry, "database_lost",
+                    "the connection to the database was lost");
     }
     try {
-      return work(*l.db);
+      return s.work(*l.db);
     } catch (const sql_problem& problem) {
       const db_target target = l.db->target();
       l.db->rollback();
       if (problem.lost) l.db.reset();
-      if (problem.lost && repeatable && (!fresh || problem.in_doubt) && !again) continue;
-      throw statement_failure(target, problem, at);
+      if (problem.lost && s.repeatable && (!fresh || problem.in_doubt) && !again) continue;
+      throw statement_failure(target, problem, s.at);
     } catch (...) {
       l.db->rollback();
       throw;
@@ -74,24 +75,26 @@ lane_hold::lane_hold(std::shared_ptr<lane_pool> pool, lane& which, lane_use use)
     : pool_(std::move(pool)), lane_(which), use_(use) {}
 
 lane_hold::~lane_hold() {
-  if (use_ == lane_use::brief) {
+  if (!open_) {
     pool_->give_back(lane_, use_);
   } else {
     pool_->clean_then_give_back(pool_, lane_, use_);
   }
 }
 
-asio::awaitable<void> lane_hold::run(const job& work, stage at, bool repeatable) {
+asio::awaitable<void> lane_hold::run(std::vector<step> steps) {
   std::exception_ptr error;
   // Everything by reference: this frame outlives the job, because the job's end is what resumes it.
   auto hop = [&](auto handler) {
     auto guard = asio::make_work_guard(pool_->loop_);
     asio::post(lane_.thread, [&, guard = std::move(guard), handler = std::move(handler)]() mutable {
       try {
-        perform(lane_, pool_->options_, work, at, repeatable);
+        for (const step& s : steps)
+          perform(lane_, pool_->options_, s);
       } catch (...) {
         error = std::current_exception();
       }
+      open_ = lane_.db != nullptr && lane_.db->in_transaction();
       const auto executor = asio::get_associated_executor(handler, pool_->loop_);
       asio::post(executor, std::move(handler));
     });

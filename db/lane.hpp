@@ -22,6 +22,16 @@ namespace flanks {
 
 using job = std::function<void(session&)>;
 
+// Of one visit to a lane's thread. A sql_problem becomes failure{at}. With `repeatable`, the
+// connection is opened when there is none, and one that turns out to have died since its last use,
+// or dies during COMMIT, is replaced and the work done again. Without, the work goes on with what
+// an earlier step of this hold has begun.
+struct step {
+  const job& work;
+  stage at;
+  bool repeatable;
+};
+
 enum class lane_use : std::uint8_t {
   brief,  // one job
   held,   // several, with the database transaction open in between
@@ -30,7 +40,8 @@ enum class lane_use : std::uint8_t {
 struct lane;
 class lane_pool;
 
-// A lane in hand. Destroyed: the lane is given back, its transaction rolled back on its own thread.
+// A lane in hand. Destroyed: the lane is given back; what is left of a transaction is rolled back
+// on its own thread first.
 class lane_hold {
  public:
   lane_hold(std::shared_ptr<lane_pool> pool, lane& which, lane_use use);
@@ -38,16 +49,17 @@ class lane_hold {
   lane_hold(const lane_hold&) = delete;
   lane_hold& operator=(const lane_hold&) = delete;
 
-  // Runs `work` on the lane's thread. sql_problem becomes failure{at}. With `repeatable`, the
-  // connection is opened when there is none, and one that turns out to have died since its last
-  // use, or dies during COMMIT, is replaced and the work done again. Without, the work goes on with
-  // what an earlier job of this hold has begun.
-  boost::asio::awaitable<void> run(const job& work, stage at, bool repeatable);
+  // Runs the steps on the lane's thread, one after the other; the first that fails is the last.
+  boost::asio::awaitable<void> run(std::vector<step> steps);
+  boost::asio::awaitable<void> run(const job& work, stage at, bool repeatable) {
+    return run(std::vector<step>{{work, at, repeatable}});
+  }
 
  private:
   std::shared_ptr<lane_pool> pool_;
   lane& lane_;
   lane_use use_;
+  bool open_ = false;  // a transaction, after the last step
 };
 
 // Belongs to the executor's thread, except close(). Shared by the store and the ledgers that it

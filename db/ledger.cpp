@@ -59,13 +59,10 @@ class pg_ledger final : public window_ledger {
     }
     // Never taken for an answer without records.
     if (evidence.as_expected) throw not_as_expected(scope_);
-    auto flushing = flush();
-    co_await std::move(flushing);
     failed_ = true;  // until it is known to be well
     bool in_doubt = false;
     absent_rows left = absent;  // touched on the lane, and ours only when it is committed
-    const job committing = [&](session& db) {
-      (void)db;
+    const job committing = [&](session&) {
       try {
         writer_->commit(std::move(record), evidence, left);
       } catch (const sql_problem& problem) {
@@ -73,8 +70,9 @@ class pg_ledger final : public window_ledger {
         in_doubt = true;
       }
     };
-    auto committed = lane_->run(committing, stage::commit, false);
-    co_await std::move(committed);
+    const step last{committing, stage::commit, false};
+    auto writing = write(&last);
+    co_await std::move(writing);
     if (in_doubt) {
       auto resolving = resolve_doubt();
       co_await std::move(resolving);
@@ -109,19 +107,28 @@ class pg_ledger final : public window_ledger {
 
   awaitable<void> flush() {
     failed_ = true;
-    if (lane_ == nullptr) {
-      auto taking = lanes_->take(lane_use::held);
-      lane_ = co_await std::move(taking);
-      const job opening = [&](session& db) { writer_.emplace(db, scope_); };
-      auto opened = lane_->run(opening, stage::database, true);
-      co_await std::move(opened);
-    }
-    const job writing = [&](session&) { writer_->write(buffered_); };
-    auto written = lane_->run(writing, stage::write, false);
-    co_await std::move(written);
+    auto writing = write(nullptr);
+    co_await std::move(writing);
     buffered_.clear();
     buffered_bytes_ = 0;
     failed_ = false;
+  }
+
+  // What is buffered, and after it `last`, in one visit to the lane; the window is opened first
+  // where it is not.
+  awaitable<void> write(const step* last) {
+    const job opening = [&](session& db) { writer_.emplace(db, scope_); };
+    const job writing = [&](session&) { writer_->write(buffered_); };
+    std::vector<step> steps;
+    if (lane_ == nullptr) {
+      auto taking = lanes_->take(lane_use::held);
+      lane_ = co_await std::move(taking);
+      steps.push_back({opening, stage::database, true});
+    }
+    steps.push_back({writing, stage::write, false});
+    if (last != nullptr) steps.push_back(*last);
+    auto running = lane_->run(std::move(steps));
+    co_await std::move(running);
   }
 
   // The connection went during COMMIT: asks a new one how it ended.

@@ -23,7 +23,6 @@ select m.month - date '2000-01-01', coalesce(m.entries, ''), m.entries is not nu
 from flanks_internal.read_back_months m
 where m.credential_id = $1 and m.product = $2 and m.month between $3 and $4 and m.generation = $5)"};
 
-// Answered by the index transactions_read_back alone.
 constexpr const char* read_rows = R"(copy (
 select _id, content_hash, removed_at is not null, operation_date from flanks.transactions
 where credential_id = {0} and product = '{1}' and operation_date between '{2}' and '{3}'

@@ -133,6 +133,11 @@ std::string state_of(const pqxx::failure& e) {
 
 using pg_result = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
+// Planning anew took as long as the statements.
+constexpr statement by_key{"by_key", R"(
+set local plan_cache_mode = force_generic_plan; set local enable_seqscan = off; set local enable_hashjoin = off;
+set local enable_mergejoin = off)"};
+
 }  // namespace
 
 session::session(const db_options& options) {
@@ -237,7 +242,8 @@ void session::fetch(const statement& s, const sql_values& values,
     take(binary_row(result.get(), row));
 }
 
-void session::run_together(const std::vector<call>& calls) {
+void session::run_together(const std::vector<call>& calls,
+                           const std::function<void(const binary_row&)>& take) {
   std::vector<const std::string*> names;
   for (const call& c : calls) {
     const std::string sql = fmt::format("/* flanks-sync {} */ {}", c.what.name, c.what.text);
@@ -245,12 +251,13 @@ void session::run_together(const std::vector<call>& calls) {
   }
   PQenterPipelineMode(raw_);
   for (std::size_t i = 0; i < calls.size(); ++i)
-    send(calls[i], *names[i]);
+    send(calls[i], *names[i], take != nullptr);
   PQpipelineSync(raw_);
   const char* failed = nullptr;
   std::string state, message;
+  std::vector<pg_result> results;
   for (const call& c : calls) {
-    const pg_result result(PQgetResult(raw_), &PQclear);
+    const pg_result& result = results.emplace_back(PQgetResult(raw_), &PQclear);
     const ExecStatusType status = PQresultStatus(result.get());
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && failed == nullptr) {
       failed = c.what.name;
@@ -265,10 +272,19 @@ void session::run_together(const std::vector<call>& calls) {
   if (failed != nullptr) raise(failed, state, message);
   if (PQresultStatus(sync.get()) != PGRES_PIPELINE_SYNC)
     raise(calls.back().what.name, "", PQerrorMessage(raw_));
+  if (!take) return;
+  for (const pg_result& result : results) {
+    for (int row = 0; row < PQntuples(result.get()); ++row)
+      take(binary_row(result.get(), row));
+  }
 }
 
 void session::begin() {
   guarded("begin", [&] { transaction_ = std::make_unique<pqxx::work>(*connection_); });
+}
+
+void session::go_by_key() {
+  run(by_key);
 }
 
 void session::commit() {

@@ -97,10 +97,15 @@ class session {
              const std::function<void(const binary_row&)>& take);
 
   // All of them in the open transaction, in this order, in one round trip (PostgreSQL 15, libpq
-  // pipeline mode). Throws for the first that fails; those after it have not run.
-  void run_together(const std::vector<call>& calls);
+  // pipeline mode). Throws for the first that fails; those after it have not run. `take` gets the
+  // rows that they return, once all have run.
+  void run_together(const std::vector<call>& calls,
+                    const std::function<void(const binary_row&)>& take = nullptr);
 
   void begin();
+  // For a transaction whose statements take some rows of tables of any size, all by key: they are
+  // planned once a connection, and by index whatever the planner knew of the tables then.
+  void go_by_key();
   // Throws sql_problem with in_doubt when the connection went before the answer.
   void commit();
   void rollback() noexcept;

@@ -53,45 +53,47 @@ left join flanks.credentials c on c.credential_id = t.credential_id
 left join flanks.transaction_sightings s on s._id = t._id and s.credential_id = $2
 where t._id = any($1::text[]))"};
 
-// Locks in the order of _id, so that two credentials that share rows cannot deadlock here. Only
-// what really differs becomes a revision: 1.0 and 1.00 are the same amount, spaces in a JSON object
-// are no change.
+// Only what really differs becomes a revision: 1.0 and 1.00 are the same amount, spaces in a JSON
+// object are no change. No lock is taken first: a version that somebody has replaced since is not
+// found under its ctid and xmin, and is missing in what comes back.
 constexpr statement update_rows{"update_transactions", R"(
-with incoming as (
-  select i._id, i.account_id, i.card_id, i.investment_id, i.liability_id, i.portfolio_id, i.operation_date::date, i.value_date::date,
-    i.amount::numeric, i.currency, i.balance::numeric, i.description, i.product_description, i.category, i.shop, i.entity,
-    i.card_number, i.transfer::jsonb, i.extra::jsonb, i.content_hash
-  from unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-    $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],
-    $23::text[], $4::uuid[])
-    as i(_id, account_id, card_id, investment_id, liability_id, portfolio_id, operation_date, value_date, amount, currency,
-      balance, description, product_description, category, shop, entity, card_number, transfer, extra, content_hash)),
-old as materialized (
-  select t.* from flanks.transactions t where t._id in (select i._id from incoming i) order by t._id for update of t),
-kept as (
-  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
-  select o._id, o.credential_id, $3,
-    case when o.removed_at is not null then 'restored' when o.credential_id <> $1 then 'handed_over' else 'changed' end,
-    to_jsonb(o)
-  from old o join incoming i on i._id = o._id
-  where (o.credential_id, o.product, o.removed_at, o.account_id, o.card_id, o.investment_id, o.liability_id, o.portfolio_id,
-      o.operation_date, o.value_date, o.amount, o.currency, o.balance, o.description, o.product_description, o.category,
-      o.shop, o.entity, o.card_number, o.transfer, o.extra)
+with old as materialized (
+  select i.*, t.ctid as place, t.xmin as version, t.updated_at <> now() as first, to_jsonb(t) as was,
+    t.credential_id as was_of, t.removed_at is not null as was_removed,
+    (t.credential_id, t.product, t.removed_at, t.account_id, t.card_id, t.investment_id, t.liability_id, t.portfolio_id,
+      t.operation_date, t.value_date, t.amount, t.currency, t.balance, t.description, t.product_description, t.category,
+      t.shop, t.entity, t.card_number, t.transfer, t.extra)
     is distinct from ($1::bigint, $2::text, null::timestamptz, i.account_id, i.card_id, i.investment_id, i.liability_id,
       i.portfolio_id, i.operation_date, i.value_date, i.amount, i.currency, i.balance, i.description,
-      i.product_description, i.category, i.shop, i.entity, i.card_number, i.transfer, i.extra)
-  returning _id),
-own as (
-  delete from flanks.transaction_sightings s using incoming i where s.credential_id = $1 and s._id = i._id)
+      i.product_description, i.category, i.shop, i.entity, i.card_number, i.transfer, i.extra) as differs
+  from (
+    select i.nr, i._id, i.account_id, i.card_id, i.investment_id, i.liability_id, i.portfolio_id, i.operation_date::date,
+      i.value_date::date, i.amount::numeric, i.currency, i.balance::numeric, i.description, i.product_description, i.category,
+      i.shop, i.entity, i.card_number, i.transfer::jsonb, i.extra::jsonb, i.content_hash
+    from unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
+      $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],
+      $23::text[], $4::uuid[]) with ordinality
+      as i(_id, account_id, card_id, investment_id, liability_id, portfolio_id, operation_date, value_date, amount, currency,
+        balance, description, product_description, category, shop, entity, card_number, transfer, extra, content_hash, nr)
+    offset 0) i
+  join flanks.transactions t on t._id = i._id),
+kept as (
+  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
+  select o._id, o.was_of, $3,
+    case when o.was_removed then 'restored' when o.was_of <> $1 then 'handed_over' else 'changed' end, o.was
+  from old o where o.differs)
 update flanks.transactions t set credential_id = $1, product = $2, removed_at = null, updated_at = now(),
-  content_hash = i.content_hash, account_id = i.account_id, card_id = i.card_id, investment_id = i.investment_id,
-  liability_id = i.liability_id, portfolio_id = i.portfolio_id, operation_date = i.operation_date, value_date = i.value_date,
-  amount = i.amount, currency = i.currency, balance = i.balance, description = i.description,
-  product_description = i.product_description, category = i.category, shop = i.shop, entity = i.entity,
-  card_number = i.card_number, transfer = i.transfer, extra = i.extra
-from incoming i join old o on o._id = i._id
-where t._id = o._id
-returning t._id, t._id in (select k._id from kept k), o.updated_at <> now())"};
+  content_hash = o.content_hash, account_id = o.account_id, card_id = o.card_id, investment_id = o.investment_id,
+  liability_id = o.liability_id, portfolio_id = o.portfolio_id, operation_date = o.operation_date, value_date = o.value_date,
+  amount = o.amount, currency = o.currency, balance = o.balance, description = o.description,
+  product_description = o.product_description, category = o.category, shop = o.shop, entity = o.entity,
+  card_number = o.card_number, transfer = o.transfer, extra = o.extra
+from old o
+where t.ctid = o.place and t.xmin = o.version
+returning o.nr::integer, o.differs, o.first)"};
+
+constexpr statement forget_sightings{"forget_sightings", R"(
+delete from flanks.transaction_sightings where credential_id = $1 and _id = any($2::text[]))"};
 
 constexpr statement write_sightings{"insert_sightings", R"(
 insert into flanks.transaction_sightings (_id, credential_id, product)
@@ -143,6 +145,7 @@ window_writer::window_writer(session& db, window_scope scope)
       last_day_(to_string(scope_.days.to)) {
   const stopwatch opening(spent_);
   db_.begin();
+  db_.go_by_key();
   const pqxx::result r =
       db_.run(start, sql_values(scope_.credential, scope_.lease.value, to_string(scope_.what),
                                 scope_.days.from, scope_.days.to));
@@ -361,26 +364,21 @@ void window_writer::settle_one(const transaction& t, const stored_row& stored) {
   }
 }
 
-void window_writer::update_changed(std::span<const change> changed) {
+void window_writer::update_changed(std::span<change> changed) {
   if (changed.empty()) return;
-  std::array<array_literal, column_count> columns;
-  array_literal hashes;
-  std::string uuid;
-  for (const change& c : changed) {
-    for (std::size_t i = 0; i < column_count; ++i)
-      columns[i].add(c.row->values[i]);
-    uuid.clear();
-    append_uuid(uuid, c.row->hash);
-    hashes.add(std::string_view(uuid));
-  }
-  sql_values values(scope_.credential, to_string(scope_.what), sync_run_id_, hashes.take());
-  for (array_literal& column : columns)
-    values.add(column.take());
-
-  db_.run(savepoint);
-  pqxx::result updated;
+  // So that two credentials that share rows wait for each other and do not deadlock.
+  std::sort(changed.begin(), changed.end(),
+            [](const change& a, const change& b) { return a.row->id() < b.row->id(); });
+  std::vector<update> updates(changed.size());
+  std::size_t updated = 0;
   try {
-    updated = db_.run(update_rows, values);
+    std::vector<call> calls{{savepoint, sql_values{}}};
+    calls.push_back({update_rows, update_values(changed)});
+    calls.push_back({release, sql_values{}});
+    db_.run_together(calls, [&](const session::binary_row& r) {
+      updates.at(static_cast<std::size_t>(r.integer(0)) - 1) = {r.flag(1), r.flag(2)};
+      ++updated;
+    });
   } catch (const sql_problem& problem) {
     if (problem.lost || !is_bad_value(problem.sqlstate)) throw;
     db_.run(undo);
@@ -394,33 +392,56 @@ void window_writer::update_changed(std::span<const change> changed) {
     }
     return;
   }
-  db_.run(release);
-  struct update {
-    bool differs, first;  // from what was stored; in this transaction
-  };
-  std::unordered_map<std::string_view, update> updates;
-  for (const auto& r : updated)
-    updates.emplace(r[0].c_str(), update{r[1].as<bool>(), r[2].as<bool>()});
-  for (const change& c : changed) {
-    const auto at = updates.find(c.row->id());
-    if (at == updates.end()) {
-      throw failure(stage::write, verdict::retry, "database_race",
-                    fmt::format("credential {}: a row vanished while it was being updated",
-                                scope_.credential.value));
-    }
-    if (at->second.first) ++written_;
-    stretch_written(*c.row);
-    if (c.was != nullptr) read_back_->changed(*c.was, *c.row);
-    if (c.repeated) {
-      ++counts_.duplicates;
-    } else {
-      ++(at->second.differs ? counts_.updated : counts_.unchanged);
-    }
+  if (updated != changed.size()) {
+    throw failure(stage::write, verdict::retry, "database_race",
+                  fmt::format("credential {}: {} of {} rows were touched by somebody else while "
+                              "they were being updated",
+                              scope_.credential.value, changed.size() - updated, changed.size()));
   }
+  for (std::size_t i = 0; i < changed.size(); ++i)
+    note_updated(changed[i], updates[i]);
+  if (shares_rows_) forget_own_sightings(changed);
+}
+
+sql_values window_writer::update_values(std::span<const change> changed) const {
+  std::array<array_literal, column_count> columns;
+  array_literal hashes;
+  std::string uuid;
+  for (const change& c : changed) {
+    for (std::size_t i = 0; i < column_count; ++i)
+      columns[i].add(c.row->values[i]);
+    uuid.clear();
+    append_uuid(uuid, c.row->hash);
+    hashes.add(std::string_view(uuid));
+  }
+  sql_values values(scope_.credential, to_string(scope_.what), sync_run_id_, hashes.take());
+  for (array_literal& column : columns)
+    values.add(column.take());
+  return values;
+}
+
+void window_writer::note_updated(const change& c, update how) {
+  if (how.first) ++written_;
+  stretch_written(*c.row);
+  if (c.was != nullptr) read_back_->changed(*c.was, *c.row);
+  if (c.repeated) {
+    ++counts_.duplicates;
+  } else {
+    ++(how.differs ? counts_.updated : counts_.unchanged);
+  }
+}
+
+// A row that has become this credential's own is no sighting of somebody else's any more.
+void window_writer::forget_own_sightings(std::span<const change> changed) {
+  array_literal ids;
+  for (const change& c : changed)
+    ids.add(c.row->id());
+  db_.run(forget_sightings, sql_values(scope_.credential, ids.take()));
 }
 
 void window_writer::note_sightings() {
   if (sighted_.empty()) return;
+  shares_rows_ = true;
   db_.run(write_sightings,
           sql_values(scope_.credential, to_string(scope_.what), id_array(sighted_)));
   // The sightings hold the rows now; the owner may have removed one just before.

@@ -63,6 +63,9 @@ class window_writer {
     bool repeated;               // its _id came before in this response: counted as a duplicate
     const known_rows::row* was;  // null: it is not one of those
   };
+  struct update {
+    bool differs, first;  // from what was stored; in this transaction
+  };
   struct stored_row;
   using rows = std::span<const transaction* const>;
 
@@ -74,7 +77,10 @@ class window_writer {
   void insert_fresh(rows fresh, int depth);
   void settle(rows doubtful, int depth);
   void settle_one(const transaction& t, const stored_row& stored);
-  void update_changed(std::span<const change> changed);
+  void update_changed(std::span<change> changed);
+  [[nodiscard]] sql_values update_values(std::span<const change> changed) const;
+  void note_updated(const change& c, update how);
+  void forget_own_sightings(std::span<const change> changed);
   void note_sightings();
   void refuse(const transaction& t, const std::string& reason, const std::string& detail);
   void write_quarantine();

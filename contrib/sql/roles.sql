@@ -96,6 +96,9 @@ begin
 
   grant select on all tables in schema flanks to flanks_reader;
   alter default privileges for role flanks_owner in schema flanks grant select on tables to flanks_reader;
+  if to_regprocedure('flanks.transactions_changed_since(timestamptz)') is not null then
+    grant execute on function flanks.transactions_changed_since(timestamptz) to flanks_reader;
+  end if;
 
   grant select on flanks.credentials, flanks.user_credentials, flanks.sync_status to flanks_application;
   grant execute on function flanks.register_credential(text, text) to flanks_application;

@@ -42,7 +42,7 @@ def demand(what, found, wanted):
 
 
 class Yardstick:
-    """The same rows in a file, and psql's \\copy of it into an empty table with the same columns and indexes."""
+    """The same rows in a file, and psql's \\copy of it into an empty table with the same columns, indexes and fillfactor."""
 
     def __init__(self, world):
         self.world = world
@@ -53,7 +53,8 @@ class Yardstick:
         """Seconds of one connection and one COPY."""
         world = self.world
         world.sql("drop table if exists yardstick")
-        world.sql("create table yardstick (like flanks.transactions including all)")
+        fillfactor = world.sql("select array_to_string(reloptions, ',') from pg_class where oid = 'flanks.transactions'::regclass")
+        world.sql(f"create table yardstick (like flanks.transactions including all) with ({fillfactor})")
         settle(world)
         return run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", world.cluster.host, "-U", "postgres",
                     "-d", world.database, "-c", f"\\copy yardstick from '{self.file}'"], world.dir / "copy.log").seconds

@@ -163,4 +163,15 @@ void database_test::wait_until_alone() {
   }
 }
 
+void database_test::wait_for_a_waiter() {
+  session db(options_);
+  const statement waiting{"test",
+                          "select count(*), pg_stat_clear_snapshot()::text from pg_stat_activity "
+                          "where datname = current_database() and wait_event_type = 'Lock'"};
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  while (db.run(waiting)[0][0].as<int>() == 0) {
+    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("nobody waits");
+  }
+}
+
 }  // namespace flanks::testing

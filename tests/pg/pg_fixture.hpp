@@ -118,6 +118,8 @@ class database_test : public ::testing::Test {
   void release(const claimed_credential& c);
   // Until no other connection to the test's database is left.
   void wait_until_alone();
+  // Until a connection to it waits for a lock.
+  void wait_for_a_waiter();
 
   std::string database_;
   db_options options_;

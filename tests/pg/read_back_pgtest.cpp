@@ -275,7 +275,7 @@ TEST_F(read_backs, what_was_written_lies_ready_and_the_table_is_not_read_again) 
     db_->run(statement{"test", "select pg_stat_force_next_flush()"});
     return read(
         "select idx_tup_read::text from pg_stat_user_indexes where indexrelname = "
-        "'transactions_read_back'");
+        "'transactions_by_credential'");
   };
   const auto before = rows_read();
   const row_counts counts = apply(with({{1, 0, 2}, {3, 4, 1}}));

@@ -1,5 +1,7 @@
 // What a run says it stored is in the table, or the run fails loudly; and what the provider sends
 // that has no column is noted without making a replay write.
+#include <thread>
+
 #include "pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -53,6 +55,71 @@ TEST_F(written, an_update_that_is_swallowed_or_undone_fails_the_run) {
   const failure f = failure_of([&] { store_window(id, {{"a"}, {"odd", "2026-05-10", "-99"}}); });
   EXPECT_EQ(f.error_class, "rows_not_stored");
   EXPECT_EQ(value("select amount from flanks.transactions where _id = 'odd'"), "-12.50");
+}
+
+TEST_F(written, what_somebody_else_changes_meanwhile_is_not_overwritten_unseen) {
+  const credential_id id = add("u", "ct-1");
+  store_window(id, {{"a"}, {"b"}});
+  session other(options_);
+  other.begin();
+  other.run(statement{"test", "update flanks.transactions set amount = -1 where _id = 'a'"});
+  std::thread committing([&] {
+    wait_for_a_waiter();
+    other.commit();
+  });
+  const std::vector<sample> changed{{"a", "2026-05-10", "-99"}, {"b", "2026-05-10", "-98"}};
+  const failure f = failure_of([&] { store_window(id, changed); });
+  committing.join();
+  EXPECT_EQ(f.error_class, "database_race");
+  EXPECT_STREQ(f.what(),
+               "credential 1: 1 of 2 rows were touched by somebody else while they were being "
+               "updated");
+  EXPECT_EQ(value("select count(*) from flanks.transaction_revisions"), "0");
+  sql("update flanks_internal.leases set lease_id = null, expires_at = null");
+  EXPECT_EQ(store_window(id, changed).updated, 2);
+  EXPECT_THAT(rows("select _id, content->>'amount' from flanks.transaction_revisions order by _id"),
+              ::testing::ElementsAre("a|-1", "b|-12.50"));
+}
+
+TEST_F(written, a_row_that_changes_stays_on_its_page_and_off_the_indexes) {
+  const credential_id id = add("u", "ct-1");
+  std::vector<sample> all, changed;
+  for (int i = 0; i < 200; ++i) {
+    all.push_back({"id" + std::to_string(i)});
+    changed.push_back(all.back());
+    if (i % 20 == 0) changed.back().amount = "-99";
+  }
+  store_window(id, all);
+  EXPECT_EQ(store_window(id, changed).updated, 10);
+  store_.reset();  // its connections tell what they did before they end
+  wait_until_alone();
+  EXPECT_EQ(value("select n_tup_upd || ' ' || n_tup_hot_upd from pg_stat_user_tables where relid = "
+                  "'flanks.transactions'::regclass"),
+            "10 10");
+}
+
+TEST_F(written, what_changed_since_a_moment_is_what_came_or_was_overwritten_since) {
+  const credential_id id = add("u", "ct-1");
+  const auto changed_since = [&](const std::string& moment) {
+    return rows(
+        "select _id, amount, removed_at is not null from "
+        "flanks.transactions_changed_since(" +
+        moment + ") order by _id");
+  };
+  store_window(id, {{"a"}, {"b"}, {"c"}, {"d"}});
+  sql("update flanks.transactions set first_seen_at = now() - interval '1 day'");
+  EXPECT_THAT(changed_since("now() - interval '1 hour'"), ::testing::ElementsAre());
+  const claimed_credential c = claim(id);
+  const auto open = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  run(open->apply(batch_of({{"a"}, {"b", "2026-05-10", "-99"}, {"d"}, {"e"}})));
+  window_evidence evidence;
+  evidence.provable = may;
+  evidence.limits = {100, 1000};
+  commit(*open, record_for(c), evidence);
+  EXPECT_THAT(changed_since("now() - interval '1 hour'"),
+              ::testing::ElementsAre("b|-99|f", "c|-12.50|t", "e|-12.50|f"));
+  EXPECT_EQ(changed_since("now() - interval '2 days'").size(), 5U);
+  EXPECT_THAT(changed_since("now() + interval '1 hour'"), ::testing::ElementsAre());
 }
 
 TEST_F(written, versions_moves_and_returns_in_one_response_add_up) {
