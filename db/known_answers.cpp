@@ -30,19 +30,19 @@ order by a.credential_id for update of l skip locked)"};
 constexpr statement note_answers{"note_answers", R"(
 with free as (
   select a.*
-  from unnest($1::bigint[], $2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[])
-    as a(credential_id, product, answer_hash, answer_seed, answer_bytes, answer_records)
+  from unnest($1::bigint[], $2::text[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+    as a(credential_id, product, answer_hash, answer_seed, answer_bytes, answer_records, answer_question)
   join flanks_internal.read_backs b on b.credential_id = a.credential_id and b.product = a.product and b.watch is not null
   for update of b skip locked)
 update flanks_internal.read_backs b set answer_hash = f.answer_hash, answer_seed = f.answer_seed,
-  answer_bytes = f.answer_bytes, answer_records = f.answer_records
+  answer_bytes = f.answer_bytes, answer_records = f.answer_records, answer_question = f.answer_question
 from free f where b.credential_id = f.credential_id and b.product = f.product)"};
 
 }  // namespace
 
 void add_to(sql_values& values, const std::optional<known_answer>& answer) {
   if (!answer) {
-    for (int i = 0; i < 4; ++i)
+    for (int i = 0; i < 5; ++i)
       values.add(nullptr);
     return;
   }
@@ -50,6 +50,7 @@ void add_to(sql_values& values, const std::optional<known_answer>& answer) {
   values.add(static_cast<std::int64_t>(answer->digest.seed));
   values.add(answer->digest.bytes);
   values.add(answer->records);
+  values.add(static_cast<std::int64_t>(answer->digest.question));
 }
 
 std::optional<known_answer> from(const pqxx::row& row, int first) {
@@ -59,6 +60,8 @@ std::optional<known_answer> from(const pqxx::row& row, int first) {
   answer.digest.seed = static_cast<std::uint64_t>(row[first + 1].as<std::int64_t>());
   answer.digest.bytes = row[first + 2].as<std::int64_t>();
   answer.records = row[first + 3].as<std::int64_t>();
+  answer.digest.question =
+      static_cast<std::uint64_t>(row[first + 4].as<std::int64_t>(0));  // null: of before 0011
   return answer;
 }
 

@@ -11,7 +11,8 @@
 
 namespace flanks::known_answers {
 
-// Adds the values of the columns answer_hash, answer_seed, answer_bytes, answer_records.
+// Adds the values of the columns answer_hash, answer_seed, answer_bytes, answer_records,
+// answer_question.
 void add_to(sql_values& values, const std::optional<known_answer>& answer);
 // Those columns of a row, from `first` on.
 [[nodiscard]] std::optional<known_answer> from(const pqxx::row& row, int first);

@@ -60,7 +60,7 @@ constexpr statement coverage_sql{"read_coverage", R"(
 select c.credential_id, c.product, lower(r.latest), upper(r.latest) - 1,
   floor(extract(epoch from c.provider_seen_at))::bigint, floor(extract(epoch from c.last_success_at))::bigint,
   floor(extract(epoch from c.last_sweep_at))::bigint, floor(extract(epoch from c.last_recent_sweep_at))::bigint, coalesce(w.days, 0),
-  b.answer_hash, b.answer_seed, b.answer_bytes, b.answer_records
+  b.answer_hash, b.answer_seed, b.answer_bytes, b.answer_records, b.answer_question
 from flanks.coverage c
 left join flanks_internal.read_backs b on b.credential_id = c.credential_id and b.product = c.product and b.watch is not null
 left join flanks_internal.window_sizes w on w.credential_id = c.credential_id and w.product = c.product

@@ -55,6 +55,12 @@ where not exists (select from flanks.coverage c where c.credential_id = a.creden
     and c.provider_seen_at > a.provider_seen_at)
 order by a.credential_id for update of l skip locked)"};
 
+struct stored_month {
+  std::int64_t rows;
+  std::string digest;
+};
+using stored_months = std::map<day, stored_month>;
+
 // One of them on its way.
 struct candidate {
   candidate(window_request& r, std::string generation_now, std::uint64_t seed)
@@ -70,7 +76,7 @@ struct candidate {
   std::string generation;
   std::optional<day> first_part, last_part;  // months that the window does not have whole
   known_rows rows;                           // of those
-  std::map<day, std::pair<std::int64_t, std::string>> stored;  // of the others: rows, digest
+  stored_months stored;                      // of the others
   bool ready = true;
 };
 
@@ -105,7 +111,7 @@ void read_ready_months(session& db, std::vector<candidate>& candidates) {
     if (c.in_part(month)) {
       c.rows.add_packed(r.field(5));
     } else if (r.integer(3) > 0) {
-      c.stored.emplace(month, std::pair{r.integer(3), std::string(r.field(4))});
+      c.stored.emplace(month, stored_month{r.integer(3), std::string(r.field(4))});
     }
   });
 }
@@ -114,20 +120,35 @@ void read_ready_months(session& db, std::vector<candidate>& candidates) {
 // nearly so.
 class shown_months {
  public:
-  month_digest& of(day month) {
-    if (last_ == nullptr || month != last_month_) last_ = &months_[last_month_ = month];
-    return *last_;
+  explicit shown_months(const stored_months& stored) : stored_(stored) {}
+
+  // False when the months cannot become what is stored any more, whatever comes.
+  [[nodiscard]] bool add(day month, const known_rows::row& r) {
+    if (last_ == nullptr || month != last_month_) {
+      if (last_ != nullptr && !may_become_stored()) return false;
+      last_ = &months_[last_month_ = month];
+    }
+    last_->add(r);
+    return true;
   }
-  [[nodiscard]] bool are(const std::map<day, std::pair<std::int64_t, std::string>>& stored) const {
-    return std::equal(months_.begin(), months_.end(), stored.begin(), stored.end(),
+  [[nodiscard]] bool are_stored() const {
+    return std::equal(months_.begin(), months_.end(), stored_.begin(), stored_.end(),
                       [](const auto& ours, const auto& theirs) {
-                        return ours.first == theirs.first &&
-                               ours.second.count() == theirs.second.first &&
-                               ours.second.bytes() == theirs.second.second;
+                        return ours.first == theirs.first && same(ours.second, theirs.second);
                       });
   }
 
  private:
+  static bool same(const month_digest& shown, const stored_month& stored) {
+    return shown.count() == stored.rows && shown.bytes() == stored.digest;
+  }
+  // The last month has fewer rows than are stored, or the very same.
+  [[nodiscard]] bool may_become_stored() const {
+    const auto at = stored_.find(last_month_);
+    return at != stored_.end() && (last_->count() < at->second.rows || same(*last_, at->second));
+  }
+
+  const stored_months& stored_;
   std::map<day, month_digest> months_;
   day last_month_{};
   month_digest* last_ = nullptr;
@@ -136,7 +157,7 @@ class shown_months {
 // Every record is stored as it came, and nothing that is stored is missing.
 bool says_what_is_stored(candidate& c) {
   row_counts counts;
-  shown_months shown;
+  shown_months shown(c.stored);
   c.rows.seal();
   for (const transaction_batch& batch : c.request->answer) {
     counts.fetched += batch.elements();
@@ -148,12 +169,12 @@ bool says_what_is_stored(candidate& c) {
         if (row == nullptr || row->doubtful() || row->seen() || !(row->content() == t.hash))
           return false;
         row->see(t.hash);
-      } else {
-        shown.of(month).add(c.rows.make(t.id(), t.hash, on));
+      } else if (!shown.add(month, c.rows.make(t.id(), t.hash, on))) {
+        return false;
       }
     }
   }
-  if (!c.rows.all_seen() || !shown.are(c.stored)) return false;
+  if (!c.rows.all_seen() || !shown.are_stored()) return false;
   counts.unchanged = counts.fetched;
   c.request->record.counts = counts;
   return true;
@@ -198,8 +219,8 @@ void add_unknown_fields(std::vector<call>& words, const std::vector<window_reque
 }  // namespace
 
 bool may_be_quiet(const window_request& r, const absent_rows& absent) {
-  return r.evidence.last_part && absent.none() && !r.evidence.remember_days &&
-         r.record.how == outcome::ok &&
+  return r.evidence.last_part && !r.evidence.brings_something && absent.none() &&
+         !r.evidence.remember_days && r.record.how == outcome::ok &&
          std::all_of(r.answer.begin(), r.answer.end(),
                      [](const transaction_batch& b) { return b.rejected.empty(); });
 }

@@ -10,7 +10,7 @@
 
 namespace flanks {
 
-// Whether a window can be one, as far as its answer alone tells.
+// Whether a window can be one, as far as its answer tells, and is likely to be.
 [[nodiscard]] bool may_be_quiet(const window_request& r, const absent_rows& absent);
 
 // Settles those that are, in the open transaction; at most one of a credential.

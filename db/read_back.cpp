@@ -31,12 +31,12 @@ where credential_id = {0} and product = '{1}' and operation_date between '{2}' a
 // Its row is locked until the end of the transaction, unless somebody made the generation void.
 constexpr statement hold{"hold_read_back", R"(
 insert into flanks_internal.read_backs as b (credential_id, product, generation, watch, seed, first_month, last_month,
-  answer_hash, answer_seed, answer_bytes, answer_records)
-values ($1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+  answer_hash, answer_seed, answer_bytes, answer_records, answer_question)
+values ($1, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 on conflict (credential_id, product) do update set generation = excluded.generation, watch = excluded.watch,
   seed = excluded.seed, first_month = excluded.first_month, last_month = excluded.last_month,
   answer_hash = excluded.answer_hash, answer_seed = excluded.answer_seed, answer_bytes = excluded.answer_bytes,
-  answer_records = excluded.answer_records
+  answer_records = excluded.answer_records, answer_question = excluded.answer_question
 where b.generation::text = $3)"};
 
 // $7 is the entries of all months one after the other: sizes in $6, in bytes, null for unknown.

@@ -24,7 +24,7 @@ select gen_random_uuid(), set_config('flanks.writer', case when w.watch is null 
   exists (select from flanks.transaction_sightings where credential_id = $1),
   w.meddled_with, w.watch, b.generation, coalesce(b.watch = w.watch, false), b.seed,
   nullif(b.first_month, 'infinity'), nullif(b.last_month, '-infinity'),
-  b.answer_hash, b.answer_seed, b.answer_bytes, b.answer_records
+  b.answer_hash, b.answer_seed, b.answer_bytes, b.answer_records, b.answer_question
 from flanks_internal.transactions_watch w
 left join flanks_internal.read_backs b on b.credential_id = $1 and b.product = $3)"};
 
@@ -226,7 +226,7 @@ std::vector<const transaction*> window_writer::write_round(
     const bool again = !row->seen() && !row->joint() && ends_as(*t, row->content());
     if ((again || row->content() == t->hash) && !row->doubtful()) {
       ++(row->seen() ? counts_.duplicates : counts_.unchanged);
-      if (again) replayed_.insert(t->id());
+      if (again && !later.empty()) replayed_.insert(t->id());
       row->see(row->content());
     } else if (row->joint()) {
       doubtful.push_back(t);

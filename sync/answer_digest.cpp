@@ -13,7 +13,9 @@ struct answer_hasher::state {
 };
 
 answer_hasher::answer_hasher(std::uint64_t seed, std::string_view question)
-    : state_(std::make_unique<state>()), seed_(seed) {
+    : state_(std::make_unique<state>()),
+      seed_(seed),
+      question_(XXH3_64bits_withSeed(question.data(), question.size(), seed)) {
   XXH3_128bits_reset_withSeed(&state_->xxh, seed);
   // Its length first: no question and answer are another question and another answer.
   const std::uint64_t length = question.size();
@@ -30,7 +32,7 @@ void answer_hasher::add(std::string_view piece) {
 
 answer_digest answer_hasher::digest() const {
   const XXH128_hash_t hash = XXH3_128bits_digest(&state_->xxh);
-  return {seed_, {hash.high64, hash.low64}, bytes_};
+  return {seed_, {hash.high64, hash.low64}, bytes_, question_};
 }
 
 }  // namespace flanks

@@ -19,6 +19,8 @@ struct answer_digest {
   std::uint64_t seed = 0;
   content_hash hash;
   std::int64_t bytes = 0;  // of the answer
+  // 64 bits of the question alone: enough to guess that another answer is one to the same question.
+  std::uint64_t question = 0;
   bool operator==(const answer_digest&) const = default;
 };
 
@@ -39,13 +41,17 @@ class answer_hasher {
   answer_hasher& operator=(const answer_hasher&) = delete;
 
   void add(std::string_view piece);
-  [[nodiscard]] std::int64_t bytes() const { return bytes_; }
+  // Of the question that `other` is for.
+  [[nodiscard]] bool asks_as(const answer_digest& other) const {
+    return question_ == other.question;
+  }
   [[nodiscard]] answer_digest digest() const;
 
  private:
   struct state;
   std::unique_ptr<state> state_;
   std::uint64_t seed_;
+  std::uint64_t question_;
   std::int64_t bytes_ = 0;
 };
 

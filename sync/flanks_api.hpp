@@ -33,6 +33,7 @@ struct response_summary {
   std::int64_t bytes = 0;              // of the body, after transfer decoding
   std::optional<known_answer> answer;  // none: it was too large to be recognised, or in pages
   bool as_expected = false;            // it is batch_sink::expected(), and was not handed on
+  bool not_as_expected = false;        // it is another one to the same question of the same day
   std::chrono::milliseconds time_to_first_byte{0};
   std::chrono::milliseconds duration{0};
 };

@@ -310,6 +310,7 @@ class credential_story {
       record.provider_time = chr::duration_cast<chr::milliseconds>(fetched);
       if (whole) evidence.answer = summary.answer;
       evidence.as_expected = summary.as_expected;
+      evidence.brings_something = summary.not_as_expected;
       if (summary.as_expected) t_.observer.received(summary.elements);
       run_record finished = co_await ledger->commit(record, evidence, absent_);
       record = std::move(finished);

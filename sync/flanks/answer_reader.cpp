@@ -47,6 +47,7 @@ response_summary answer_reader::summary() const {
     return summary;
   }
   summary.elements = parser_.elements();
+  summary.not_as_expected = expected_ && hasher_.asks_as(expected_->digest);
   if (bytes_ <= recognised_at_most) summary.answer = {hasher_.digest(), parser_.elements()};
   return summary;
 }

@@ -39,6 +39,7 @@ TEST(answer_reader, reads_what_nobody_expects_and_says_by_what_it_is_recognised)
                            again = read(two, 1000, std::nullopt);
   EXPECT_EQ(first.ids, (std::vector<std::string>{"a", "b"}));
   EXPECT_FALSE(first.summary.as_expected);
+  EXPECT_FALSE(first.summary.not_as_expected);
   EXPECT_EQ(first.summary.elements, 2);
   EXPECT_EQ(first.summary.bytes, static_cast<std::int64_t>(two.size()));
   ASSERT_TRUE(first.summary.answer);
@@ -51,6 +52,7 @@ TEST(answer_reader, recognises_what_is_expected_in_pieces_of_any_size) {
   for (std::size_t piece = 1; piece <= two.size() + 1; ++piece) {
     const outcome_of_reading again = read(two, piece, expected);
     EXPECT_TRUE(again.summary.as_expected) << piece;
+    EXPECT_FALSE(again.summary.not_as_expected);
     EXPECT_TRUE(again.ids.empty());
     EXPECT_EQ(again.summary.elements, 2);
     EXPECT_EQ(again.summary.bytes, static_cast<std::int64_t>(two.size()));
@@ -70,6 +72,7 @@ TEST(answer_reader, reads_every_answer_that_differs_in_a_byte) {
     EXPECT_EQ(read(shorter, piece, expected).ids, std::vector<std::string>{"a"});
     const outcome_of_reading read_again = read(other_amount, piece, expected);
     EXPECT_FALSE(read_again.summary.as_expected);
+    EXPECT_TRUE(read_again.summary.not_as_expected);
     EXPECT_NE(read_again.summary.answer, expected);
     EXPECT_EQ(read_again.summary.elements, 2);
   }
@@ -79,6 +82,7 @@ TEST(answer_reader, reads_the_same_answer_to_another_question) {
   const auto expected = read(two, 1000, std::nullopt).summary.answer;
   const outcome_of_reading other = read(two, 1000, expected, "account 2026-05-01 2026-06-30");
   EXPECT_FALSE(other.summary.as_expected);
+  EXPECT_FALSE(other.summary.not_as_expected);
   EXPECT_EQ(other.ids.size(), 2U);
 }
 

@@ -71,6 +71,7 @@ class scripted_api final : public flanks_api {
     response_summary summary;
     summary.elements = next.rows;
     expected.push_back(sink.expected() ? sink.expected()->records : -1);
+    summary.not_as_expected = sink.expected() && next.rows > 0;
     if (sink.expected() && next.rows == 0) {
       summary.answer = sink.expected();
       summary.as_expected = true;
@@ -326,6 +327,16 @@ TEST_F(mirror_story, an_answer_that_is_stored_already_needs_no_reading) {
   ASSERT_EQ(kept.evidence.size(), 1U);
   EXPECT_TRUE(kept.evidence[0].as_expected);
   EXPECT_EQ(kept.evidence[0].answer, job.credential.coverage[0].answer);
+}
+
+TEST_F(mirror_story, another_answer_than_expected_brings_something) {
+  job.force = true;
+  job.credential.coverage[0].answer = known_answer{{1, {2, 3}, 400}, 5};
+  api.script = {{{}, 6}};
+  EXPECT_TRUE(tell().ok());
+  ASSERT_EQ(kept.evidence.size(), 1U);
+  EXPECT_TRUE(kept.evidence[0].brings_something);
+  EXPECT_FALSE(kept.evidence[0].as_expected);
 }
 
 TEST_F(mirror_story, an_answer_that_is_not_stored_any_more_is_asked_for_again_and_read) {
