@@ -55,7 +55,8 @@ where t._id = any($1::text[]))"};
 
 // Only what really differs becomes a revision: 1.0 and 1.00 are the same amount, spaces in a JSON
 // object are no change. No lock is taken first: a version that somebody has replaced since is not
-// found under its ctid and xmin, and is missing in what comes back.
+// found under its ctid and xmin, and is missing in what comes back. (xmin: after waiting for the
+// other one, not every release of PostgreSQL looks at the ctid again.)
 constexpr statement update_rows{"update_transactions", R"(
 with old as materialized (
   select i.*, t.ctid as place, t.xmin as version, t.updated_at <> now() as first, to_jsonb(t) as was,

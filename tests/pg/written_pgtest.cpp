@@ -81,6 +81,20 @@ TEST_F(written, what_somebody_else_changes_meanwhile_is_not_overwritten_unseen) 
               ::testing::ElementsAre("a|-1", "b|-12.50"));
 }
 
+TEST_F(written, a_row_that_is_taken_over_is_no_sighting_any_more) {
+  const credential_id ana = add("ana", "ct-1"), ben = add("ben", "ct-2");
+  store_window(ana, {{"a"}, {"b"}});
+  store_window(ben, {{"a"}, {"b"}});
+  EXPECT_EQ(value("select count(*) from flanks.transaction_sightings"), "2");
+  sql("update flanks.credentials set removed_at = now() where credential_id = 1");
+  EXPECT_EQ(store_window(ben, {{"a", "2026-05-10", "-99"}, {"b"}}).updated, 2);
+  EXPECT_THAT(rows("select _id, credential_id from flanks.transactions order by _id"),
+              ::testing::ElementsAre("a|2", "b|2"));
+  EXPECT_EQ(value("select count(*) from flanks.transaction_sightings"), "0");
+  EXPECT_THAT(rows("select _id, reason from flanks.transaction_revisions order by _id"),
+              ::testing::ElementsAre("a|handed_over", "b|handed_over"));
+}
+
 TEST_F(written, a_row_that_changes_stays_on_its_page_and_off_the_indexes) {
   const credential_id id = add("u", "ct-1");
   std::vector<sample> all, changed;
