@@ -58,11 +58,13 @@ constexpr statement credentials_sql{"backfill_credentials", R"(
 select distinct i.credential_id from flanks_internal.backfill_items i
 where i.backfill_id = $1 and i.done_at is null and i.credential_id > $2 order by i.credential_id limit $3)"};
 
+// By the unique key: planned when the table was small, the index of what is open would be read from
+// end to end ever after. So what is open is said in words that it does not know.
 constexpr statement open_items_sql{"open_items", R"(
 select i.backfill_id, i.credential_id, i.item_id, i.product, i.window_from, i.window_to
 from unnest($1::bigint[], $2::bigint[]) a(backfill_id, credential_id)
 join flanks_internal.backfill_items i using (backfill_id, credential_id)
-where i.done_at is null order by i.item_id)"};
+where coalesce(i.done_at, 'infinity') = 'infinity' order by i.item_id)"};
 
 constexpr statement fail_item_sql{"fail_item", R"(
 update flanks_internal.backfill_items set attempts = attempts + 1, last_error = $2 where item_id = $1 and done_at is null)"};

@@ -6,7 +6,8 @@ namespace {
 
 // The watermark says "nothing newer is unread", so only a window that reaches the day of the
 // provider's refresh moves it. Under another filter everything is new: what was covered says
-// nothing about it.
+// nothing about it. An item that is open is found by its number, and never among all that are open
+// (see open_items).
 constexpr statement end_windows{"end_windows", R"(
 with ended as (
   select * from unnest($1::bigint[], $2::text[], $3::date[], $4::date[], $5::timestamptz[], $6::boolean[], $7::boolean[],
@@ -33,7 +34,7 @@ covered as (
     query = excluded.query),
 done as (
   update flanks_internal.backfill_items i set done_at = clock_timestamp(), last_error = null
-  from ended e where i.item_id = e.item_id and i.done_at is null)
+  from ended e where i.item_id = e.item_id and coalesce(i.done_at, 'infinity') = 'infinity')
 update flanks.credentials c set last_attempt_at = clock_timestamp(), last_success_at = clock_timestamp(),
   last_new_data_at = case when e.new_data then clock_timestamp() else c.last_new_data_at end
 from ended e where c.credential_id = e.credential_id)"};
