@@ -27,12 +27,14 @@ class Readme(WorldTest):
         world.config.write_text(text)
         self.assertIn("ok", world.ok("config", "check"))
 
-    def test_its_query_runs(self):
+    def test_its_queries_run(self):
         world = self.world(credentials=2, transactions=400)
         world.register_all()
         world.ok("backfill")
-        query = re.search(r"```sql\n(.*?);\n```", README, re.S).group(1)
-        self.assertGreater(len(world.rows(query)), 0)
+        queries = re.findall(r"```sql\n(.*?);\n```", README, re.S)
+        self.assertEqual(len(queries), 2)
+        for query in queries:
+            self.assertGreater(len(world.rows(query)), 0, query)
 
     def test_the_relations_it_lists_exist_and_are_commented(self):
         world = self.world(credentials=1, transactions=4)
