@@ -1,6 +1,6 @@
 -- migrate:up
 -- A row whose content changed stays on its page and keeps its entries in the indexes (HOT): no index holds what changes
--- with the content, and pages keep some room. Halves the WAL of an answer that changes some rows of a thousand.
+-- with the content, and pages keep some room.
 
 create index transactions_by_credential on flanks.transactions (credential_id, product, operation_date);
 comment on index flanks.transactions_by_credential is 'One credential''s operations by day: "the transactions of this customer in May", and what the daemon compares an answer with.';
@@ -26,4 +26,4 @@ language sql stable parallel safe as $$
     and t._id in (select r._id from flanks.transaction_revisions r where r.replaced_at >= transactions_changed_since.moment)
 $$;
 comment on function flanks.transactions_changed_since(timestamptz) is
-  'The transactions that came, changed, were removed or came back since a moment, as they are now; what was erased for good is not among them. For loading them elsewhere bit by bit. Times are those at which a window began to be written: ask for some minutes more than since the last time.';
+  'The transactions that came, changed, were removed or came back since a moment, as they are now. Not among them: what an erasure deleted or gave to another credential, for it leaves no trace; and what was written again with equal values (1.0 as 1.00). For loading them elsewhere bit by bit. Times are those at which a window began to be written: ask for some minutes more than since the last time.';

@@ -109,8 +109,8 @@ struct window_evidence {
   // By which the next one like it is recognised; only of what was fetched in one part.
   std::optional<known_answer> answer;
   bool as_expected = false;  // it is product_coverage::answer, and was not read
-  bool brings_something =
-      false;  // it is another one to the same question: worth no comparing first
+  // It is another one to the same question of the same day: not worth comparing first.
+  bool brings_something = false;
 };
 
 // One window of one (credential, product) in ONE database transaction: rows, revisions, quarantine,

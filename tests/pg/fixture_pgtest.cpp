@@ -152,26 +152,25 @@ void database_test::release(const claimed_credential& c) {
   run(store_->release(c.id, c.lease, next));
 }
 
-void database_test::wait_until_alone() {
+void database_test::wait_for(const std::string& others, bool some) {
   session db(options_);
-  const statement others{"test",
-                         "select count(*), pg_stat_clear_snapshot()::text from pg_stat_activity "
-                         "where datname = current_database() and pid <> pg_backend_pid()"};
+  const std::string text =
+      "select count(*), pg_stat_clear_snapshot()::text from pg_stat_activity where datname = "
+      "current_database() and " +
+      others;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
-  while (db.run(others)[0][0].as<int>() > 0) {
-    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("others stay");
+  while ((db.run(statement{"test", text.c_str()})[0][0].as<int>() > 0) != some) {
+    if (std::chrono::steady_clock::now() > deadline)
+      throw std::runtime_error((some ? "nobody is: " : "somebody still is: ") + others);
   }
 }
 
+void database_test::wait_until_alone() {
+  wait_for("pid <> pg_backend_pid()", false);
+}
+
 void database_test::wait_for_a_waiter() {
-  session db(options_);
-  const statement waiting{"test",
-                          "select count(*), pg_stat_clear_snapshot()::text from pg_stat_activity "
-                          "where datname = current_database() and wait_event_type = 'Lock'"};
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
-  while (db.run(waiting)[0][0].as<int>() == 0) {
-    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("nobody waits");
-  }
+  wait_for("wait_event_type = 'Lock'", true);
 }
 
 }  // namespace flanks::testing

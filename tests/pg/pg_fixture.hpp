@@ -120,6 +120,8 @@ class database_test : public ::testing::Test {
   void wait_until_alone();
   // Until a connection to it waits for a lock.
   void wait_for_a_waiter();
+  // Until some connections to it, or none, are as the condition on pg_stat_activity says.
+  void wait_for(const std::string& others, bool some);
 
   std::string database_;
   db_options options_;
