@@ -124,13 +124,15 @@ class nested_skipper {
     return small || fits_jsonb(number->digits) ? c.at() : nullptr;
   }
 
-  const char* skip_string(json_cursor c) {
+  FLANKS_IN_REGISTERS bool take_string(json_cursor& c) {
     const auto text = c.take_string();
-    if (!text) return nullptr;
-    if (!text->escaped) return c.at();
+    return text && (!text->escaped || can_decode(text->raw));
+  }
+  const char* skip_string(json_cursor c) { return take_string(c) ? c.at() : nullptr; }
+  bool can_decode(std::string_view raw) {
     verbatim_ = false;
-    scratch_.resize(text->raw.size());
-    return decode_string(text->raw, scratch_.data()) ? c.at() : nullptr;
+    scratch_.resize(raw.size());
+    return decode_string(raw, scratch_.data()).has_value();
   }
 
   const char* skip_object(json_cursor c, int depth) {
@@ -150,9 +152,13 @@ class nested_skipper {
       skip_blanks(c);
       if (!c.take(':')) return nullptr;
       skip_blanks(c);
-      const char* const end = skip_value(c, depth + 1);
-      if (end == nullptr) return nullptr;
-      c.go_on(end);
+      if (c.peek() == '"') {  // as nearly always
+        if (!take_string(c)) return nullptr;
+      } else {
+        const char* const end = skip_value(c, depth + 1);
+        if (end == nullptr) return nullptr;
+        c.go_on(end);
+      }
       skip_blanks(c);
     } while (c.take(','));
     return c.take('}') ? c.at() : nullptr;

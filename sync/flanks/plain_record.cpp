@@ -14,14 +14,22 @@ namespace {
 
 constexpr std::array required{column::id, column::operation_date, column::amount};
 
-// The fields as they stand in a record.
+constexpr std::uint32_t bits_of_required = [] {
+  std::uint32_t bits = 0;
+  for (const column c : required)
+    bits |= std::uint32_t{1} << static_cast<unsigned>(c);
+  return bits;
+}();
+
+// The fields as they stand in a record, with their colon.
 constexpr auto quoted_names = [] {
   std::array<known_string, field_names.size()> quoted;
   for (std::size_t i = 0; i < field_names.size(); ++i) {
     std::array<char, 24> text{'"'};
-    const std::size_t size = field_names[i].copy(text.data() + 1, text.size() - 2);
+    const std::size_t size = field_names[i].copy(text.data() + 1, text.size() - 3);
     text[size + 1] = '"';
-    quoted[i] = known_string({text.data(), size + 2});
+    text[size + 2] = ':';
+    quoted[i] = known_string({text.data(), size + 3});
   }
   return quoted;
 }();
@@ -32,9 +40,9 @@ void plain_record::put(text_arena& arena, transaction& row, unknown_tally& unkno
   const char* const copy = arena.copy(record_).data();
   for (std::size_t i = 0; i < column_count; ++i) {
     const std::string_view value = values_[i];
-    const bool moves = (moving_ >> i & 1) != 0;
-    row.values[i] =
-        moves ? std::string_view{copy + (value.data() - record_.data()), value.size()} : value;
+    const bool has = (has_ >> i & 1) != 0, moves = (moving_ >> i & 1) != 0;
+    const char* const at = moves ? copy + (value.data() - record_.data()) : value.data();
+    row.values[i] = has ? std::string_view{at, value.size()} : std::string_view{};
   }
   if (!extra_.empty()) {
     char* const extra = arena.reserve(extra_.size() + 1);
@@ -45,13 +53,14 @@ void plain_record::put(text_arena& arena, transaction& row, unknown_tally& unkno
   unknown.begin_record();
   for (std::size_t i = 0; i < unknown_count_; ++i)
     unknown.note(unknown_[i].key, unknown_[i].json_type);
+  row.hash = hash_of(row, {copy, record_.size()});
 }
 
 FLANKS_IN_REGISTERS bool plain_record::read_key(json_cursor& c) {
   std::uint8_t& next = next_[std::min<std::size_t>(field_, next_.size() - 1)];
   if (!listed_ && c.take_known(quoted_names[next])) {
     field_ = next;
-    key_ = field_names[next];
+    key_ = {};
     return true;
   }
   const auto key = c.take_string();
@@ -59,7 +68,8 @@ FLANKS_IN_REGISTERS bool plain_record::read_key(json_cursor& c) {
   key_ = key->raw;
   field_ = listed_ ? listed_column_of(key_, *listed_) : column_of(key_);
   if (field_ != unknown_field && !listed_) next = field_;
-  return true;
+  c.skip_blanks();
+  return c.take(':');
 }
 
 FLANKS_IN_REGISTERS bool plain_record::read_field(json_cursor& c) {
@@ -191,7 +201,7 @@ std::string_view plain_record::decoded(const plain_string& text) {
 
 void plain_record::begin_extra() {
   extra_.append(extra_.empty() ? "{" : ",");
-  append_json_string(extra_, key_, true);
+  append_json_string(extra_, key_.data() == nullptr ? field_names[field_] : key_, true);
   extra_.push_back(':');
 }
 
@@ -227,25 +237,19 @@ FLANKS_IN_REGISTERS bool plain_record::set_decimal(std::string_view text) {
 std::size_t plain_record::read(std::string_view bytes, text_arena& arena) {
   json_cursor c(bytes);
   arena_ = &arena;
-  seen_ = moving_ = 0;
+  seen_ = has_ = moving_ = 0;
   field_ = unknown_field;
-  values_.fill({});
   unknown_count_ = 0;
   extra_.clear();
   if (!c.take('{')) return 0;
+  c.skip_blanks();
   do {
-    c.skip_blanks();
     if (!read_key(c)) return 0;
     c.skip_blanks();
-    if (!c.take(':')) return 0;
-    c.skip_blanks();
     if (!read_field(c)) return 0;
-    c.skip_blanks();
-  } while (c.take(','));
+  } while (c.take_comma());
   if (!c.take('}')) return 0;
-  for (const column needed : required) {
-    if (values_[static_cast<std::size_t>(needed)].data() == nullptr) return 0;
-  }
+  if ((has_ & bits_of_required) != bits_of_required) return 0;
   record_ = bytes.substr(0, static_cast<std::size_t>(c.at() - bytes.data()));
   return record_.size();
 }

@@ -25,8 +25,8 @@ class plain_record {
   // whole, or no record at all. What it says may be longer than what it decodes to: that is in
   // `arena`.
   [[nodiscard]] std::size_t read(std::string_view bytes, text_arena& arena);
-  // Makes what read() has found the transaction `row`, which is new, with its text in `arena`; it
-  // is still without its hash. The bytes of read() must still be there.
+  // Makes what read() has found the transaction `row`, which is new, with its text in `arena`.
+  // The bytes of read() must still be there.
   void put(text_arena& arena, transaction& row, unknown_tally& unknown) const;
 
  private:
@@ -34,6 +34,7 @@ class plain_record {
     std::string_view key, json_type;
   };
 
+  // With its colon.
   bool read_key(json_cursor& c);
   bool read_field(json_cursor& c);
   // From a copy of the cursor: where the value ends, or null.
@@ -55,23 +56,27 @@ class plain_record {
 
   // The value of the current field: a view into the bytes, which move with the record.
   FLANKS_IN_REGISTERS void set(std::string_view text) {
-    values_[field_] = text;
+    set_fixed(text);
     moving_ |= std::uint32_t{1} << field_;
   }
   // The same for what lies in the arena already.
-  FLANKS_IN_REGISTERS void set_fixed(std::string_view text) { values_[field_] = text; }
+  FLANKS_IN_REGISTERS void set_fixed(std::string_view text) {
+    values_[field_] = text;
+    has_ |= std::uint32_t{1} << field_;
+  }
 
   std::optional<product> listed_;
   text_arena* arena_ = nullptr;
   std::string_view record_;
   std::uint8_t field_ = 0;  // column of the current field, or unknown_field
-  std::string_view key_;    // its name
+  std::string_view key_;    // its name; null: that of the column
   // Records show their fields in the same order: which one came behind each column the last time.
   // The last stands for the beginning and for fields without a column.
   std::array<std::uint8_t, column_count> next_{};
   std::uint32_t seen_ = 0;    // bit per column: the field came
+  std::uint32_t has_ = 0;     // bit per column: it has a value, which is not null
   std::uint32_t moving_ = 0;  // bit per column: its value points into record_
-  std::array<std::string_view, column_count> values_{};
+  std::array<std::string_view, column_count> values_{};  // of those that have one
   std::array<unknown_field_seen, 16> unknown_{};
   std::size_t unknown_count_ = 0;
   std::string extra_;    // without the closing brace; empty: none

@@ -82,7 +82,6 @@ std::size_t record_reader::find_plain(std::string_view bytes, transaction_batch&
 void record_reader::take_plain(transaction_batch& batch) {
   transaction& row = batch.transactions.emplace_back();
   parser_->plain.put(batch.text, row, parser_->json.handler().unknown_fields());
-  row.hash = hash_of(row);
 }
 
 bool record_reader::read(std::string_view element, transaction_batch& batch) {
