@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "db/backfill.hpp"
+#include "db/changed_windows.hpp"
 #include "db/leases.hpp"
 #include "db/quiet_windows.hpp"
 #include "db/release.hpp"
@@ -32,6 +33,7 @@ struct group {
   std::vector<runs_request*> runs;
   std::vector<items_request*> items;
   std::vector<window_request*> windows;
+  std::vector<change_request*> changes;
 
   void add(claim_request* r) {
     claims.push_back(r);
@@ -41,6 +43,7 @@ struct group {
   void add(release_request* r) { releases.push_back(r); }
   void add(runs_request* r) { runs.push_back(r); }
   void add(window_request* r) { windows.push_back(r); }
+  void add(change_request* r) { changes.push_back(r); }
 };
 
 void add_to(group& all, const group_commit::request& what) {
@@ -59,6 +62,7 @@ void settle(session& db, const db_options& options, const group& all) {
   leases::settle(db, options, std::span(all.claims));
   backfill::settle(db, std::span(all.items));
   flanks::settle(db, std::span(all.windows));
+  flanks::settle(db, std::span(all.changes));
 }
 
 // All of them or none: none when a statement fails. A connection that is lost is the lane's matter.
@@ -86,6 +90,7 @@ void wait_for_row(session& db, const runs_request& r) {
   wait_for_credential(db, r.records.front().credential);
 }
 void wait_for_row(session&, const window_request&) {}
+void wait_for_row(session&, const change_request&) {}
 template <class LeaseRequest>
 void wait_for_row(session& db, const LeaseRequest& r) {
   leases::wait_for(db, r.id);
@@ -124,7 +129,9 @@ asio::awaitable<void> group_commit::run(request what, stage at) {
       throw mine;
     }
   }
-  if (settled(what) || std::holds_alternative<window_request*>(what)) co_return;
+  const bool window = std::holds_alternative<window_request*>(what) ||
+                      std::holds_alternative<change_request*>(what);
+  if (settled(what) || window) co_return;
   auto by_itself = alone(what, at);
   co_await std::move(by_itself);
 }

@@ -20,7 +20,7 @@ namespace flanks {
 class group_commit {
  public:
   using request = std::variant<claim_request*, status_request*, release_request*, runs_request*,
-                               window_request*>;
+                               window_request*, change_request*>;
 
   group_commit(boost::asio::any_io_executor loop, std::shared_ptr<lane_pool> lanes)
       : loop_(std::move(loop)), lanes_(std::move(lanes)) {}

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "db/quiet_windows.hpp"
 #include "db/text_format.hpp"
 
 namespace flanks {
@@ -28,11 +27,11 @@ failure not_as_expected(const window_scope& scope) {
 
 class pg_ledger final : public window_ledger {
  public:
-  pg_ledger(std::shared_ptr<lane_pool> lanes, group_commit& quiet,
+  pg_ledger(std::shared_ptr<lane_pool> lanes, window_groups groups,
             std::unique_ptr<open_windows::place> place, window_scope scope)
       : place_(std::move(place)),
         lanes_(std::move(lanes)),
-        quiet_(quiet),
+        groups_(groups),
         scope_(std::move(scope)) {}
 
   awaitable<void> apply(transaction_batch batch) override {
@@ -48,12 +47,12 @@ class pg_ledger final : public window_ledger {
                                absent_rows& absent) override {
     refuse_after_failure();
     if (lane_ == nullptr) {
-      window_request asked{scope_, buffered_, evidence, random_uuid(), record, false};
-      if (may_be_quiet(asked, absent)) {
+      window_request asked{scope_, buffered_, evidence, random_uuid(), record};
+      if (is_plain(asked, absent)) {
         failed_ = true;
-        auto asking = quiet_.run(&asked, stage::commit);
-        co_await std::move(asking);
-        if (asked.settled) co_return std::move(asked.record);
+        auto settling = settle_with_others(asked);
+        const bool settled = co_await std::move(settling);
+        if (settled) co_return std::move(asked.record);
         failed_ = false;
       }
     }
@@ -105,6 +104,20 @@ class pg_ledger final : public window_ledger {
     }
   }
 
+  // Where it can be. What surely brings something is not compared first.
+  awaitable<bool> settle_with_others(window_request& asked) {
+    if (!asked.evidence.brings_something) {
+      auto comparing = groups_.quiet.run(&asked, stage::commit);
+      co_await std::move(comparing);
+      if (asked.settled) co_return true;
+      if (!asked.differs) co_return false;
+    }
+    change_request changing{asked, false, std::nullopt};
+    auto writing = groups_.changed.run(&changing, stage::commit);
+    co_await std::move(writing);
+    co_return changing.settled;
+  }
+
   awaitable<void> flush() {
     failed_ = true;
     auto writing = write(nullptr);
@@ -149,7 +162,7 @@ class pg_ledger final : public window_ledger {
 
   std::unique_ptr<open_windows::place> place_;  // given back when all else is gone
   std::shared_ptr<lane_pool> lanes_;
-  group_commit& quiet_;
+  window_groups groups_;
   window_scope scope_;
   std::vector<transaction_batch> buffered_;
   std::size_t buffered_bytes_ = 0;
@@ -160,10 +173,10 @@ class pg_ledger final : public window_ledger {
 
 }  // namespace
 
-std::unique_ptr<window_ledger> make_ledger(std::shared_ptr<lane_pool> lanes, group_commit& quiet,
+std::unique_ptr<window_ledger> make_ledger(std::shared_ptr<lane_pool> lanes, window_groups groups,
                                            std::unique_ptr<open_windows::place> place,
                                            window_scope scope) {
-  return std::make_unique<pg_ledger>(std::move(lanes), quiet, std::move(place), std::move(scope));
+  return std::make_unique<pg_ledger>(std::move(lanes), groups, std::move(place), std::move(scope));
 }
 
 }  // namespace flanks

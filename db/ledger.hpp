@@ -1,6 +1,6 @@
 // window_ledger over a lane: buffers what arrives, takes a lane only when there is enough to write,
-// so that waiting for a slow provider holds none. An answer that was buffered whole and says what
-// is stored needs no lane of its own.
+// so that waiting for a slow provider holds none. An answer that was buffered whole is settled
+// together with others where it can be: then it needs no lane of its own.
 #pragma once
 
 #include <memory>
@@ -12,9 +12,14 @@
 
 namespace flanks {
 
-// `quiet` outlives the ledger: where windows that bring nothing are put on record together.
+// Where windows are settled together. They outlive the ledgers.
+struct window_groups {
+  group_commit& quiet;    // those that bring nothing
+  group_commit& changed;  // those that bring some rows
+};
+
 [[nodiscard]] std::unique_ptr<window_ledger> make_ledger(std::shared_ptr<lane_pool> lanes,
-                                                         group_commit& quiet,
+                                                         window_groups groups,
                                                          std::unique_ptr<open_windows::place> place,
                                                          window_scope scope);
 

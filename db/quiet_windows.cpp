@@ -10,26 +10,12 @@
 #include "db/known_rows.hpp"
 #include "db/month_digest.hpp"
 #include "db/read_back.hpp"
-#include "db/runs.hpp"
-#include "db/unknown_fields.hpp"
+#include "db/ready_windows.hpp"
 #include "db/window_ends.hpp"
 
 namespace flanks {
 
 namespace {
-
-// Of which everything lies ready, and nothing else has a say: another credential's rows that this
-// one shows too, or a person who has been asked about rows that vanished.
-constexpr statement find_ready{"find_ready_windows", R"(
-select a.nr, b.seed, b.generation
-from flanks_internal.transactions_watch w
-cross join unnest($1::bigint[], $2::text[], $3::date[], $4::date[]) with ordinality
-  as a(credential_id, product, first_month, last_month, nr)
-join flanks_internal.read_backs b on b.credential_id = a.credential_id and b.product = a.product and b.watch = w.watch
-  and b.first_month <= a.first_month and b.last_month >= a.last_month
-where not exists (select from flanks.transaction_sightings s where s.credential_id = a.credential_id)
-  and not exists (select from flanks.removal_reviews v where v.credential_id = a.credential_id and v.product = a.product
-    and v.state in ('open', 'rejected')))"};
 
 // Of a month that the window has whole the digest; of one that it begins or ends in, the entries.
 constexpr statement read_months{"read_ready_windows", R"(
@@ -40,21 +26,6 @@ from unnest($1::bigint[], $2::text[], $3::date[], $4::date[], $5::uuid[], $6::da
 join flanks_internal.read_back_months m on m.credential_id = a.credential_id and m.product = a.product
   and m.month between a.first_month and a.last_month and m.generation = a.generation)"};
 
-// What was compared is still what is stored, and the answer is not older than that. In the order of
-// all who lock leases; one that is locked already is not worth waiting for here.
-constexpr statement hold{"hold_quiet_windows", R"(
-select a.nr
-from flanks_internal.transactions_watch w
-cross join unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::bigint[])
-  as a(credential_id, product, generation, lease_id, provider_seen_at, nr)
-join flanks_internal.read_backs b on b.credential_id = a.credential_id and b.product = a.product and b.watch = w.watch
-  and b.generation = a.generation
-join flanks_internal.leases l on l.credential_id = a.credential_id and l.lease_id = a.lease_id
-  and l.expires_at > clock_timestamp()
-where not exists (select from flanks.coverage c where c.credential_id = a.credential_id and c.product = a.product
-    and c.provider_seen_at > a.provider_seen_at)
-order by a.credential_id for update of l skip locked)"};
-
 struct stored_month {
   std::int64_t rows;
   std::string digest;
@@ -63,46 +34,31 @@ using stored_months = std::map<day, stored_month>;
 
 // One of them on its way.
 struct candidate {
-  candidate(window_request& r, std::string generation_now, std::uint64_t seed)
-      : request(&r), generation(std::move(generation_now)), rows(seed, r.scope.days) {
-    const window days = r.scope.days;
+  explicit candidate(ready_window found)
+      : window(std::move(found)), rows(window.state.seed, window.request->scope.days) {
+    const auto days = window.request->scope.days;
     if (days.from != read_back::month_of(days.from)) first_part = read_back::month_of(days.from);
     const day after = days.to + std::chrono::days{1};
     if (after != read_back::month_of(after)) last_part = read_back::month_of(days.to);
   }
   [[nodiscard]] bool in_part(day month) const { return month == first_part || month == last_part; }
 
-  window_request* request;
-  std::string generation;
+  ready_window window;
   std::optional<day> first_part, last_part;  // months that the window does not have whole
   known_rows rows;                           // of those
   stored_months stored;                      // of the others
   bool ready = true;
 };
 
-std::vector<candidate> ready_ones(session& db, std::span<window_request* const> requests) {
-  array_columns asked;
-  for (const window_request* r : requests) {
-    asked.add(sql_values(r->scope.credential, to_string(r->scope.what),
-                         read_back::month_of(r->scope.days.from),
-                         read_back::month_of(r->scope.days.to)));
-  }
-  std::vector<candidate> found;
-  for (const auto& r : db.run(find_ready, asked.take())) {
-    const auto seed = static_cast<std::uint64_t>(r[1].as<std::int64_t>());
-    found.emplace_back(*requests[r[0].as<std::size_t>() - 1], r[2].c_str(), seed);
-  }
-  return found;
-}
-
 void read_ready_months(session& db, std::vector<candidate>& candidates) {
   array_columns asked;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const candidate& c = candidates[i];
-    const window_scope& scope = c.request->scope;
+    const window_scope& scope = c.window.request->scope;
     asked.add(sql_values(scope.credential, to_string(scope.what),
                          read_back::month_of(scope.days.from), read_back::month_of(scope.days.to),
-                         c.generation, c.first_part, c.last_part, static_cast<std::int64_t>(i)));
+                         c.window.state.generation, c.first_part, c.last_part,
+                         static_cast<std::int64_t>(i)));
   }
   db.fetch(read_months, asked.take(), [&](const session::binary_row& r) {
     candidate& c = candidates.at(static_cast<std::size_t>(r.integer(0)));
@@ -159,7 +115,7 @@ bool says_what_is_stored(candidate& c) {
   row_counts counts;
   shown_months shown(c.stored);
   c.rows.seal();
-  for (const transaction_batch& batch : c.request->answer) {
+  for (const transaction_batch& batch : c.window.request->answer) {
     counts.fetched += batch.elements();
     for (const transaction& t : batch.transactions) {
       const day on = *day_from(t[column::operation_date]);
@@ -176,54 +132,32 @@ bool says_what_is_stored(candidate& c) {
   }
   if (!c.rows.all_seen() || !shown.are_stored()) return false;
   counts.unchanged = counts.fetched;
-  c.request->record.counts = counts;
+  c.window.request->record.counts = counts;
   return true;
-}
-
-std::vector<window_request*> held(session& db, std::vector<candidate>& candidates) {
-  std::vector<window_request*> found;
-  if (candidates.empty()) return found;
-  array_columns asked;
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const window_request& r = *candidates[i].request;
-    asked.add(sql_values(r.scope.credential, to_string(r.scope.what), candidates[i].generation,
-                         r.scope.lease.value, r.record.provider_update,
-                         static_cast<std::int64_t>(i)));
-  }
-  for (const auto& r : db.run(hold, asked.take()))
-    found.push_back(candidates.at(r[0].as<std::size_t>()).request);
-  return found;
 }
 
 std::vector<window_request*> compare(session& db, std::span<window_request* const> requests) {
   if (requests.empty()) return {};
-  std::vector<candidate> candidates = ready_ones(db, requests);
+  std::vector<candidate> candidates;
+  for (ready_window& r : find_ready(db, requests))
+    candidates.emplace_back(std::move(r));
   if (!candidates.empty()) read_ready_months(db, candidates);
-  std::erase_if(candidates, [](candidate& c) { return !c.ready || !says_what_is_stored(c); });
-  return held(db, candidates);
-}
-
-// Of each product what its windows have shown, in the order of the products.
-void add_unknown_fields(std::vector<call>& words, const std::vector<window_request*>& quiet) {
-  for (const product what : all_products) {
-    unknown_fields fields;
-    for (const window_request* r : quiet) {
-      if (r->scope.what != what) continue;
-      for (const transaction_batch& batch : r->answer)
-        fields.add(batch.unknown);
-    }
-    if (const auto writing = fields.write(to_string(what))) words.push_back(*writing);
-  }
+  std::erase_if(candidates, [](candidate& c) {
+    if (!c.ready) return true;
+    c.window.request->differs = !says_what_is_stored(c);
+    return c.window.request->differs;
+  });
+  std::vector<const ready_window*> windows;
+  for (const candidate& c : candidates)
+    windows.push_back(&c.window);
+  const auto held = hold_ready(db, windows);
+  std::vector<window_request*> quiet;
+  for (const ready_window* w : windows)
+    if (held.contains(w->request)) quiet.push_back(w->request);
+  return quiet;
 }
 
 }  // namespace
-
-bool may_be_quiet(const window_request& r, const absent_rows& absent) {
-  return r.evidence.last_part && !r.evidence.brings_something && absent.none() &&
-         !r.evidence.remember_days && r.record.how == outcome::ok &&
-         std::all_of(r.answer.begin(), r.answer.end(),
-                     [](const transaction_batch& b) { return b.rejected.empty(); });
-}
 
 void settle(session& db, std::span<window_request* const> requests) {
   if (requests.empty()) return;
@@ -239,16 +173,9 @@ void settle(session& db, std::span<window_request* const> requests) {
   if (quiet.empty()) return;
   const auto took =
       std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
-  window_ends ends;
-  run_records runs;
-  for (window_request* r : quiet) {
+  for (window_request* r : quiet)
     r->record.database_time = took;
-    ends.add(r->scope, r->record, r->evidence, false);
-    runs.add(r->sync_run_id, r->record);
-  }
-  words.push_back(ends.take());
-  add_unknown_fields(words, quiet);
-  words.push_back(runs.take(true));
+  end_together(quiet, words);
   db.run_together(words);
   for (window_request* r : quiet)
     r->settled = true;

@@ -10,9 +10,6 @@
 
 namespace flanks {
 
-// Whether a window can be one, as far as its answer tells, and is likely to be.
-[[nodiscard]] bool may_be_quiet(const window_request& r, const absent_rows& absent);
-
 // Settles those that are, in the open transaction; at most one of a credential.
 void settle(session& db, std::span<window_request* const> requests);
 

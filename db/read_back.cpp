@@ -117,8 +117,21 @@ day read_back::month_of(day on) {
   return day{date.year() / date.month() / 1};
 }
 
-read_back::read_back(session& db, const window_scope& scope, read_back_state state,
-                     std::string run_id)
+read_back_state read_back_state_of(const pqxx::row& row, int first) {
+  const auto at = [&](int i) { return row[first + i]; };
+  read_back_state state;
+  if (!at(0).is_null()) state.watch = at(0).c_str();
+  if (!at(1).is_null()) state.generation = at(1).c_str();
+  state.valid = !state.watch.empty() && at(2).as<bool>();
+  if (!state.valid) return state;
+  state.seed = static_cast<std::uint64_t>(at(3).as<std::int64_t>());
+  if (!at(4).is_null() && !at(5).is_null())
+    state.months = window{*day_from(at(4).c_str()), *day_from(at(5).c_str())};
+  state.answer = known_answers::from(row, first + 6);
+  return state;
+}
+
+read_back::read_back(const window_scope& scope, read_back_state state, std::string run_id)
     : credential_(scope.credential),
       what_(scope.what),
       state_(with_seed(std::move(state))),
@@ -126,8 +139,20 @@ read_back::read_back(session& db, const window_scope& scope, read_back_state sta
       rows_(state_.seed, scope.days) {
   for (day m = month_of(scope.days.from); m <= scope.days.to; m = next_month(m))
     months_.emplace(m, month{.ready = lay_ready(m), .changed = false, .inserted = {}});
+}
+
+void read_back::read(session& db) {
   if (state_.valid) read_ready(db);
   read_table(db);
+}
+
+void read_back::take_ready(day first_day, bool known, std::string_view entries) {
+  months_.at(first_day).ready = known;
+  if (known) rows_.add_packed(entries);
+}
+
+bool read_back::is_ready() const {
+  return std::all_of(months_.begin(), months_.end(), [](const auto& m) { return m.second.ready; });
 }
 
 bool read_back::lay_ready(day first_day) const {
@@ -137,11 +162,8 @@ bool read_back::lay_ready(day first_day) const {
 void read_back::read_ready(session& db) {
   const day first = months_.begin()->first, last = months_.rbegin()->first;
   const sql_values where(credential_, to_string(what_), first, last, state_.generation);
-  db.fetch(read_ready_months, where, [&](const session::binary_row& r) {
-    month& m = months_.at(r.date(0));
-    m.ready = r.flag(2);
-    if (m.ready) rows_.add_packed(r.field(1));
-  });
+  db.fetch(read_ready_months, where,
+           [&](const session::binary_row& r) { take_ready(r.date(0), r.flag(2), r.field(1)); });
 }
 
 void read_back::read_table(session& db) {

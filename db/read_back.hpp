@@ -30,10 +30,27 @@ struct read_back_state {
   std::optional<known_answer> answer;  // after which nothing was touched
 };
 
+// Its columns in a statement about flanks_internal.transactions_watch w and read_backs b, and what
+// they say from column `first` on.
+#define FLANKS_READ_BACK_STATE                                                                \
+  "w.watch, b.generation, coalesce(b.watch = w.watch, false), b.seed, nullif(b.first_month, " \
+  "'infinity'), nullif(b.last_month, '-infinity'), b.answer_hash, b.answer_seed, "            \
+  "b.answer_bytes, b.answer_records, b.answer_question"
+[[nodiscard]] read_back_state read_back_state_of(const pqxx::row& row, int first);
+
 class read_back {
  public:
-  // Reads all months of the window, whole. `run_id`: a uuid of this window alone.
-  read_back(session& db, const window_scope& scope, read_back_state state, std::string run_id);
+  // Has all months of the window, whole, once they are read or taken. `run_id`: a uuid of this
+  // window alone.
+  read_back(const window_scope& scope, read_back_state state, std::string run_id);
+
+  // Reads them.
+  void read(session& db);
+  // A month of the window as it lies ready: its entries, when they are known. One that nobody knows
+  // a row of is not among these.
+  void take_ready(day first_day, bool known, std::string_view entries);
+  // Whether all of them lay ready.
+  [[nodiscard]] bool is_ready() const;
 
   // Its first day, which names it.
   [[nodiscard]] static day month_of(day on);

@@ -49,7 +49,7 @@ struct runs_request {
 };
 
 // A window whose whole answer has come. It is settled when the answer says what is stored: that is
-// on record then. One that brings or lacks anything is not, and window_writer's.
+// on record then.
 struct window_request {
   const window_scope& scope;
   const std::vector<transaction_batch>& answer;
@@ -57,6 +57,19 @@ struct window_request {
   std::string sync_run_id;  // names the run once and for all
   run_record record;        // when settled, as it was written
   bool settled = false;
+  bool differs = false;  // from what lies ready to be compared with
+};
+
+// Whether a window can be settled together with others, as far as its answer tells: all of it is
+// here, and nothing in it asks for more than comparing and writing rows.
+[[nodiscard]] bool is_plain(const window_request& r, const absent_rows& absent);
+
+// One that brings something. It is settled when new rows and other content were all that it took,
+// and they are stored. One that is not is window_writer's.
+struct change_request {
+  window_request& window;
+  bool settled = false;
+  std::optional<run_record> written;  // by a transaction, committed or not
 };
 
 }  // namespace flanks

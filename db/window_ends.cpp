@@ -1,5 +1,8 @@
 #include "db/window_ends.hpp"
 
+#include "db/runs.hpp"
+#include "db/unknown_fields.hpp"
+
 namespace flanks {
 
 namespace {
@@ -50,6 +53,36 @@ void window_ends::add(const window_scope& scope, const run_record& record,
 
 call window_ends::take() {
   return {end_windows, rows_.take()};
+}
+
+namespace {
+
+// Of each product what its windows have shown, in the order of the products.
+void add_unknown_fields(std::span<window_request* const> windows, std::vector<call>& words) {
+  for (const product what : all_products) {
+    unknown_fields fields;
+    for (const window_request* r : windows) {
+      if (r->scope.what != what) continue;
+      for (const transaction_batch& batch : r->answer)
+        fields.add(batch.unknown);
+    }
+    if (const auto writing = fields.write(to_string(what))) words.push_back(*writing);
+  }
+}
+
+}  // namespace
+
+void end_together(std::span<window_request* const> windows, std::vector<call>& words) {
+  window_ends ends;
+  run_records runs;
+  for (const window_request* r : windows) {
+    const row_counts& counts = r->record.counts;
+    ends.add(r->scope, r->record, r->evidence, counts.inserted + counts.updated > 0);
+    runs.add(r->sync_run_id, r->record);
+  }
+  words.push_back(ends.take());
+  add_unknown_fields(windows, words);
+  words.push_back(runs.take(true));
 }
 
 }  // namespace flanks

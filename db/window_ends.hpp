@@ -2,7 +2,11 @@
 // were read last, and the items of a backfill plan. Many at once, or one.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "db/array_columns.hpp"
+#include "db/requests.hpp"
 #include "db/window_scope.hpp"
 
 namespace flanks {
@@ -18,5 +22,8 @@ class window_ends {
  private:
   array_columns rows_;
 };
+
+// All that ends these windows, in the transaction that holds the leases of all: added to `words`.
+void end_together(std::span<window_request* const> windows, std::vector<call>& words);
 
 }  // namespace flanks

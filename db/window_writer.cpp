@@ -6,7 +6,6 @@
 #include <unordered_map>
 
 #include "db/copy_binary.hpp"
-#include "db/known_answers.hpp"
 #include "db/quarantine.hpp"
 #include "db/text_format.hpp"
 
@@ -22,9 +21,7 @@ select gen_random_uuid(), set_config('flanks.writer', case when w.watch is null 
   exists (select from flanks.coverage
     where credential_id = $1 and product = $3 and days && daterange($4::date, $5::date, '[]')),
   exists (select from flanks.transaction_sightings where credential_id = $1),
-  w.meddled_with, w.watch, b.generation, coalesce(b.watch = w.watch, false), b.seed,
-  nullif(b.first_month, 'infinity'), nullif(b.last_month, '-infinity'),
-  b.answer_hash, b.answer_seed, b.answer_bytes, b.answer_records, b.answer_question
+  w.meddled_with, )" FLANKS_READ_BACK_STATE R"(
 from flanks_internal.transactions_watch w
 left join flanks_internal.read_backs b on b.credential_id = $1 and b.product = $3)"};
 
@@ -40,11 +37,6 @@ join flanks.credentials c on c.credential_id = t.credential_id
 where s.credential_id = {0} and t.credential_id <> {0} and t.operation_date between '{1}' and '{2}'
 ) to stdout (format binary))";
 
-constexpr statement copy_rows{"copy_transactions", R"(
-copy flanks.transactions (credential_id, product, content_hash, _id, account_id, card_id, investment_id, liability_id,
-  portfolio_id, operation_date, value_date, amount, currency, balance, description, product_description, category, shop,
-  entity, card_number, transfer, extra) from stdin)"};
-
 constexpr statement look_up{"look_up", R"(
 select t._id, t.credential_id, t.product, t.content_hash, t.removed_at is not null, c.removed_at is not null,
   t.updated_at = now(), s._id is not null, t.operation_date
@@ -52,46 +44,6 @@ from flanks.transactions t
 left join flanks.credentials c on c.credential_id = t.credential_id
 left join flanks.transaction_sightings s on s._id = t._id and s.credential_id = $2
 where t._id = any($1::text[]))"};
-
-// Only what really differs becomes a revision: 1.0 and 1.00 are the same amount, spaces in a JSON
-// object are no change. No lock is taken first: a version that somebody has replaced since is not
-// found under its ctid and xmin, and is missing in what comes back. (xmin: after waiting for the
-// other one, not every release of PostgreSQL looks at the ctid again.)
-constexpr statement update_rows{"update_transactions", R"(
-with old as materialized (
-  select i.*, t.ctid as place, t.xmin as version, t.updated_at <> now() as first, to_jsonb(t) as was,
-    t.credential_id as was_of, t.removed_at is not null as was_removed,
-    (t.credential_id, t.product, t.removed_at, t.account_id, t.card_id, t.investment_id, t.liability_id, t.portfolio_id,
-      t.operation_date, t.value_date, t.amount, t.currency, t.balance, t.description, t.product_description, t.category,
-      t.shop, t.entity, t.card_number, t.transfer, t.extra)
-    is distinct from ($1::bigint, $2::text, null::timestamptz, i.account_id, i.card_id, i.investment_id, i.liability_id,
-      i.portfolio_id, i.operation_date, i.value_date, i.amount, i.currency, i.balance, i.description,
-      i.product_description, i.category, i.shop, i.entity, i.card_number, i.transfer, i.extra) as differs
-  from (
-    select i.nr, i._id, i.account_id, i.card_id, i.investment_id, i.liability_id, i.portfolio_id, i.operation_date::date,
-      i.value_date::date, i.amount::numeric, i.currency, i.balance::numeric, i.description, i.product_description, i.category,
-      i.shop, i.entity, i.card_number, i.transfer::jsonb, i.extra::jsonb, i.content_hash
-    from unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-      $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],
-      $23::text[], $4::uuid[]) with ordinality
-      as i(_id, account_id, card_id, investment_id, liability_id, portfolio_id, operation_date, value_date, amount, currency,
-        balance, description, product_description, category, shop, entity, card_number, transfer, extra, content_hash, nr)
-    offset 0) i
-  join flanks.transactions t on t._id = i._id),
-kept as (
-  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
-  select o._id, o.was_of, $3,
-    case when o.was_removed then 'restored' when o.was_of <> $1 then 'handed_over' else 'changed' end, o.was
-  from old o where o.differs)
-update flanks.transactions t set credential_id = $1, product = $2, removed_at = null, updated_at = now(),
-  content_hash = o.content_hash, account_id = o.account_id, card_id = o.card_id, investment_id = o.investment_id,
-  liability_id = o.liability_id, portfolio_id = o.portfolio_id, operation_date = o.operation_date, value_date = o.value_date,
-  amount = o.amount, currency = o.currency, balance = o.balance, description = o.description,
-  product_description = o.product_description, category = o.category, shop = o.shop, entity = o.entity,
-  card_number = o.card_number, transfer = o.transfer, extra = o.extra
-from old o
-where t.ctid = o.place and t.xmin = o.version
-returning o.nr::integer, o.differs, o.first)"};
 
 constexpr statement forget_sightings{"forget_sightings", R"(
 delete from flanks.transaction_sightings where credential_id = $1 and _id = any($2::text[]))"};
@@ -105,20 +57,6 @@ select exists (select from flanks.transactions where _id = any($1::text[]) and r
 
 std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
-}
-
-// Columns 6 to 15 of `start`.
-read_back_state read_back_state_of(const pqxx::row& r) {
-  read_back_state state;
-  if (!r[6].is_null()) state.watch = r[6].c_str();
-  if (!r[7].is_null()) state.generation = r[7].c_str();
-  state.valid = !state.watch.empty() && r[8].as<bool>();
-  if (!state.valid) return state;
-  state.seed = static_cast<std::uint64_t>(r[9].as<std::int64_t>());
-  if (!r[10].is_null() && !r[11].is_null())
-    state.months = window{*day_from(r[10].c_str()), *day_from(r[11].c_str())};
-  state.answer = known_answers::from(r, 12);
-  return state;
 }
 
 std::string id_array(std::span<const transaction* const> rows) {
@@ -158,7 +96,8 @@ window_writer::window_writer(session& db, window_scope scope)
   }
   look_first_ = r[0][3].as<bool>();
   meddled_with_ = r[0][5].as<bool>();
-  read_back_.emplace(db_, scope_, read_back_state_of(r[0]), sync_run_id_);
+  read_back_.emplace(scope_, read_back_state_of(r[0], 6), sync_run_id_);
+  read_back_->read(db_);
   shares_rows_ = r[0][4].as<bool>();
   if (shares_rows_) load_joint();
   known().seal();
@@ -264,13 +203,13 @@ bool window_writer::ends_as(const transaction& t, const content_hash& stored) {
 }
 
 std::optional<sql_problem> window_writer::attempt_copy(rows fresh) {
-  copy_buffer_.clear();
+  new_rows writing;
   for (const transaction* t : fresh)
-    append_copy_row(copy_buffer_, scope_.credential, scope_.what, *t);
+    writing.add(scope_, *t);
   db_.run(savepoint);
   std::int64_t copied = 0;
   try {
-    copied = db_.copy_in(copy_rows, copy_buffer_);
+    copied = writing.copy(db_);
   } catch (const sql_problem& problem) {
     if (problem.lost) throw;
     db_.run(undo);
@@ -370,16 +309,12 @@ void window_writer::update_changed(std::span<change> changed) {
   // So that two credentials that share rows wait for each other and do not deadlock.
   std::sort(changed.begin(), changed.end(),
             [](const change& a, const change& b) { return a.row->id() < b.row->id(); });
-  std::vector<update> updates(changed.size());
-  std::size_t updated = 0;
+  changed_rows writing;
+  for (const change& c : changed)
+    writing.add(scope_, sync_run_id_, *c.row);
+  std::vector<changed_rows::outcome> outcomes;
   try {
-    std::vector<call> calls{{savepoint, sql_values{}}};
-    calls.push_back({update_rows, update_values(changed)});
-    calls.push_back({release, sql_values{}});
-    db_.run_together(calls, [&](const session::binary_row& r) {
-      updates.at(static_cast<std::size_t>(r.integer(0)) - 1) = {r.flag(1), r.flag(2)};
-      ++updated;
-    });
+    outcomes = writing.write(db_, {{savepoint, sql_values{}}}, {{release, sql_values{}}});
   } catch (const sql_problem& problem) {
     if (problem.lost || !is_bad_value(problem.sqlstate)) throw;
     db_.run(undo);
@@ -393,35 +328,19 @@ void window_writer::update_changed(std::span<change> changed) {
     }
     return;
   }
-  if (updated != changed.size()) {
-    throw failure(stage::write, verdict::retry, "database_race",
-                  fmt::format("credential {}: {} of {} rows were touched by somebody else while "
-                              "they were being updated",
-                              scope_.credential.value, changed.size() - updated, changed.size()));
+  if (outcomes.size() != changed.size()) {
+    throw failure(
+        stage::write, verdict::retry, "database_race",
+        fmt::format("credential {}: {} of {} rows were touched by somebody else while "
+                    "they were being updated",
+                    scope_.credential.value, changed.size() - outcomes.size(), changed.size()));
   }
   for (std::size_t i = 0; i < changed.size(); ++i)
-    note_updated(changed[i], updates[i]);
+    note_updated(changed[i], outcomes[i]);
   if (shares_rows_) forget_own_sightings(changed);
 }
 
-sql_values window_writer::update_values(std::span<const change> changed) const {
-  std::array<array_literal, column_count> columns;
-  array_literal hashes;
-  std::string uuid;
-  for (const change& c : changed) {
-    for (std::size_t i = 0; i < column_count; ++i)
-      columns[i].add(c.row->values[i]);
-    uuid.clear();
-    append_uuid(uuid, c.row->hash);
-    hashes.add(std::string_view(uuid));
-  }
-  sql_values values(scope_.credential, to_string(scope_.what), sync_run_id_, hashes.take());
-  for (array_literal& column : columns)
-    values.add(column.take());
-  return values;
-}
-
-void window_writer::note_updated(const change& c, update how) {
+void window_writer::note_updated(const change& c, changed_rows::outcome how) {
   if (how.first) ++written_;
   stretch_written(*c.row);
   if (c.was != nullptr) read_back_->changed(*c.was, *c.row);

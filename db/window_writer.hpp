@@ -15,6 +15,7 @@
 
 #include "db/latest_versions.hpp"
 #include "db/read_back.hpp"
+#include "db/row_writes.hpp"
 #include "db/session.hpp"
 #include "db/unknown_fields.hpp"
 #include "db/window_scope.hpp"
@@ -63,9 +64,6 @@ class window_writer {
     bool repeated;               // its _id came before in this response: counted as a duplicate
     const known_rows::row* was;  // null: it is not one of those
   };
-  struct update {
-    bool differs, first;  // from what was stored; in this transaction
-  };
   struct stored_row;
   using rows = std::span<const transaction* const>;
 
@@ -78,8 +76,7 @@ class window_writer {
   void settle(rows doubtful, int depth);
   void settle_one(const transaction& t, const stored_row& stored);
   void update_changed(std::span<change> changed);
-  [[nodiscard]] sql_values update_values(std::span<const change> changed) const;
-  void note_updated(const change& c, update how);
+  void note_updated(const change& c, changed_rows::outcome how);
   void forget_own_sightings(std::span<const change> changed);
   void note_sightings();
   void refuse(const transaction& t, const std::string& reason, const std::string& detail);
@@ -128,7 +125,6 @@ class window_writer {
   std::unordered_set<std::uint64_t> shown_besides_;
   std::vector<std::string> shown_for_later_;  // what absent_rows::shown gets of this part
   std::int64_t unreadable_ = 0;               // records without a usable _id
-  std::string copy_buffer_;
 
   // Other credentials, or products of this one, from which rows were taken.
   std::set<std::pair<credential_id, std::string>> forgotten_;
