@@ -20,7 +20,9 @@ def make_world(settings=None, **sandbox):
 
 
 def settle(world):
-    """What one measurement left for later is not counted against the next."""
+    """What one measurement left for later is not counted against the next: neither dirty pages nor what autovacuum would
+    do sooner or later."""
+    world.sql("vacuum analyze")
     world.sql("checkpoint")
 
 
@@ -52,12 +54,13 @@ class Yardstick:
     def copy(self):
         """Seconds of one connection and one COPY."""
         world = self.world
-        world.sql("drop table if exists yardstick")
         fillfactor = world.sql("select array_to_string(reloptions, ',') from pg_class where oid = 'flanks.transactions'::regclass")
         world.sql(f"create table yardstick (like flanks.transactions including all) with ({fillfactor})")
         settle(world)
-        return run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", world.cluster.host, "-U", "postgres",
-                    "-d", world.database, "-c", f"\\copy yardstick from '{self.file}'"], world.dir / "copy.log").seconds
+        copied = run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", world.cluster.host, "-U", "postgres",
+                      "-d", world.database, "-c", f"\\copy yardstick from '{self.file}'"], world.dir / "copy.log")
+        world.sql("drop table yardstick")  # or autovacuum would read it while something else is measured
+        return copied.seconds
 
 
 def wal_position(world):
