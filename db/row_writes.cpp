@@ -14,10 +14,11 @@ copy flanks.transactions (credential_id, product, content_hash, _id, account_id,
 // Only what really differs becomes a revision: 1.0 and 1.00 are the same amount, spaces in a JSON
 // object are no change. No lock is taken first: a version that somebody has replaced since is not
 // found under its ctid and xmin, and is missing in what comes back. (xmin: after waiting for the
-// other one, not every release of PostgreSQL looks at the ctid again.)
+// other one, not every release of PostgreSQL looks at the ctid again.) `w` has all columns in the
+// order in which jsonb keeps its keys, by length and then by bytes: it need not sort them then.
 constexpr statement update_rows{"update_transactions", R"(
 with old as materialized (
-  select i.*, t.ctid as place, t.xmin as version, t.updated_at <> now() as first, to_jsonb(t) as was,
+  select i.*, t.ctid as place, t.xmin as version, t.updated_at <> now() as first, to_jsonb(w) as was,
     t.credential_id as was_of, t.product as was_product, t.removed_at is not null as was_removed,
     (t.credential_id, t.product, t.removed_at, t.account_id, t.card_id, t.investment_id, t.liability_id, t.portfolio_id,
       t.operation_date, t.value_date, t.amount, t.currency, t.balance, t.description, t.product_description, t.category,
@@ -25,18 +26,17 @@ with old as materialized (
     is distinct from (i.credential_id, i.product, null::timestamptz, i.account_id, i.card_id, i.investment_id, i.liability_id,
       i.portfolio_id, i.operation_date, i.value_date, i.amount, i.currency, i.balance, i.description,
       i.product_description, i.category, i.shop, i.entity, i.card_number, i.transfer, i.extra) as differs
-  from (
-    select i.nr, i._id, i.account_id, i.card_id, i.investment_id, i.liability_id, i.portfolio_id, i.operation_date::date,
-      i.value_date::date, i.amount::numeric, i.currency, i.balance::numeric, i.description, i.product_description, i.category,
-      i.shop, i.entity, i.card_number, i.transfer::jsonb, i.extra::jsonb, i.content_hash, i.credential_id, i.product, i.sync_run_id
-    from unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-      $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],
-      $23::text[], $4::uuid[], $1::bigint[], $2::text[], $3::uuid[]) with ordinality
-      as i(_id, account_id, card_id, investment_id, liability_id, portfolio_id, operation_date, value_date, amount, currency,
-        balance, description, product_description, category, shop, entity, card_number, transfer, extra, content_hash,
-        credential_id, product, sync_run_id, nr)
-    offset 0) i
-  join flanks.transactions t on t._id = i._id),
+  from unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::date[], $12::date[],
+    $13::numeric[], $14::text[], $15::numeric[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[],
+    $22::jsonb[], $23::jsonb[], $4::uuid[], $1::bigint[], $2::text[], $3::uuid[]) with ordinality
+    as i(_id, account_id, card_id, investment_id, liability_id, portfolio_id, operation_date, value_date, amount, currency,
+      balance, description, product_description, category, shop, entity, card_number, transfer, extra, content_hash,
+      credential_id, product, sync_run_id, nr)
+  join flanks.transactions t on t._id = i._id
+  cross join lateral (select t._id, t.shop, t.extra, t.amount, t.entity, t.balance, t.card_id, t.product, t.category,
+    t.currency, t.transfer, t.account_id, t.removed_at, t.updated_at, t.value_date, t.card_number, t.description,
+    t.content_hash, t.liability_id, t.portfolio_id, t.credential_id, t.first_seen_at, t.investment_id, t.operation_date,
+    t.product_description) w),
 kept as (
   insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
   select o._id, o.was_of, o.sync_run_id,

@@ -57,6 +57,14 @@ TEST_F(written, an_update_that_is_swallowed_or_undone_fails_the_run) {
   EXPECT_EQ(value("select amount from flanks.transactions where _id = 'odd'"), "-12.50");
 }
 
+TEST_F(written, what_is_overwritten_is_kept_with_all_its_columns) {
+  const credential_id id = add("u", "ct-1");
+  store_window(id, {{"a"}});
+  const std::string before = value("select to_jsonb(t) from flanks.transactions t");
+  EXPECT_EQ(store_window(id, {{"a", "2026-05-10", "-99"}}).updated, 1);
+  EXPECT_EQ(value("select content from flanks.transaction_revisions"), before);
+}
+
 TEST_F(written, what_somebody_else_changes_meanwhile_is_not_overwritten_unseen) {
   const credential_id id = add("u", "ct-1");
   store_window(id, {{"a"}, {"b"}});
