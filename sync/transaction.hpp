@@ -85,6 +85,8 @@ struct unknown_record_field {
 // Append-only text with stable addresses: what it hands out lives as long as it does.
 class text_arena {
  public:
+  static constexpr std::size_t chunk_size = 64 * 1024;  // bytes; a longer text has its own
+
   // Copies `text`; the view is never null, also for the empty string.
   std::string_view copy(std::string_view text);
   // Room for `size` bytes to be written by the caller.
@@ -101,7 +103,6 @@ class text_arena {
  private:
   void add_chunk(std::size_t at_least);
 
-  static constexpr std::size_t chunk_size = 64 * 1024;
   std::vector<std::unique_ptr<char[]>> chunks_;
   char* next_ = nullptr;
   std::size_t left_ = 0;
