@@ -76,8 +76,8 @@ db_options database_options(const configuration& c) {
   o.dsn = from.dsn;
   o.password = c.secrets.database_password;
   o.connections = from.connections;
-  // As many as can be fetched at once, and some for each connection to be written meanwhile.
-  o.open_windows = c.values().flanks.max_connections + 2 * from.connections;
+  // As many as can be fetched at once, and three for each connection to be written meanwhile.
+  o.open_windows = c.values().flanks.max_connections + 3 * from.connections;
   o.connect_timeout = from.connect_timeout;
   o.statement_timeout = std::chrono::ceil<std::chrono::seconds>(from.statement_timeout);
   o.lock_timeout = std::chrono::ceil<std::chrono::seconds>(from.lock_timeout);

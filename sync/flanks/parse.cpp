@@ -70,7 +70,6 @@ bool transaction_parser::read_plain(std::string_view& bytes) {
   if (size == 0 || size > limits_.record_bytes) return false;
   const std::size_t end = skip_blanks(bytes, begin + size);
   if (end == bytes.size() || (bytes[end] != ',' && bytes[end] != ']')) return false;
-  if (batch_.transactions.empty()) batch_.transactions.reserve(expected_);
   reader_.take_plain(batch_);
   if (bytes[end] == ']') place_ = place::after;
   bytes.remove_prefix(end + 1);
@@ -149,13 +148,13 @@ void transaction_parser::reject_long_element() {
 
 void transaction_parser::start_batch() {
   batch_ = transaction_batch{};
+  batch_.transactions.reserve(limits_.batch_records);
   batch_raw_ = 0;
 }
 
 void transaction_parser::finish_batch() {
   if (!batch_.empty()) {
     batch_.unknown = reader_.take_unknown();
-    expected_ = batch_.transactions.size();
     full_.push_back(std::move(batch_));
     start_batch();
   }

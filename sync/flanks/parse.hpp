@@ -16,7 +16,7 @@
 namespace flanks {
 
 struct parse_limits {
-  std::size_t batch_records = 256;
+  std::size_t batch_records = 128;  // of common ones, about what fits into batch_bytes
   // One chunk of text, so that a record of up to 4 KiB does not begin another one.
   std::size_t batch_bytes = text_arena::chunk_size - std::size_t{4} * 1024;
   std::size_t record_bytes = 1024 * 1024;  // a longer one goes to quarantine as "too_long"
@@ -63,7 +63,6 @@ class transaction_parser {
   record_reader reader_;
   transaction_batch batch_;
   std::size_t batch_raw_ = 0;  // bytes of rejected records in batch_
-  std::size_t expected_ = 0;   // transactions in a batch, by the one before
   std::deque<transaction_batch> full_;
   std::string carry_;        // the beginning of an element that has not ended yet
   std::size_t carried_ = 0;  // its bytes so far, also those that were too many to keep
