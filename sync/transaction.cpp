@@ -76,18 +76,21 @@ content_hash hash_of(const transaction& t, std::string_view text) {
   // updates cost more than the hash itself.
   constexpr std::size_t prefixes = (column_count - 1) * sizeof(std::uint64_t);
   std::array<char, 4096> image;
-  std::size_t size = prefixes;
-  for (std::size_t i = 1; i < column_count; ++i)
-    size += t.values[i].size();
-  if (size > image.size() - slack) return hash_of_huge(t);
+  static_assert(prefixes >= slack, "what is copied too much needs no room of its own");
+  const char* const last = image.data() + image.size() - prefixes;
   char* end = image.data();
   for (std::size_t i = 1; i < column_count; ++i) {
     const std::string_view value = t.values[i];
     const std::uint64_t length = length_of(value);
     __builtin_memcpy(end, &length, sizeof length);
     end += sizeof length;
+    if (value.empty()) continue;
+    if (value.size() > static_cast<std::size_t>(std::max(last - end, std::ptrdiff_t{0}))) {
+      return hash_of_huge(t);
+    }
     end = append(end, value, text);
   }
+  const auto size = static_cast<std::size_t>(end - image.data());
   const XXH128_hash_t hash = XXH3_128bits(image.data(), size);
   return {hash.high64, hash.low64};
 }
