@@ -1,6 +1,7 @@
 #include "sync/flanks/plain_record.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "sync/flanks/decimal.hpp"
 #include "sync/flanks/json_text.hpp"
@@ -38,11 +39,12 @@ constexpr auto quoted_names = [] {
 
 void plain_record::put(text_arena& arena, transaction& row, unknown_tally& unknown) const {
   const char* const copy = arena.copy(record_).data();
-  for (std::size_t i = 0; i < column_count; ++i) {
+  for (std::uint32_t left = has_; left != 0; left &= left - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(left));
     const std::string_view value = values_[i];
-    const bool has = (has_ >> i & 1) != 0, moves = (moving_ >> i & 1) != 0;
+    const bool moves = (moving_ >> i & 1) != 0;
     const char* const at = moves ? copy + (value.data() - record_.data()) : value.data();
-    row.values[i] = has ? std::string_view{at, value.size()} : std::string_view{};
+    row.values[i] = std::string_view{at, value.size()};
   }
   if (!extra_.empty()) {
     char* const extra = arena.reserve(extra_.size() + 1);
