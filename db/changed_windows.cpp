@@ -21,6 +21,10 @@ namespace chr = std::chrono;
 // one's locks wait for nobody else's rows.
 constexpr std::size_t most_rows = 256;
 
+// Of all windows of one transaction: its statements are to end soon, and their values lie in memory
+// here and at the server.
+constexpr std::size_t most_rows_together = 4096;
+
 constexpr statement find_written{"find_written", R"(
 select sync_run_id from flanks.sync_runs where sync_run_id = any($1::uuid[]))"};
 
@@ -154,6 +158,14 @@ void leave_stored(session& db, candidates& all) {
   });
 }
 
+void leave_too_many(candidates& all) {
+  std::size_t rows = 0;
+  std::erase_if(all, [&](const candidate& c) {
+    rows += c.fresh.size() + c.changed.size();
+    return rows > most_rows_together;
+  });
+}
+
 [[noreturn]] void give_up(const char* why) {
   throw sql_problem("changed_windows", "", why);
 }
@@ -239,6 +251,7 @@ void settle(session& db, std::span<change_request* const> requests) {
   candidates all = find(db, windows);
   read_ready_months(db, all);
   std::erase_if(all, [](candidate& c) { return !c.known.is_ready() || !compare(c); });
+  leave_too_many(all);
   leave_repeated(all);
   leave_stored(db, all);
   if (all.empty()) return;

@@ -150,6 +150,22 @@ TEST_F(changed_windows, a_window_with_very_many_changes_has_a_transaction_of_its
   expect_left(many, "257 new rows");
 }
 
+TEST_F(changed_windows, windows_with_very_many_changes_in_all_are_not_written_in_one_transaction) {
+  std::vector<answer> answers;
+  for (int who = 2; who < 19; ++who) {
+    claimed_.push_back(claim(add(fmt::format("user-{}", who), fmt::format("token-{}", who))));
+    apply(answer{who, -27, 33, {{10 + who, 0, 1}}});
+    answers.push_back({who, -27, 33, {{10 + who, 0, 1}}});
+    for (int i = 0; i < 256; ++i)
+      answers.back().records.push_back({1000 * who + i, i % 5, 1});
+  }
+  const auto counts = together(answers);
+  const auto settled = [](const auto& c) { return c.has_value(); };
+  EXPECT_TRUE(std::all_of(counts.begin(), counts.begin() + 16, settled));
+  EXPECT_FALSE(counts[16].has_value()) << "4 097 rows or more";
+  EXPECT_EQ(apply(answers[16]).inserted, 256);
+}
+
 TEST_F(changed_windows, what_somebody_else_does_to_a_row_meanwhile_undoes_them_all) {
   const answer next{0, -27, 33, {{1, 0, 2}, {2, 5, 1}}};
   other_db_->begin();
