@@ -121,6 +121,7 @@ class list_writer {
     write_rows(batch_.records);
     count();
     const std::size_t vanished = vanished_rows();
+    if (vanished > 0 && batch_.rested_connection) throw unconfirmed_answer(run_.credential, table_);
     // What could not be read may be what is missing: then nothing is missing for certain.
     const bool certain = !batch_.incomplete() && rejected_.size() == batch_.rejected.size();
     if (vanished > 0 && certain) {

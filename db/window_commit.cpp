@@ -138,6 +138,11 @@ void window_writer::settle_absent(const window_evidence& evidence, absent_rows& 
     shown_besides_.insert(known().short_key_of(id));
   std::erase_if(absent.ids, [&](const std::string& id) { return shown(id); });
   if (evidence.provable && !scope_.filtered()) collect_absent(*evidence.provable, absent);
+  contradicts_ = contradicts_ || !absent.ids.empty();
+  if (contradicts_ && evidence.rested_connection) {
+    throw unconfirmed_answer(scope_.credential,
+                             fmt::format("{} transactions", to_string(scope_.what)));
+  }
   removals::list_of_rows list{scope_.credential, scope_.what, sync_run_id_};
   removals::set_aside aside;
   if (has_reviews) aside = removals::read_set_aside(db_, list);

@@ -284,6 +284,7 @@ void window_writer::settle_one(const transaction& t, const stored_row& stored) {
   const bool orphaned = stored.owner_removed || stored.removed;
   const bool free = mine ? my_product || stored.removed : orphaned;
   const bool in_place = equal && !(mine ? stored.removed : orphaned);
+  contradicts_ = contradicts_ || (mine ? !my_product : !stored.sighted);
   if (in_place) {
     ++(repeated ? counts_.duplicates : counts_.unchanged);
     if (again) replayed_.insert(t.id());

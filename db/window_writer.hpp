@@ -108,6 +108,8 @@ class window_writer {
   bool look_first_ = false;
   bool shares_rows_ = false;   // with another credential
   bool meddled_with_ = false;  // the table has triggers, rules or row security
+  // The response lacks rows, or shows rows of another list that it has not shown before.
+  bool contradicts_ = false;
 
   // Of one round: the last version of each operation in it, and the operations that end as stored.
   latest_versions latest_;

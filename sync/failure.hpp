@@ -56,6 +56,7 @@ class failure : public std::runtime_error {
   std::string provider_code;  // error.code of the provider, may be empty
   std::string trace_id;       // trace_id of the provider, may be empty
   std::optional<std::chrono::seconds> retry_after;  // from 429 or 503, clamped
+  bool rested = false;  // of a connection that had served another request before
 };
 
 }  // namespace flanks

@@ -15,6 +15,10 @@
 
 namespace flanks {
 
+// Over which connection to the provider a request may go. `fresh`: a new one, on which nothing of
+// an earlier request can be waiting.
+enum class connection_use : std::uint8_t { any, fresh };
+
 // Takes the records of a response as they come in. While take() is awaited, nothing more is read
 // from the socket.
 class batch_sink {
@@ -34,6 +38,8 @@ struct response_summary {
   std::optional<known_answer> answer;  // none: it was too large to be recognised, or in pages
   bool as_expected = false;            // it is batch_sink::expected(), and was not handed on
   bool not_as_expected = false;        // it is another one to the same question of the same day
+  bool rested_connection = false;      // it came over one that has served another request
+  bool repeats = false;                // ... with the bytes of an earlier answer, head included
   std::chrono::milliseconds time_to_first_byte{0};
   std::chrono::milliseconds duration{0};
 };
@@ -50,12 +56,14 @@ class flanks_api {
   // was closed. When it throws, what was handed on must be forgotten.
   virtual boost::asio::awaitable<response_summary> transactions(const secret& credentials_token,
                                                                 product what, window days,
+                                                                connection_use over,
                                                                 batch_sink& sink) = 0;
 
   // The products of one kind (API contract, section 3), whole. Throws also when the list is longer
   // than 8 MiB.
   virtual boost::asio::awaitable<product_batch> products(const secret& credentials_token,
-                                                         product_kind kind) = 0;
+                                                         product_kind kind,
+                                                         connection_use over) = 0;
   // GET /v0/bank/available: the banks that the provider knows, in the columns of entity_columns().
   virtual boost::asio::awaitable<product_batch> entities() = 0;
 

@@ -263,12 +263,16 @@ class credential_story {
 
   // Tries one window until it is stored or the verdict says that trying again is of no use.
   awaitable<std::optional<failure>> fetch_window(piece p, part now) {
-    for (int attempt = 1;; ++attempt) {
-      const std::optional<attempt_failure> failed = co_await attempt_window(p, now, attempt);
+    connection_use over = connection_use::any;
+    for (int attempt = 1;;) {
+      const std::optional<attempt_failure> failed = co_await attempt_window(p, now, attempt, over);
       if (!failed) co_return std::nullopt;
+      const bool unconfirmed = is_unconfirmed(failed->what) && over == connection_use::any;
+      over = connection_use::fresh;
+      if (unconfirmed) continue;
       const bool again = failed->ours_to_retry && failed->what.then == verdict::retry;
       if (!again || attempt >= t_.policy.tries) co_return failed->what;
-      const chr::milliseconds pause = full_jitter(retry_policy{}, attempt, t_.clock.random());
+      const chr::milliseconds pause = full_jitter(retry_policy{}, attempt++, t_.clock.random());
       co_await t_.clock.sleep(pause);
     }
   }
@@ -279,7 +283,8 @@ class credential_story {
   }
 
   // One request and one database transaction. Nothing of it is left when it fails.
-  awaitable<std::optional<attempt_failure>> attempt_window(piece p, part now, int attempt) {
+  awaitable<std::optional<attempt_failure>> attempt_window(piece p, part now, int attempt,
+                                                           connection_use over) {
     run_record record = new_record();
     record.what = p.what;
     record.why = p.why;
@@ -303,12 +308,18 @@ class credential_story {
       if (whole && attempt == 1) expected = job_.credential.of(p.what).answer;
       sink.emplace(*ledger, t_.observer, t_.clock, expected);
       batch_sink& taking = *sink;
-      const response_summary summary =
-          co_await t_.api.transactions(job_.credential.credentials_token, p.what, now.days, taking);
+      const response_summary summary = co_await t_.api.transactions(
+          job_.credential.credentials_token, p.what, now.days, over, taking);
+      // Nothing stored could contradict it.
+      const bool first_time = !job_.credential.of(p.what).last_success;
+      if (first_time && summary.elements == 0 && summary.repeats)
+        throw unconfirmed_answer(job_.credential.id,
+                                 fmt::format("{} transactions", to_string(p.what)));
       record.response_bytes = summary.bytes;
       const auto fetched = t_.clock.steady() - begin - sink->waited();
       record.provider_time = chr::duration_cast<chr::milliseconds>(fetched);
       if (whole) evidence.answer = summary.answer;
+      evidence.rested_connection = summary.rested_connection;
       evidence.as_expected = summary.as_expected;
       evidence.brings_something = summary.not_as_expected;
       if (summary.as_expected) t_.observer.received(summary.elements);

@@ -53,8 +53,9 @@ struct product_record {
 struct product_batch {
   std::vector<product_record> records;
   std::vector<rejected_record> rejected;
-  std::int64_t duplicates = 0;  // records that came again, equal
-  std::int64_t bytes = 0;       // of the body
+  std::int64_t duplicates = 0;     // records that came again, equal
+  std::int64_t bytes = 0;          // of the body
+  bool rested_connection = false;  // it came over one that has served another request
 
   // Array elements in the response.
   [[nodiscard]] std::int64_t elements() const;

@@ -46,9 +46,21 @@ class products_story {
 
   awaitable<void> fetch(product_kind kind) {
     product_run run = new_run(kind);
+    std::optional<failure> failed = co_await attempt(run, connection_use::any);
+    if (failed && is_unconfirmed(*failed)) failed = co_await attempt(run, connection_use::fresh);
+    if (failed) {
+      describe(run, *failed);
+      judge(run, *failed);
+      co_await t_.db.record_product_run(run);
+    }
+    t_.observer.listed(run);
+  }
+
+  awaitable<std::optional<failure>> attempt(product_run& run, connection_use over) {
     std::optional<failure> failed;
     try {
-      product_batch batch = co_await t_.api.products(job_.credential.credentials_token, kind);
+      product_batch batch =
+          co_await t_.api.products(job_.credential.credentials_token, run.what, over);
       run.response_bytes = batch.bytes;
       product_run stored = co_await t_.db.store_products(job_.credential.id, job_.credential.lease,
                                                          std::move(batch), run);
@@ -56,12 +68,7 @@ class products_story {
     } catch (const failure& f) {
       failed = f;
     }
-    if (failed) {
-      describe(run, *failed);
-      judge(run, *failed);
-      co_await t_.db.record_product_run(run);
-    }
-    t_.observer.listed(run);
+    co_return failed;
   }
 
   // Nothing newer at the provider: the watermark says so already. That it is not there, or not to

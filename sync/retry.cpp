@@ -1,6 +1,7 @@
 #include "sync/retry.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace flanks {
@@ -15,6 +16,15 @@ milliseconds scaled(milliseconds limit, double chance) {
 
 bool is_rate_limit(const failure& f) {
   return f.http_status == 429 || (f.http_status == 503 && f.retry_after);
+}
+
+// It may be the connection's own trouble: closed while it rested, or with bytes of another answer.
+bool may_be_the_connection(std::string_view error_class) {
+  static constexpr std::array<std::string_view, 13> classes{
+      "connection_reset", "connection_closed", "io_error",    "truncated",    "bad_response",
+      "early_answer",     "repeated_answer",   "http_408",    "invalid_json", "unexpected_body",
+      "empty_body",       "bad_status",        "idle_timeout"};
+  return std::find(classes.begin(), classes.end(), error_class) != classes.end();
 }
 
 // What the provider asked for, or a growing guess, and up to a tenth more so that not everyone
@@ -50,8 +60,12 @@ retry_decision decide(const failure& f, attempts& so_far, retry_budget& budget,
     const bool too_long = so_far.waited + wait > policy.longest_wait;
     if (so_far.paused >= policy.pauses || too_long) return {next_step::give_up, wait};
     ++so_far.paused;
-    so_far.waited += wait;
     return {next_step::pause, wait};
+  }
+  const bool rested = f.rested || so_far.rested;
+  if (rested && !so_far.fresh_only && may_be_the_connection(f.error_class)) {
+    so_far.fresh_only = true;
+    return {next_step::again, milliseconds{0}};
   }
   if (f.then != verdict::retry) return {};
   ++so_far.failed;

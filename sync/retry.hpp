@@ -32,11 +32,16 @@ struct retry_policy {
   std::chrono::seconds longest_wait{900};  // the sum of those waits
 };
 
-// What happened to one request so far.
+// What happened to one request of a caller so far, the token call that it needed included.
 struct attempts {
   int failed = 0;
   int paused = 0;
-  std::chrono::milliseconds waited{0};  // for rate limits
+  std::chrono::milliseconds waited{0};  // for its turns: the rate limit's, and pauses of everyone
+  // The last answer, or the lack of one, was of a connection that had rested.
+  bool rested = false;
+  // From now on only over a new connection: one that had rested has failed already, or the request
+  // may be sent only once.
+  bool fresh_only = false;
 };
 
 enum class next_step : std::uint8_t {
@@ -54,7 +59,9 @@ struct retry_decision {
 [[nodiscard]] std::chrono::milliseconds full_jitter(const retry_policy& policy, int failures,
                                                     double chance);
 
-// Decides after `f` and counts it in `so_far`. `chance` is uniform in [0, 1).
+// Decides after `f` and counts it in `so_far`. `chance` is uniform in [0, 1). What went wrong with
+// a connection that had rested says nothing of the request: it goes again at once over a new one
+// and uses up no try, once.
 [[nodiscard]] retry_decision decide(const failure& f, attempts& so_far, retry_budget& budget,
                                     const retry_policy& policy, double chance);
 

@@ -109,6 +109,9 @@ struct window_evidence {
   // By which the next one like it is recognised; only of what was fetched in one part.
   std::optional<known_answer> answer;
   bool as_expected = false;  // it is product_coverage::answer, and was not read
+  // It came over a connection that has served another request: not enough to believe that rows
+  // vanished, or that rows of another list are this one's too.
+  bool rested_connection = false;
   // It is another one to the same question of the same day: not worth comparing first.
   bool brings_something = false;
 };
@@ -125,13 +128,19 @@ class window_ledger {
   // database_time all time that this window has spent on its lane), writes it, commits. Gives the
   // record as it is in flanks.sync_runs. `absent` holds what earlier parts did not show, and gets
   // what is left after this one; a commit that fails leaves it alone. Throws failure{lease} when
-  // the lease was lost, and failure{commit} to be retried when the answer was not read because it
-  // was expected, and is worth reading after all.
+  // the lease was lost, failure{commit} to be retried when the answer was not read because it was
+  // expected, and is worth reading after all, and unconfirmed_answer().
   virtual awaitable<run_record> commit(run_record record, window_evidence evidence,
                                        absent_rows& absent) = 0;
   // Rolls back and gives the lane back. Safe after a failed apply or commit.
   virtual awaitable<void> abandon() = 0;
 };
+
+// An answer that takes something away, or shows rows of another list, and came over a connection
+// that had rested: what was left on it from another request would say the same. Not a try: it is
+// asked for again over a new connection (connection_use::fresh), and believed then.
+[[nodiscard]] failure unconfirmed_answer(credential_id id, std::string_view list);
+[[nodiscard]] bool is_unconfirmed(const failure& f);
 
 // Which credentials a command speaks of. Empty lists: all.
 struct selection {
@@ -214,8 +223,8 @@ class store {
 
   // One whole response in one database transaction: rows, days' balances, what vanished,
   // quarantine, run, watermark. Gives `run` back with its outcome (ok, partial, suspicious) and
-  // counts. Throws failure{lease} when the lease was lost, and for an answer that is older than
-  // what is stored.
+  // counts. Throws failure{lease} when the lease was lost, for an answer that is older than what is
+  // stored, and unconfirmed_answer() when products would vanish by it.
   virtual awaitable<product_run> store_products(credential_id id, lease_id lease,
                                                 product_batch batch, product_run run) = 0;
   // Nothing was stored: failed (a run of its own), or not available (only when that is new).

@@ -178,8 +178,8 @@ class proof_story {
           co_await t_.db.open(c.id, c.lease, what, days);
       sink.emplace(*ledger);
       batch_sink& taking = *sink;
-      const response_summary summary =
-          co_await t_.api.transactions(c.credentials_token, what, days, taking);
+      const response_summary summary = co_await t_.api.transactions(c.credentials_token, what, days,
+                                                                    connection_use::fresh, taking);
       (void)summary;
       a.found = co_await ledger->compare(asked_.limit);
     } catch (const failure& f) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -50,6 +51,7 @@ awaitable<answer> read_whole(http_response& response, std::size_t limit) {
   a.retry_after = head.retry_after;
   a.date = head.date;
   a.location = head.location;
+  a.rested_connection = response.rested();
   while (a.body.size() < limit) {
     const std::string_view piece = co_await response.read();
     if (piece.empty()) break;
@@ -57,6 +59,16 @@ awaitable<answer> read_whole(http_response& response, std::size_t limit) {
     a.body.append(piece.substr(0, limit - a.body.size()));
   }
   co_return a;
+}
+
+json_call posting(std::string_view endpoint, secret body, std::size_t limit,
+                  const secret* credentials_token) {
+  json_call asked;
+  asked.endpoint = endpoint;
+  asked.body = std::move(body);
+  asked.limit = limit;
+  if (credentials_token != nullptr) asked.secrets.push_back(credentials_token);
+  return asked;
 }
 
 // Whether a call that the provider does only once may be sent again after `f`: it was never sent,
@@ -85,40 +97,49 @@ class https_api final : public provider_client {
 
   awaitable<credential_status> status(const secret& credentials_token) override;
   awaitable<response_summary> transactions(const secret& credentials_token, product what,
-                                           window days, batch_sink& sink) override;
-  awaitable<product_batch> products(const secret& credentials_token, product_kind kind) override;
+                                           window days, connection_use over,
+                                           batch_sink& sink) override;
+  awaitable<product_batch> products(const secret& credentials_token, product_kind kind,
+                                    connection_use over) override;
   awaitable<product_batch> entities() override;
   awaitable<void> authenticate() override;
-  awaitable<answer> ask_json(json_call asked) override;
+  awaitable<void> ask_json(json_call asked) override;
   std::string authority() const override { return where_.authority(); }
   awaitable<void> close() override { return client_.close(); }
 
  private:
-  call_info call(std::string_view endpoint, std::string_view method = "POST") const;
+  call_info call(std::string_view endpoint) const;
+  call_info call(const json_call& asked) const;
   std::string question(std::string_view endpoint, window days) const;
   awaitable<void> sleep(clock_type::time_point until);
-  awaitable<void> take_turn();
+  awaitable<void> take_turn(attempts& so_far);
+  [[nodiscard]] failure asked_to_wait(std::chrono::seconds wait) const;
   retry_decision judge(const failure& f, attempts& so_far);
   awaitable<void> after(failure f, attempts& so_far);
-  awaitable<std::unique_ptr<http_response>> ask(const http_place& place, http_request request);
+  // Calls try_once(so_far), which gives an awaitable<Result>, until it returns, throws something
+  // that may_repeat(failure) denies, or the tries and waits of one request are used up.
+  template <class Result, class Try, class MayRepeat>
+  awaitable<Result> with_retries(Try& try_once, MayRepeat& may_repeat, attempts so_far = {});
+  awaitable<std::unique_ptr<http_response>> ask(const http_place& place, http_request request,
+                                                attempts& so_far);
 
-  awaitable<access_token> fresh_token(const http_place& place);
-  awaitable<void> fetch_token(const http_place& place);
-  awaitable<granted_token> ask_for_token(const http_place& place);
+  awaitable<access_token> fresh_token(const http_place& place, attempts& so_far);
+  awaitable<void> fetch_token(const http_place& place, attempts& so_far);
+  awaitable<granted_token> ask_for_token(const http_place& place, attempts& so_far);
   awaitable<std::unique_ptr<http_response>> authorized(const http_place& place,
-                                                       std::string_view endpoint, secret body,
-                                                       call_info who, std::string method = "POST");
-  awaitable<answer> fetch_json(const json_call& asked);
+                                                       const json_call& asked, call_info who,
+                                                       attempts& so_far);
+  awaitable<bool> fetch_json(const json_call& asked, attempts& so_far);
 
-  awaitable<credential_status> fetch_status(const secret& credentials_token);
   awaitable<response_summary> fetch_transactions(const secret& credentials_token, product what,
-                                                 window days, batch_sink& sink, bool& handed_on);
+                                                 window days, connection_use over, batch_sink& sink,
+                                                 bool& handed_on, attempts& so_far);
   // `credentials_token`: null for the banks, which belong to no credential.
-  awaitable<product_batch> fetch_list(product_list list, const secret* credentials_token);
-  awaitable<product_batch> ask_for_list(product_list list, const secret* credentials_token);
+  awaitable<product_batch> ask_for_list(product_list list, const secret* credentials_token,
+                                        connection_use over);
 
-  awaitable<answer> post_once(std::string_view endpoint, secret body, call_info who);
-  awaitable<answer> post(std::string_view endpoint, secret body, call_info who);
+  awaitable<page> ask_page(std::string_view endpoint, secret body, const secret& credentials_token,
+                           answer& a);
   awaitable<std::vector<std::string>> product_ids(const secret& credentials_token, product what);
   awaitable<response_summary> fetch_pages(const secret& credentials_token, product what,
                                           batch_sink& sink);
@@ -134,9 +155,17 @@ class https_api final : public provider_client {
   std::mt19937_64 chance_;
 };
 
-call_info https_api::call(std::string_view endpoint, std::string_view method) const {
-  return {fmt::format("{} {}{} at {}", method, where_.path_prefix, endpoint, where_.authority()),
-          {&options_.client_secret, &options_.password}};
+call_info https_api::call(std::string_view endpoint) const {
+  return call(posting(endpoint, secret{}, 0, nullptr));
+}
+
+// What is never shown: our keys, and what the call itself names.
+call_info https_api::call(const json_call& asked) const {
+  call_info who = asked.info(where_.authority());
+  who.what = fmt::format("{} {}{} at {}", asked.method, where_.path_prefix, asked.endpoint,
+                         where_.authority());
+  who.secrets.insert(who.secrets.end(), {&options_.client_secret, &options_.password});
+  return who;
 }
 
 // What the answer to it may be recognised for. Another release may make something else of the same
@@ -153,20 +182,33 @@ awaitable<void> https_api::sleep(clock_type::time_point until) {
   co_await timer.async_wait(asio::use_awaitable);
 }
 
-awaitable<void> https_api::take_turn() {
+// One budget of waiting for all turns of a request, those of the token call that it needs included.
+awaitable<void> https_api::take_turn(attempts& so_far) {
   for (;;) {
     const auto now = clock_type::now();
     const auto due = limiter_.reserve(now);
-    if (due - now > options_.retry.longest_wait) {
-      failure f{stage::send, verdict::later, "rate_limited",
-                fmt::format("{} asked us to wait longer than a request may", where_.authority())};
-      f.retry_after = std::chrono::ceil<std::chrono::seconds>(due - now);
-      throw f;
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(due - now);
+    if (so_far.waited + wait > options_.retry.longest_wait) {
+      throw asked_to_wait(std::chrono::ceil<std::chrono::seconds>(wait));
     }
+    so_far.waited += wait;
     if (due > now) co_await sleep(due);
     // Someone may have been told to slow down while we stood in line.
-    if (!limiter_.paused(clock_type::now())) co_return;
+    if (!limiter_.paused(clock_type::now())) break;
   }
+  // One turn of the loop: a lease that has run out, also while the process stood still, cancels
+  // what works under it before anything is sent.
+  auto turning = asio::post(executor_, asio::use_awaitable);
+  co_await std::move(turning);
+}
+
+failure https_api::asked_to_wait(std::chrono::seconds wait) const {
+  failure f{stage::send, verdict::later, "rate_limited",
+            fmt::format("{} asked us to wait; {} s are left, longer than a request may wait",
+                        where_.authority(), wait.count())};
+  f.hint = "nothing to do: it is asked again when that time is over";
+  f.retry_after = wait;
+  return f;
 }
 
 // What comes after `f`. A rate limit makes everyone wait, also when this request gives up.
@@ -185,30 +227,52 @@ awaitable<void> https_api::after(failure f, attempts& so_far) {
   if (d.what == next_step::again) co_await sleep(until);
 }
 
+template <class Result, class Try, class MayRepeat>
+awaitable<Result> https_api::with_retries(Try& try_once, MayRepeat& may_repeat, attempts so_far) {
+  for (;;) {
+    std::optional<failure> failed;
+    try {
+      awaitable<Result> trying = try_once(so_far);
+      Result result = co_await std::move(trying);
+      co_return result;
+    } catch (const failure& f) {
+      failed.emplace(f);
+    }
+    if (!may_repeat(*failed)) throw failure{*failed};
+    awaitable<void> waiting = after(*failed, so_far);
+    co_await std::move(waiting);
+  }
+}
+
 awaitable<std::unique_ptr<http_response>> https_api::ask(const http_place& place,
-                                                         http_request request) {
+                                                         http_request request, attempts& so_far) {
   budget_.count_request();
+  so_far.rested = false;
+  request.fresh = request.fresh || so_far.fresh_only;
   awaitable<std::unique_ptr<http_response>> sending = client_.send(place, std::move(request));
   std::unique_ptr<http_response> response = co_await std::move(sending);
+  so_far.rested = response->rested();
   co_return response;
 }
 
-awaitable<granted_token> https_api::ask_for_token(const http_place& place) {
-  co_await take_turn();
+awaitable<granted_token> https_api::ask_for_token(const http_place& place, attempts& so_far) {
+  co_await take_turn(so_far);
   http_request request;
   request.target = token_endpoint;
   request.body = token_body(options_);
-  awaitable<std::unique_ptr<http_response>> asking = ask(place, std::move(request));
+  awaitable<std::unique_ptr<http_response>> asking = ask(place, std::move(request), so_far);
   const std::unique_ptr<http_response> response = co_await std::move(asking);
   http_response& open = *response;
   const answer a = co_await read_whole(open, object_limit);
   const call_info who = call(token_endpoint);
   if (a.status != 200) throw from_token_status(a, who, options_.client_id);
   granted_token token = read_token(a, who);
+  response->accept();
   co_return token;
 }
 
-awaitable<void> https_api::fetch_token(const http_place& place) {
+// With the tries and waits of the request that needs it.
+awaitable<void> https_api::fetch_token(const http_place& place, attempts& so_far) {
   const auto flight = std::make_shared<token_flight>(executor_);
   flight_ = flight;
   struct landing {  // also when we are cancelled
@@ -221,11 +285,10 @@ awaitable<void> https_api::fetch_token(const http_place& place) {
     }
   };
   const landing at_the_end{*this, *flight};
-  attempts so_far;
   for (;;) {
     std::optional<failure> failed;
     try {
-      granted_token token = co_await ask_for_token(place);
+      granted_token token = co_await ask_for_token(place, so_far);
       token_.accept(std::move(token), clock_type::now());
       flight->brought_one = true;
       co_return;
@@ -245,7 +308,7 @@ awaitable<void> https_api::fetch_token(const http_place& place) {
   }
 }
 
-awaitable<access_token> https_api::fresh_token(const http_place& place) {
+awaitable<access_token> https_api::fresh_token(const http_place& place, attempts& so_far) {
   for (;;) {
     const auto now = clock_type::now();
     std::optional<access_token> held = token_.usable(now);
@@ -253,7 +316,7 @@ awaitable<access_token> https_api::fresh_token(const http_place& place) {
     const std::optional<failure> refusal = token_.standing_refusal(now);
     if (refusal) throw failure{*refusal};
     if (flight_ == nullptr) {
-      co_await fetch_token(place);
+      co_await fetch_token(place, so_far);
       access_token brought = token_.newest();
       co_return brought;
     }
@@ -275,23 +338,25 @@ awaitable<access_token> https_api::fresh_token(const http_place& place) {
 // old in the line. Asks with the access token; a 401 is answered by one newer token and one replay,
 // shared by all who were answered so.
 awaitable<std::unique_ptr<http_response>> https_api::authorized(const http_place& place,
-                                                                std::string_view endpoint,
-                                                                secret body, call_info who,
-                                                                std::string method) {
+                                                                const json_call& asked,
+                                                                call_info who, attempts& so_far) {
   for (bool replay = false;; replay = true) {
-    co_await take_turn();
-    const access_token token = co_await fresh_token(place);
+    co_await take_turn(so_far);
+    const access_token token = co_await fresh_token(place, so_far);
     http_request request;
-    request.method = method;
-    request.target = endpoint;
-    request.body = body;
+    request.method = asked.method;
+    request.target = asked.endpoint;
+    request.body = asked.body;
     request.bearer = token.value;
-    awaitable<std::unique_ptr<http_response>> asking = ask(place, std::move(request));
+    request.records = asked.records;
+    request.fresh = asked.over == connection_use::fresh;
+    awaitable<std::unique_ptr<http_response>> asking = ask(place, std::move(request), so_far);
     std::unique_ptr<http_response> response = co_await std::move(asking);
     const int status = response->head().status;
     if (status == 200 || status == 201 || status == 204) co_return response;
     http_response& open = *response;
     const answer a = co_await read_whole(open, error_body_limit);
+    response->accept();
     if (a.status == 401 && !replay) {
       token_.refused_with(token.generation);
       continue;
@@ -304,77 +369,64 @@ awaitable<std::unique_ptr<http_response>> https_api::authorized(const http_place
 awaitable<void> https_api::authenticate() {
   const std::unique_ptr<http_place> held = co_await client_.enter();
   const http_place& place = *held;
-  const access_token token = co_await fresh_token(place);
+  attempts so_far;
+  const access_token token = co_await fresh_token(place, so_far);
 }
 
-awaitable<credential_status> https_api::fetch_status(const secret& credentials_token) {
+// A whole answer, of at most asked.limit bytes, read while its connection is in hand.
+awaitable<bool> https_api::fetch_json(const json_call& asked, attempts& so_far) {
   const std::unique_ptr<http_place> place = co_await client_.enter();
-  call_info who = call(status_endpoint);
-  who.secrets.push_back(&credentials_token);
-  awaitable<std::unique_ptr<http_response>> asking =
-      authorized(*place, status_endpoint, status_body(credentials_token), who);
+  const call_info who = call(asked);
+  awaitable<std::unique_ptr<http_response>> asking = authorized(*place, asked, who, so_far);
   const std::unique_ptr<http_response> response = co_await std::move(asking);
   http_response& open = *response;
-  const answer a = co_await read_whole(open, object_limit);
-  credential_status status = read_status(a, who);
-  co_return status;
+  const answer a = co_await read_whole(open, asked.limit + 1);
+  if (a.body.size() > asked.limit) {
+    throw failure{stage::receive, verdict::later, "response_too_large",
+                  fmt::format("the answer of {} is larger than {} bytes", who.what, asked.limit)};
+  }
+  asked.read(a);
+  response->accept();
+  co_return true;
+}
+
+awaitable<void> https_api::ask_json(json_call asked) {
+  attempts beginning;
+  // A request that went out over a connection that had rested may have been lost on it.
+  beginning.fresh_only = asked.once;
+  const auto try_once = [&](attempts& so_far) { return fetch_json(asked, so_far); };
+  const auto may_repeat = [&](const failure& f) { return !asked.once || surely_not_done(f); };
+  awaitable<bool> trying = with_retries<bool>(try_once, may_repeat, beginning);
+  co_await std::move(trying);
 }
 
 awaitable<credential_status> https_api::status(const secret& credentials_token) {
-  attempts so_far;
-  for (;;) {
-    std::optional<failure> failed;
-    try {
-      credential_status status = co_await fetch_status(credentials_token);
-      co_return status;
-    } catch (const failure& f) {
-      failed.emplace(f);
-    }
-    awaitable<void> waiting = after(*failed, so_far);
-    co_await std::move(waiting);
-  }
-}
-
-awaitable<answer> https_api::fetch_json(const json_call& asked) {
-  const std::unique_ptr<http_place> place = co_await client_.enter();
-  const call_info who = asked.info(where_.authority());
-  awaitable<std::unique_ptr<http_response>> asking =
-      authorized(*place, asked.endpoint, asked.body, who, asked.method);
-  const std::unique_ptr<http_response> response = co_await std::move(asking);
-  http_response& open = *response;
-  answer a = co_await read_whole(open, asked.limit);
-  co_return a;
-}
-
-awaitable<answer> https_api::ask_json(json_call asked) {
-  attempts so_far;
-  for (;;) {
-    std::optional<failure> failed;
-    try {
-      answer a = co_await fetch_json(asked);
-      co_return a;
-    } catch (const failure& f) {
-      failed.emplace(f);
-    }
-    if (asked.once && !surely_not_done(*failed)) throw failure{*failed};
-    awaitable<void> waiting = after(*failed, so_far);
-    co_await std::move(waiting);
-  }
+  credential_status status;
+  json_call asked =
+      posting(status_endpoint, status_body(credentials_token), object_limit, &credentials_token);
+  const call_info who = call(asked);
+  asked.read = [&](const answer& a) { status = read_status(a, who); };
+  awaitable<void> asking = ask_json(std::move(asked));
+  co_await std::move(asking);
+  co_return status;
 }
 
 awaitable<response_summary> https_api::fetch_transactions(const secret& credentials_token,
                                                           product what, window days,
-                                                          batch_sink& sink, bool& handed_on) {
+                                                          connection_use over, batch_sink& sink,
+                                                          bool& handed_on, attempts& so_far) {
   const auto begun = clock_type::now();
-  const std::string_view endpoint = transactions_endpoint(what);
+  json_call asked =
+      posting(transactions_endpoint(what),
+              transactions_body(credentials_token, days, options_.query), 0, &credentials_token);
+  asked.over = over;
+  asked.records = true;
+  const call_info who = call(asked);
   const std::unique_ptr<http_place> place = co_await client_.enter();
-  call_info who = call(endpoint);
-  who.secrets.push_back(&credentials_token);
-  awaitable<std::unique_ptr<http_response>> asking =
-      authorized(*place, endpoint, transactions_body(credentials_token, days, options_.query), who);
+  awaitable<std::unique_ptr<http_response>> asking = authorized(*place, asked, who, so_far);
   const std::unique_ptr<http_response> response = co_await std::move(asking);
 
-  answer_reader reader(who, question(endpoint, days), chance_(), sink.expected());
+  answer_reader reader(who, question(asked.endpoint, days), chance_(), sink.expected());
   for (bool more = true; more;) {
     const std::string_view piece = co_await response->read();
     more = !piece.empty();
@@ -392,43 +444,37 @@ awaitable<response_summary> https_api::fetch_transactions(const secret& credenti
       response->resume();
     }
   }
+  response->accept();
   response_summary summary = reader.summary();
+  summary.rested_connection = response->rested();
+  summary.repeats = response->repeats();
   summary.time_to_first_byte = response->time_to_first_byte();
   summary.duration = std::chrono::floor<std::chrono::milliseconds>(clock_type::now() - begun);
   co_return summary;
 }
 
-// A whole answer, of at most page_limit bytes.
-awaitable<answer> https_api::post_once(std::string_view endpoint, secret body, call_info who) {
-  const std::unique_ptr<http_place> place = co_await client_.enter();
-  awaitable<std::unique_ptr<http_response>> asking =
-      authorized(*place, endpoint, std::move(body), who);
-  const std::unique_ptr<http_response> response = co_await std::move(asking);
-  http_response& open = *response;
-  answer a = co_await read_whole(open, page_limit);
-  if (a.body.size() >= page_limit) {
-    throw failure(
-        stage::receive, verdict::later, "response_too_large",
-        fmt::format("{} answered with a page of more than {} bytes", who.what, page_limit));
+// One page of Aggregation v2: its body, and where it came from, are kept in `a`.
+awaitable<page> https_api::ask_page(std::string_view endpoint, secret body,
+                                    const secret& credentials_token, answer& a) {
+  page found;
+  json_call asked = posting(endpoint, std::move(body), page_limit, &credentials_token);
+  asked.records = true;
+  const call_info who = call(asked);
+  asked.read = [&](const answer& came) {
+    a = came;
+    found = read_page(a, who);
+  };
+  std::optional<failure> failed;
+  try {
+    awaitable<void> asking = ask_json(std::move(asked));
+    co_await std::move(asking);
+    co_return found;
+  } catch (const failure& f) {
+    failed.emplace(f);
   }
-  co_return a;
-}
-
-awaitable<answer> https_api::post(std::string_view endpoint, secret body, call_info who) {
-  attempts so_far;
-  for (;;) {
-    std::optional<failure> failed;
-    try {
-      answer a = co_await post_once(endpoint, body, who);
-      co_return a;
-    } catch (const failure& f) {
-      failed.emplace(f);
-    }
-    // A smaller window would be the same pages.
-    if (failed->then == verdict::halve) failed->then = verdict::later;
-    awaitable<void> waiting = after(*failed, so_far);
-    co_await std::move(waiting);
-  }
+  // A smaller window would be the same pages.
+  if (failed->then == verdict::halve) failed->then = verdict::later;
+  throw failure{*failed};
 }
 
 awaitable<std::vector<std::string>> https_api::product_ids(const secret& credentials_token,
@@ -440,8 +486,10 @@ awaitable<std::vector<std::string>> https_api::product_ids(const secret& credent
   page_walk walk(who);
   do {
     secret body = listing_body(credentials_token, none, walk.token());
-    const answer a = co_await post(list_products_endpoint, std::move(body), who);
-    const page p = read_page(a, who);
+    answer a;
+    awaitable<page> asking =
+        ask_page(list_products_endpoint, std::move(body), credentials_token, a);
+    const page p = co_await std::move(asking);
     for (const listed_product& listed : read_products(p, a, who)) {
       if (listed.type == to_string(what)) ids.push_back(listed.id);
     }
@@ -464,9 +512,11 @@ awaitable<response_summary> https_api::fetch_pages(const secret& credentials_tok
   listed_transactions reader(who, what, ids);
   for (bool more = !ids.empty(); more; more = walk.more()) {
     secret body = listing_body(credentials_token, ids, walk.token());
-    const answer a = co_await post(list_transactions_endpoint, std::move(body), who);
+    answer a;
+    awaitable<page> asking =
+        ask_page(list_transactions_endpoint, std::move(body), credentials_token, a);
+    const page p = co_await std::move(asking);
     summary.bytes += a.body_bytes;
-    const page p = read_page(a, who);
     summary.elements += static_cast<std::int64_t>(p.items.size());
     const std::size_t most = parse_limits{}.batch_records;
     for (std::size_t at = 0; at < p.items.size(); at += most) {
@@ -486,74 +536,51 @@ awaitable<response_summary> https_api::fetch_pages(const secret& credentials_tok
 }
 
 awaitable<response_summary> https_api::transactions(const secret& credentials_token, product what,
-                                                    window days, batch_sink& sink) {
+                                                    window days, connection_use over,
+                                                    batch_sink& sink) {
   if (options_.source == transaction_source::v2) {
     awaitable<response_summary> paging = fetch_pages(credentials_token, what, sink);
     response_summary summary = co_await std::move(paging);
     co_return summary;
   }
-  attempts so_far;
-  for (;;) {
-    std::optional<failure> failed;
-    bool handed_on = false;
-    try {
-      awaitable<response_summary> fetching =
-          fetch_transactions(credentials_token, what, days, sink, handed_on);
-      response_summary summary = co_await std::move(fetching);
-      co_return summary;
-    } catch (const failure& f) {
-      failed.emplace(f);
-    }
-    // The sink holds a part that only its owner can forget: he must ask again, not we.
-    if (handed_on) throw failure{*failed};
-    awaitable<void> waiting = after(*failed, so_far);
-    co_await std::move(waiting);
-  }
+  // The sink holds a part that only its owner can forget: then he must ask again, not we.
+  bool handed_on = false;
+  const auto try_once = [&](attempts& so_far) {
+    return fetch_transactions(credentials_token, what, days, over, sink, handed_on, so_far);
+  };
+  const auto may_repeat = [&](const failure&) { return !handed_on; };
+  awaitable<response_summary> trying = with_retries<response_summary>(try_once, may_repeat);
+  response_summary summary = co_await std::move(trying);
+  co_return summary;
 }
 
-awaitable<product_batch> https_api::fetch_list(product_list list, const secret* credentials_token) {
-  const std::unique_ptr<http_place> place = co_await client_.enter();
+awaitable<product_batch> https_api::ask_for_list(product_list list, const secret* credentials_token,
+                                                 connection_use over) {
   const bool banks = credentials_token == nullptr;
-  const std::string_view endpoint = banks ? entities_endpoint : products_endpoint(*list.kind);
-  call_info who = call(endpoint, banks ? "GET" : "POST");
-  if (!banks) who.secrets.push_back(credentials_token);
-  secret body = banks ? secret{} : products_body(*credentials_token);
-  awaitable<std::unique_ptr<http_response>> asking =
-      authorized(*place, endpoint, std::move(body), who, banks ? "GET" : "POST");
-  const std::unique_ptr<http_response> response = co_await std::move(asking);
-  http_response& open = *response;
-  const answer a = co_await read_whole(open, product_body_limit + 1);
-  if (a.body.size() > product_body_limit) {
-    throw failure{
-        stage::receive, verdict::later, "response_too_large",
-        fmt::format("the answer of {} is larger than {} bytes", who.what, product_body_limit)};
-  }
-  product_batch batch = read_products(a, who, list);
+  json_call asked = posting(banks ? entities_endpoint : products_endpoint(*list.kind),
+                            banks ? secret{} : products_body(*credentials_token),
+                            product_body_limit, credentials_token);
+  asked.over = over;
+  asked.records = true;
+  if (banks) asked.method = "GET";
+  product_batch batch;
+  const call_info who = call(asked);
+  asked.read = [&](const answer& a) {
+    batch = read_products(a, who, list);
+    batch.rested_connection = a.rested_connection;
+  };
+  awaitable<void> asking = ask_json(std::move(asked));
+  co_await std::move(asking);
   co_return batch;
 }
 
-awaitable<product_batch> https_api::ask_for_list(product_list list,
-                                                 const secret* credentials_token) {
-  attempts so_far;
-  for (;;) {
-    std::optional<failure> failed;
-    try {
-      product_batch batch = co_await fetch_list(list, credentials_token);
-      co_return batch;
-    } catch (const failure& f) {
-      failed.emplace(f);
-    }
-    awaitable<void> waiting = after(*failed, so_far);
-    co_await std::move(waiting);
-  }
-}
-
-awaitable<product_batch> https_api::products(const secret& credentials_token, product_kind kind) {
-  return ask_for_list(product_list{kind}, &credentials_token);
+awaitable<product_batch> https_api::products(const secret& credentials_token, product_kind kind,
+                                             connection_use over) {
+  return ask_for_list(product_list{kind}, &credentials_token, over);
 }
 
 awaitable<product_batch> https_api::entities() {
-  return ask_for_list(product_list{}, nullptr);
+  return ask_for_list(product_list{}, nullptr, connection_use::any);
 }
 
 }  // namespace

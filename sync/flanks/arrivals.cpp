@@ -89,10 +89,11 @@ class https_source final : public credential_source {
     json_call asked;
     asked.endpoint = list_endpoint;
     asked.body = secret{fmt::format("{{\"page\":{}}}", page)};
+    listed_page read;
     const call_info who = asked.info(caller_.authority());
+    asked.read = [&](const answer& a) { read = read_list(a, who); };
     auto asking = caller_.ask_json(std::move(asked));
-    const answer a = co_await std::move(asking);
-    listed_page read = read_list(a, who);
+    co_await std::move(asking);
     co_return read;
   }
 
@@ -102,6 +103,7 @@ class https_source final : public credential_source {
     asked.endpoint = delete_endpoint;
     asked.body = field("credentials_token", token.reveal());
     asked.secrets.push_back(&token);
+    asked.read = [](const answer&) {};
     bool known = true;
     try {
       auto asking = caller_.ask_json(std::move(asked));
@@ -117,10 +119,11 @@ class https_source final : public credential_source {
     json_call asked;
     asked.method = "GET";
     asked.endpoint = link_endpoint;
+    std::vector<link_code> read;
     const call_info who = asked.info(caller_.authority());
+    asked.read = [&](const answer& a) { read = read_links(a, who); };
     auto asking = caller_.ask_json(std::move(asked));
-    const answer a = co_await std::move(asking);
-    std::vector<link_code> read = read_links(a, who);
+    co_await std::move(asking);
     co_return read;
   }
 
@@ -132,10 +135,10 @@ class https_source final : public credential_source {
     asked.once = true;
     const call_info who = asked.info(caller_.authority());
     std::optional<secret> token;
+    asked.read = [&](const answer& a) { token = read_exchange(a, who); };
     try {
       auto asking = caller_.ask_json(std::move(asked));
-      const answer a = co_await std::move(asking);
-      token = read_exchange(a, who);
+      co_await std::move(asking);
     } catch (const failure& f) {
       if (f.http_status != 404) throw;
     }
@@ -146,10 +149,11 @@ class https_source final : public credential_source {
     json_call asked;
     asked.endpoint = sessions_endpoint;
     asked.body = sessions_body(page_token);
+    session_page read;
     const call_info who = asked.info(caller_.authority());
+    asked.read = [&](const answer& a) { read = read_sessions(a, who); };
     auto asking = caller_.ask_json(std::move(asked));
-    const answer a = co_await std::move(asking);
-    session_page read = read_sessions(a, who);
+    co_await std::move(asking);
     co_return read;
   }
 

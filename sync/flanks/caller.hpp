@@ -3,10 +3,12 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "sync/flanks/errors.hpp"
+#include "sync/flanks_api.hpp"
 #include "sync/secret.hpp"
 
 namespace flanks {
@@ -19,6 +21,10 @@ struct json_call {
   // The provider does it only once: not sent again unless it is certain that it was not done.
   bool once = false;
   std::size_t limit = 16 * 1024 * 1024;  // bytes of the answer; more than that is an error
+  connection_use over = connection_use::any;
+  bool records = false;  // are asked for: an answer that repeats an earlier one is none
+  // Takes the answer apart; throws failure for one that is not what was asked for.
+  std::function<void(const answer&)> read;
 
   // For messages and the functions of errors.hpp: "POST /v0/platform/link at api.flanks.io".
   [[nodiscard]] call_info info(const std::string& authority) const {
@@ -29,8 +35,9 @@ struct json_call {
 class json_caller {
  public:
   virtual ~json_caller() = default;
-  // A 2xx answer. Throws failure for every other one, after the tries and pauses that are due.
-  virtual boost::asio::awaitable<answer> ask_json(json_call asked) = 0;
+  // Hands a 2xx answer to asked.read. Throws failure for every other one, and what `read` throws,
+  // after the tries and pauses that are due.
+  virtual boost::asio::awaitable<void> ask_json(json_call asked) = 0;
   // Host and port, for messages.
   [[nodiscard]] virtual std::string authority() const = 0;
 };

@@ -1,6 +1,8 @@
 #include "sync/flanks/connection.hpp"
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -123,6 +125,24 @@ asio::awaitable<std::size_t> connection::read(char* into, std::size_t room, bool
   if (error == asio::error::eof || error == ssl::error::stream_truncated) co_return 0;
   if (error) fail(first ? stage::first_byte : stage::receive, error, "read from");
   co_return size;
+}
+
+// A synchronous read of a socket that does not block goes through all layers where bytes may lie:
+// what TLS has decrypted, what Asio has read ahead, the kernel. What belongs to TLS alone (session
+// tickets) is consumed on the way.
+unread connection::peek(char& first) {
+  error_code error;
+  socket_.non_blocking(true, error);
+  if (error) return unread::end;
+  const asio::mutable_buffer one(&first, 1);
+  const std::size_t size = tls_ ? tls_->read_some(one, error) : socket_.read_some(one, error);
+  if (size > 0) return unread::bytes;
+  return error == asio::error::would_block ? unread::nothing : unread::end;
+}
+
+bool connection::all_acknowledged() {
+  int outstanding = 0;
+  return ::ioctl(socket_.native_handle(), SIOCOUTQ, &outstanding) != 0 || outstanding == 0;
 }
 
 asio::awaitable<void> connection::shutdown(std::chrono::milliseconds limit) {

@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -16,6 +17,9 @@
 #include "sync/flanks/watchdog.hpp"
 
 namespace flanks {
+
+// What a connection holds that nobody has read yet.
+enum class unread : std::uint8_t { nothing, bytes, end };
 
 // All waits throw failure when the network fails or their deadline passes, and system_error
 // operation_aborted when the coroutine is cancelled. After either the connection is of no use.
@@ -36,6 +40,12 @@ class connection {
   boost::asio::awaitable<std::size_t> read(char* into, std::size_t room, bool first);
   // The request is over; the connection may rest.
   void end_request();
+  // Looks, without waiting, at what has come that read() has not given yet: on the socket, and in
+  // TLS behind it. `bytes`: the first one is taken and put into `first`. `end`: closed or broken.
+  [[nodiscard]] unread peek(char& first);
+  // Whether the peer's TCP has acknowledged all that was written (ioctl SIOCOUTQ, tcp(7)). What it
+  // sends in answer acknowledges the request: bytes that come before that answer something else.
+  [[nodiscard]] bool all_acknowledged();
   void extend_total(watchdog::clock::duration by) { watchdog_.extend_total(by); }
 
   // Says goodbye; at most `limit`.

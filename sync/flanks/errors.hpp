@@ -28,6 +28,7 @@ struct answer {
   std::string retry_after;      // headers, empty when absent
   std::string date;
   std::string location;
+  bool rested_connection = false;  // it came over one that has served another request
 };
 inline constexpr std::size_t error_body_limit = 64 * 1024;
 

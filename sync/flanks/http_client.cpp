@@ -37,11 +37,6 @@ secret request_text(const http_request& request, const origin& where,
   return secret{std::move(text)};
 }
 
-bool connection_was_lost(const failure& f) {
-  return f.error_class == "connection_reset" || f.error_class == "connection_closed" ||
-         f.error_class == "io_error";
-}
-
 class held_slot final : public http_place {
  public:
   explicit held_slot(connection_pool::slot slot) : slot_(std::move(slot)) {}
@@ -101,29 +96,25 @@ asio::awaitable<std::unique_ptr<http_response>> http_client::send(const http_pla
                                                                   http_request request) {
   impl& my = *impl_;
   const secret text = request_text(request, my.where, my.user_agent);
-  std::unique_ptr<connection> wire = my.pool.take_resting();
-  for (bool fresh_one_next = false;; fresh_one_next = true) {
-    const bool reused = wire != nullptr;
-    if (reused) {
-      wire->begin_request();
-    } else {
-      wire = co_await my.connect();
-    }
-    auto response =
-        std::make_unique<response_in_progress>(my.pool, std::move(wire), my.where, my.max_bytes);
-    bool stale = false;
-    try {
-      co_await response->begin(text);
-    } catch (const failure& f) {
-      // It rested too long and the server had closed it: nobody's fault, and free of charge once.
-      stale = reused && !fresh_one_next && !response->answered() && connection_was_lost(f);
-      if (!stale) throw;
-    }
-    if (!stale) {
-      std::unique_ptr<http_response> answer = std::move(response);
-      co_return answer;
-    }
+  std::unique_ptr<connection> wire;
+  if (!request.fresh) wire = my.pool.take_resting();
+  const bool rested = wire != nullptr;
+  if (rested) {
+    wire->begin_request();
+  } else {
+    wire = co_await my.connect();
   }
+  auto response = std::make_unique<response_in_progress>(my.pool, std::move(wire), my.where,
+                                                         my.max_bytes, rested, request.records);
+  try {
+    co_await response->begin(text);
+  } catch (const failure& f) {
+    failure mine = f;
+    mine.rested = rested;
+    throw mine;
+  }
+  std::unique_ptr<http_response> answer = std::move(response);
+  co_return answer;
 }
 
 asio::awaitable<void> http_client::close() {

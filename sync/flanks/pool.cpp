@@ -1,7 +1,6 @@
 #include "sync/flanks/pool.hpp"
 
 #include <fmt/format.h>
-
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
@@ -15,6 +14,11 @@ namespace {
 
 // Servers close what rests for a minute or so; closing first saves a request that would fail.
 constexpr std::chrono::seconds longest_rest{45};
+
+bool is_quiet(connection& resting) {
+  char unasked = 0;
+  return resting.peek(unasked) == unread::nothing;
+}
 
 }  // namespace
 
@@ -81,14 +85,20 @@ std::unique_ptr<connection> connection_pool::take_resting() {
   const auto oldest = clock_type::now() - longest_rest;
   while (!resting_.empty() && resting_.front().since < oldest)
     resting_.pop_front();
-  if (resting_.empty()) return nullptr;
-  std::unique_ptr<connection> taken = std::move(resting_.back().idle);
-  resting_.pop_back();
-  return taken;
+  while (!resting_.empty()) {
+    std::unique_ptr<connection> last = std::move(resting_.back().idle);
+    resting_.pop_back();
+    if (is_quiet(*last)) return last;
+  }
+  return nullptr;
+}
+
+bool connection_pool::note_answer(std::uint64_t hash) {
+  return std::exchange(answers_[hash % answers_.size()], hash) == hash;
 }
 
 void connection_pool::rest(std::unique_ptr<connection> idle) {
-  resting_.push_back({std::move(idle), clock_type::now()});
+  if (is_quiet(*idle)) resting_.push_back({std::move(idle), clock_type::now()});
 }
 
 asio::awaitable<void> connection_pool::close(std::chrono::milliseconds limit) {

@@ -1,6 +1,7 @@
 // How many connections at most, who is next, and which ones rest for the next request.
 #pragma once
 
+#include <array>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -38,9 +39,15 @@ class connection_pool {
   // Waits in line. Throws failure connection_wait_timeout; operation_aborted when cancelled.
   boost::asio::awaitable<slot> acquire(std::chrono::milliseconds timeout);
 
-  // The connection that was used last, or null. Connections that rested too long are closed.
+  // The connection that was used last, or null. Closed are those that rested too long, those that
+  // the other side has closed, and those that hold bytes which nobody asked for: they would be read
+  // as the answer to the next request.
   [[nodiscard]] std::unique_ptr<connection> take_resting();
+  // Closes it when something has come behind the answer.
   void rest(std::unique_ptr<connection> idle);
+  // Remembers an answer by a hash of its bytes; true when the same came before, over whatever
+  // connection, among the last some thousand.
+  [[nodiscard]] bool note_answer(std::uint64_t hash);
   // Says goodbye to all that rest; at most `limit` in all.
   boost::asio::awaitable<void> close(std::chrono::milliseconds limit);
 
@@ -56,6 +63,7 @@ class connection_pool {
   int free_;
   std::list<waiter*> line_;
   std::list<resting> resting_;  // the last used one at the end
+  std::array<std::uint64_t, 4096> answers_{};
 };
 
 }  // namespace flanks

@@ -17,6 +17,29 @@ constexpr int most_informational = 8;  // 1xx answers before the real one
 
 }  // namespace
 
+response_in_progress::response_in_progress(connection_pool& pool, std::unique_ptr<connection> wire,
+                                           const origin& where, std::int64_t max_bytes, bool rested,
+                                           bool records)
+    : pool_(pool),
+      wire_(std::move(wire)),
+      who_(where.authority()),
+      max_bytes_(max_bytes),
+      rested_(rested),
+      records_(records),
+      in_(buffer_size),
+      out_(buffer_size),
+      hash_(XXH3_createState()) {
+  XXH3_64bits_reset(hash_.get());
+  new_parser();
+}
+
+response_in_progress::~response_in_progress() {
+  const bool whole = over_ && accepted_ && !early_ && begin_ == end_;
+  if (!whole || !parser_->keep_alive()) return;
+  wire_->end_request();
+  pool_.rest(std::move(wire_));
+}
+
 void response_in_progress::new_parser() {
   parser_.emplace();
   parser_->header_limit(header_limit);
@@ -25,16 +48,35 @@ void response_in_progress::new_parser() {
 }
 
 void response_in_progress::refuse(verdict then, const char* name, const std::string& what) const {
-  failure f{answered() ? stage::receive : stage::first_byte, then, name,
+  failure f{received_ > 0 ? stage::receive : stage::first_byte, then, name,
             fmt::format("the answer of {} {}", who_, what)};
   f.http_status = head_.status;
+  f.rested = rested_;
   throw f;
+}
+
+// What comes before anything was asked is no answer; some servers refuse a new connection so.
+void response_in_progress::look_before_asking() {
+  char first = 0;
+  switch (wire_->peek(first)) {
+    case unread::nothing:
+      return;
+    case unread::end:
+      refuse(verdict::retry, "connection_closed", "did not come: the connection was closed");
+    case unread::bytes:
+      in_[end_++] = first;
+      received_ = 1;
+      early_ = true;
+  }
 }
 
 asio::awaitable<void> response_in_progress::begin(const secret& text) {
   sent_at_ = clock::now();
-  const std::string_view bytes = text.reveal();
-  co_await wire_->write(bytes);
+  look_before_asking();
+  if (!early_) {
+    const std::string_view bytes = text.reveal();
+    co_await wire_->write(bytes);
+  }
   for (int informational = 0;; ++informational) {
     asio::awaitable<void> reading = read_head();
     co_await std::move(reading);
@@ -43,6 +85,7 @@ asio::awaitable<void> response_in_progress::begin(const secret& text) {
     new_parser();
   }
   judge_head();
+  judge_origin();
 }
 
 asio::awaitable<bool> response_in_progress::fill() {
@@ -59,6 +102,7 @@ asio::awaitable<bool> response_in_progress::fill() {
   const std::size_t size = co_await wire_->read(into, room, first);
   if (first && size > 0) {
     first_byte_after_ = std::chrono::floor<std::chrono::milliseconds>(clock::now() - sent_at_);
+    early_ = !wire_->all_acknowledged();
   }
   end_ += size;
   received_ += static_cast<std::int64_t>(size);
@@ -71,7 +115,10 @@ asio::awaitable<bool> response_in_progress::fill() {
 
 error_code response_in_progress::parse_some() {
   error_code error;
-  begin_ += parser_->put(asio::const_buffer(in_.data() + begin_, end_ - begin_), error);
+  const char* const at = in_.data() + begin_;
+  const std::size_t used = parser_->put(asio::const_buffer(at, end_ - begin_), error);
+  XXH3_64bits_update(hash_.get(), at, used);
+  begin_ += used;
   if (error == http::error::need_more || error == http::error::need_buffer) error = {};
   return error;
 }
@@ -87,9 +134,8 @@ asio::awaitable<void> response_in_progress::read_head() {
     asio::awaitable<bool> filling = fill();
     const bool more = co_await std::move(filling);
     if (more) continue;
-    if (answered()) refuse(verdict::retry, "truncated", "breaks off within its header");
-    throw failure{stage::first_byte, verdict::retry, "connection_closed",
-                  fmt::format("{} closed the connection without an answer", who_)};
+    if (received_ > 0) refuse(verdict::retry, "truncated", "breaks off within its header");
+    refuse(verdict::retry, "connection_closed", "did not come: the connection was closed");
   }
 }
 
@@ -117,6 +163,32 @@ void response_in_progress::judge_head() {
   }
 }
 
+// Whether it can be the answer to this request. An error may come early (a server that is too busy
+// to read what is asked); data may not. On a connection that has rested nothing may: what is early
+// was meant for somebody else, and a 408 says that the request did not come in time (RFC 9110,
+// 15.5.9).
+void response_in_progress::judge_origin() {
+  const bool data = head_.status < 300;
+  if (early_ && (rested_ || data)) {
+    refuse(verdict::retry, "early_answer", "began before the request was sent");
+  }
+  if (rested_ && head_.status == 408) {
+    refuse(verdict::retry, "http_408", "says that a resting connection has timed out (408)");
+  }
+}
+
+// The very bytes of an earlier answer, head included: that one again, sent into our request. Date
+// and request ids make true answers differ, also to equal requests; where they do not, one is asked
+// for twice. "[]" is often equal: whether it can be believed its reader knows.
+void response_in_progress::end_of_answer() {
+  const bool data = records_ && head_.status < 300;
+  repeats_ = data && pool_.note_answer(XXH3_64bits_digest(hash_.get())) && rested_;
+  if (repeats_ && body_bytes_ > 2) {
+    refuse(verdict::retry, "repeated_answer", "is that to an earlier request");
+  }
+  over_ = true;
+}
+
 asio::awaitable<std::string_view> response_in_progress::read() {
   auto& body = parser_->get().body();
   while (!parser_->is_done()) {
@@ -128,6 +200,7 @@ asio::awaitable<std::string_view> response_in_progress::read() {
       const error_code error = parse_some();
       if (error) refuse(verdict::retry, "bad_response", "is not HTTP: " + error.message());
       const std::size_t size = out_.size() - body.size;
+      body_bytes_ += static_cast<std::int64_t>(size);
       if (size > 0) co_return std::string_view(out_.data(), size);
       if (begin_ != before || parser_->is_done()) continue;
     }
@@ -135,7 +208,7 @@ asio::awaitable<std::string_view> response_in_progress::read() {
     const bool more = co_await std::move(filling);
     if (!more) end_of_input();
   }
-  over_ = true;
+  if (!over_) end_of_answer();
   co_return std::string_view{};
 }
 

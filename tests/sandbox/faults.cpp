@@ -34,6 +34,7 @@ const std::vector<kind_rule>& kinds() {
       {"duplicate", {"changed"}},
       {"big", {"records"}},
       {"many_trailing_headers", {"count"}},
+      {"unasked", {"what", "ms", "crossing", "percent", "seed"}},
   };
   return all;
 }
@@ -92,6 +93,9 @@ fault::fault(const json::object& order) : order_(order) {
   kind_ = string("kind", "");
   times_ = number("times", 1);
   skip_ = number("skip", 0);
+  chance_.seed(static_cast<std::uint64_t>(number("seed", 1)));
+  conduct probe;
+  if (kind_ == "unasked") bend_rest(probe);
   const auto& rule = rule_of(kind_);
   static const std::vector<std::string_view> common{"credentials_token", "endpoint", "kind",
                                                     "times", "skip"};
@@ -131,6 +135,8 @@ bool fault::use() {
     --skip_;
     return false;
   }
+  drawn_ = chance_();
+  if (static_cast<std::int64_t>(drawn_ % 100) >= number("percent", 100)) return false;
   if (times_ > 0) --times_;
   return true;
 }
@@ -210,7 +216,33 @@ void fault::bend(reply& answer) const {
   if (kind_ == "latency") wire.delay = std::chrono::milliseconds(number("ms", 1000));
   if (kind_ == "many_trailing_headers")
     wire.trailers = static_cast<unsigned>(number("count", 100000));
+  if (kind_ == "unasked") bend_rest(wire);
   if (kind_ == "cut_json") answer.body = std::make_unique<unclosed_body>(std::move(answer.body));
+}
+
+// `what`: repeat, half, timeout, foreign, or any of them by chance; `ms` is then the longest rest.
+void fault::bend_rest(conduct& wire) const {
+  using kind = conduct::unasked;
+  static const std::vector<std::pair<std::string_view, kind>> names{{"repeat", kind::repeat},
+                                                                    {"half", kind::half},
+                                                                    {"timeout", kind::timeout},
+                                                                    {"foreign", kind::foreign}};
+  const std::string what = string("what", "repeat");
+  const std::int64_t longest = number("ms", 0);
+  const auto* crossing = order_.if_contains("crossing");
+  wire.crossing = crossing != nullptr && *crossing == true;
+  const std::uint64_t dice = drawn_ / 100;
+  if (what == "any") {
+    wire.afterwards = names[dice % names.size()].second;
+    wire.rest =
+        std::chrono::milliseconds(static_cast<std::int64_t>(dice / 7 % 1009) % (longest + 1));
+    return;
+  }
+  const auto found = std::find_if(names.begin(), names.end(),
+                                  [&](const auto& name) { return name.first == what; });
+  if (found == names.end()) throw std::invalid_argument("unknown kind of unasked: " + what);
+  wire.afterwards = found->second;
+  wire.rest = std::chrono::milliseconds(longest);
 }
 
 std::optional<fault> faults::take(std::string_view credentials_token, std::string_view endpoint) {

@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <cstdint>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,7 @@ class fault {
   explicit fault(const boost::json::object& order);
 
   [[nodiscard]] bool concerns(std::string_view credentials_token, std::string_view endpoint) const;
-  // One use; false when it is used up or not yet due.
+  // One use; false when it is used up, not yet due, or chance (`percent`) is against it.
   bool use();
 
   // The answer that stands in for the true one, if this fault has such.
@@ -47,8 +48,12 @@ class fault {
   std::string token_;
   std::string endpoint_;
   std::string kind_;
+  void bend_rest(conduct& wire) const;
+
   std::int64_t times_ = 1;
   std::int64_t skip_ = 0;
+  std::mt19937_64 chance_;
+  std::uint64_t drawn_ = 0;  // of the present use
 };
 
 class faults {

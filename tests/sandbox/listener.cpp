@@ -54,7 +54,10 @@ std::string head_of(const reply& answer, const std::string& framing) {
   out += ' ';
   const auto reason = http::obsolete_reason(http::int_to_status(answer.status));
   out.append(reason.data(), reason.size());
-  out += "\r\nServer: flanks-sandbox\r\nDate: ";
+  static std::uint64_t answers = 0;
+  out += "\r\nServer: flanks-sandbox\r\nX-Request-Id: ";
+  append_number(out, ++answers);
+  out += "\r\nDate: ";
   out += http_date();
   out += "\r\nContent-Type: ";
   out += answer.content_type;
@@ -121,6 +124,9 @@ class sending {
   }
 
   [[nodiscard]] std::uint64_t body_bytes() const { return body_bytes_; }
+  // Every byte that went out, while they are few.
+  [[nodiscard]] const std::string& transcript() const { return transcript_; }
+  static constexpr std::size_t longest_transcript = 64 * 1024;
 
  private:
   // A large body has no known length. Where a Content-Length is wanted before a cut, any number
@@ -151,6 +157,7 @@ class sending {
 
   asio::awaitable<bool> flush() {
     std::string_view left = out_;
+    if (transcript_.size() + out_.size() <= longest_transcript) transcript_ += out_;
     while (!left.empty()) {
       // Dripping: ten times a second, at least one byte.
       const auto slice =
@@ -206,8 +213,69 @@ class sending {
   const conduct& wire_;
   bool chunked_ = false;
   std::string out_;
+  std::string transcript_;
   std::uint64_t body_bytes_ = 0;
 };
+
+// What each connection was answered last: for an answer that goes to the wrong one.
+struct last_answers {
+  std::string newest, older;  // of two different connections
+  const void* of_newest = nullptr;
+
+  void note(const void* connection, const std::string& transcript) {
+    if (connection != of_newest) older = newest;
+    newest = transcript;
+    of_newest = connection;
+  }
+  [[nodiscard]] const std::string& of_another(const void* connection) const {
+    return connection == of_newest ? older : newest;
+  }
+};
+
+std::string unasked_bytes(conduct::unasked what, const std::string& answer,
+                          const std::string& foreign) {
+  switch (what) {
+    case conduct::unasked::repeat:
+      return answer;
+    case conduct::unasked::half:
+      return answer.substr(0, answer.size() / 2);
+    case conduct::unasked::timeout:
+      return "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    case conduct::unasked::foreign:
+      return foreign;
+    case conduct::unasked::nothing:
+      break;
+  }
+  return {};
+}
+
+// Rests, unless the next request (or the end) comes first: true when none has come.
+asio::awaitable<bool> rest_undisturbed(tcp::socket::lowest_layer_type& socket,
+                                       std::chrono::milliseconds time) {
+  asio::steady_timer timer{socket.get_executor(), time};
+  timer.async_wait([&socket](error_code cancelled) {
+    error_code ignored;
+    if (!cancelled) socket.cancel(ignored);
+  });
+  error_code error;
+  auto token = asio::redirect_error(asio::use_awaitable, error);
+  co_await socket.async_wait(tcp::socket::wait_read, token);
+  co_return error == asio::error::operation_aborted;
+}
+
+template <class Stream>
+asio::awaitable<void> send_unasked(Stream& stream, const conduct& wire, std::string bytes) {
+  bool quiet = true;
+  if (wire.rest.count() > 0) {
+    auto& socket = stream.lowest_layer();
+    quiet = co_await rest_undisturbed(socket, wire.rest);
+  }
+  if (bytes.empty() || (!quiet && !wire.crossing)) co_return;
+  error_code ignored;
+  const auto buffer = asio::buffer(bytes);
+  auto token = asio::redirect_error(asio::use_awaitable, ignored);
+  co_await asio::async_write(stream, buffer, token);
+}
 
 request request_of(const http::request<http::string_body>& message) {
   request out;
@@ -226,7 +294,7 @@ request request_of(const http::request<http::string_body>& message) {
 
 // Requests and answers until one side has enough.
 template <class Stream>
-asio::awaitable<void> converse(Stream& stream, service& answers) {
+asio::awaitable<void> converse(Stream& stream, service& answers, last_answers& told) {
   boost::beast::flat_buffer buffer;
   for (;;) {
     http::request_parser<http::string_body> parser;
@@ -243,6 +311,14 @@ asio::awaitable<void> converse(Stream& stream, service& answers) {
     const bool whole = co_await out.run();
     answers.answered(asked, answer, out.body_bytes(), whole);
     if (!whole || !keep) co_return;
+    if (answer.wire.afterwards != conduct::unasked::nothing) {
+      answer.in_flight.reset();
+      std::string bytes =
+          unasked_bytes(answer.wire.afterwards, out.transcript(), told.of_another(&stream));
+      co_await send_unasked(stream, answer.wire, std::move(bytes));
+    }
+    const bool data = asked.path != "/v0/token" && !asked.path.starts_with("/_sandbox");
+    if (data) told.note(&stream, out.transcript());
   }
 }
 
@@ -269,12 +345,13 @@ struct presence {
   service& answers_;
 };
 
-asio::awaitable<void> serve_plain(tcp::socket socket, service& answers) {
+asio::awaitable<void> serve_plain(tcp::socket socket, service& answers, last_answers& told) {
   const presence here{answers};
-  co_await converse(socket, answers);
+  co_await converse(socket, answers, told);
 }
 
-asio::awaitable<void> serve_tls(tcp::socket socket, asio::ssl::context& tls, service& answers) {
+asio::awaitable<void> serve_tls(tcp::socket socket, asio::ssl::context& tls, service& answers,
+                                last_answers& told) {
   const presence here{answers};
   const auto stream = std::make_shared<tls_stream>(std::move(socket), tls);
   error_code error;
@@ -283,7 +360,7 @@ asio::awaitable<void> serve_tls(tcp::socket socket, asio::ssl::context& tls, ser
   co_await stream->async_handshake(side, token);
   if (error) co_return;
   if (SSL_session_reused(stream->native_handle()) == 1) answers.resumed();
-  co_await converse(*stream, answers);
+  co_await converse(*stream, answers, told);
   co_await say_goodbye(stream);
 }
 
@@ -291,6 +368,7 @@ asio::awaitable<void> serve_tls(tcp::socket socket, asio::ssl::context& tls, ser
 asio::awaitable<void> accept_all(tcp::acceptor& acceptor, asio::ssl::context* tls,
                                  service& answers) {
   const auto executor = acceptor.get_executor();
+  last_answers told;
   for (;;) {
     tcp::socket socket{executor};
     error_code error;
@@ -305,9 +383,9 @@ asio::awaitable<void> accept_all(tcp::acceptor& acceptor, asio::ssl::context* tl
     }
     socket.set_option(tcp::no_delay(true), error);
     if (tls != nullptr)
-      asio::co_spawn(executor, serve_tls(std::move(socket), *tls, answers), asio::detached);
+      asio::co_spawn(executor, serve_tls(std::move(socket), *tls, answers, told), asio::detached);
     else
-      asio::co_spawn(executor, serve_plain(std::move(socket), answers), asio::detached);
+      asio::co_spawn(executor, serve_plain(std::move(socket), answers, told), asio::detached);
   }
 }
 

@@ -55,6 +55,13 @@ struct conduct {
   std::int64_t length_delta = 0;     // added to the true Content-Length
   std::uint64_t bytes_a_second = 0;  // 0: as fast as it goes
   unsigned trailers = 0;             // trailing header lines after a chunked body
+
+  // What goes out after the answer, though nobody has asked for it: the same answer again, its
+  // first half, a proxy's 408, or what another connection was answered last.
+  enum class unasked { nothing, repeat, half, timeout, foreign };
+  unasked afterwards = unasked::nothing;
+  std::chrono::milliseconds rest{0};  // between the two
+  bool crossing = false;              // also when the next request has come meanwhile
 };
 
 struct reply {

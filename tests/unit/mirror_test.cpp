@@ -54,7 +54,7 @@ class scripted_api final : public flanks_api {
     if (status_fails) throw *status_fails;
     co_return said;
   }
-  awaitable<response_summary> transactions(const secret&, product what, window days,
+  awaitable<response_summary> transactions(const secret&, product what, window days, connection_use,
                                            batch_sink& sink) override {
     asked.push_back(std::string(to_string(what)) + " " + to_string(days.from) + ".." +
                     to_string(days.to));
@@ -81,7 +81,7 @@ class scripted_api final : public flanks_api {
   }
   std::map<product_kind, failure> products_fail;
   std::vector<product_kind> listed;
-  awaitable<product_batch> products(const secret&, product_kind kind) override {
+  awaitable<product_batch> products(const secret&, product_kind kind, connection_use) override {
     listed.push_back(kind);
     const auto fails = products_fail.find(kind);
     if (fails != products_fail.end()) throw failure{fails->second};

@@ -117,5 +117,44 @@ TEST(retry, unavailable_without_a_time_is_a_failure_like_any_other) {
   EXPECT_EQ(so_far.failed, 1);
 }
 
+TEST(retry, what_a_rested_connection_did_is_excused_once_and_goes_over_a_new_one) {
+  retry_budget budget;
+  attempts so_far;
+  failure lost{stage::first_byte, verdict::retry, "connection_closed", ""};
+  lost.rested = true;
+  const retry_decision first = decide(lost, so_far, budget, {}, 0.5);
+  EXPECT_EQ(first.what, next_step::again);
+  EXPECT_EQ(first.wait, milliseconds{0});
+  EXPECT_TRUE(so_far.fresh_only);
+  EXPECT_EQ(so_far.failed, 0);
+  EXPECT_EQ(decide(lost, so_far, budget, {}, 0.5).what, next_step::again);
+  EXPECT_EQ(decide(lost, so_far, budget, {}, 0.5).what, next_step::again);
+  EXPECT_EQ(decide(lost, so_far, budget, {}, 0.5).what, next_step::give_up) << "three tries";
+}
+
+TEST(retry, a_fresh_connection_that_is_lost_is_a_try) {
+  retry_budget budget;
+  attempts so_far;
+  const failure lost{stage::first_byte, verdict::retry, "connection_closed", ""};
+  EXPECT_EQ(decide(lost, so_far, budget, {}, 0.5).what, next_step::again);
+  EXPECT_EQ(so_far.failed, 1);
+}
+
+TEST(retry, a_time_out_is_no_fault_of_a_rested_connection) {
+  retry_budget budget;
+  attempts so_far;
+  failure slow{stage::first_byte, verdict::retry, "first_byte_timeout", ""};
+  slow.rested = true;
+  EXPECT_EQ(decide(slow, so_far, budget, {}, 0.5).what, next_step::again);
+  EXPECT_EQ(so_far.failed, 1);
+}
+
+TEST(retry, waits_in_line_count_into_the_budget_of_pauses) {
+  retry_budget budget;
+  attempts so_far;
+  so_far.waited = seconds{895};
+  EXPECT_EQ(decide(limited(429, seconds{10}), so_far, budget, {}, 0).what, next_step::give_up);
+}
+
 }  // namespace
 }  // namespace flanks
