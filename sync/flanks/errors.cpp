@@ -239,6 +239,14 @@ failure not_json(const call_info& call, std::int64_t bytes) {
   return f;
 }
 
+failure no_records(const call_info& call, std::int64_t bytes) {
+  failure f{stage::answer, verdict::later, "unexpected_body",
+            fmt::format("{} answered 200 with a list in which nothing is an object ({} bytes)",
+                        call.what, bytes)};
+  f.http_status = 200;
+  return f;
+}
+
 failure cut_short(const call_info& call, std::int64_t bytes) {
   failure f{
       stage::parse, verdict::retry, "truncated",

@@ -41,6 +41,8 @@ inline constexpr std::size_t error_body_limit = 64 * 1024;
 
 // The body is not JSON in valid UTF-8.
 [[nodiscard]] failure not_json(const call_info& call, std::int64_t bytes);
+// A list in which nothing is an object.
+[[nodiscard]] failure no_records(const call_info& call, std::int64_t bytes);
 // The body ended before the JSON did.
 [[nodiscard]] failure cut_short(const call_info& call, std::int64_t bytes);
 

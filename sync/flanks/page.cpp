@@ -188,6 +188,9 @@ transaction_batch listed_transactions::read(const page& p, const answer& a, std:
     }
   }
   batch.unknown = reader_.take_unknown();
+  const bool whole_page = from == 0 && end == p.items.size();
+  if (whole_page && batch.transactions.empty() && nothing_is_an_object(batch.rejected))
+    throw no_records(call_, a.body_bytes);
   return batch;
 }
 

@@ -56,7 +56,10 @@ class page_walk {
 class listed_transactions {
  public:
   listed_transactions(call_info call, product what, const std::vector<std::string>& ids)
-      : call_(std::move(call)), what_(what), ids_(ids.begin(), ids.end()), reader_(what) {}
+      : call_(std::move(call)),
+        what_(what),
+        ids_(ids.begin(), ids.end()),
+        reader_(call_.secrets, what) {}
   // At most `count` items of the page from `from` on.
   [[nodiscard]] transaction_batch read(const page& p, const answer& a, std::size_t from,
                                        std::size_t count);

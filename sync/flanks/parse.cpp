@@ -27,12 +27,13 @@ std::size_t skip_blanks(std::string_view bytes, std::size_t at) {
 }  // namespace
 
 transaction_parser::transaction_parser(call_info call, parse_limits limits)
-    : call_(std::move(call)), limits_(limits) {
+    : call_(std::move(call)), limits_(limits), reader_(call_.secrets) {
   start_batch();
 }
 
 void transaction_parser::feed(std::string_view bytes) {
   bytes_ += static_cast<std::int64_t>(bytes.size());
+  suspect_ = reader_.holds_secret(bytes);
   if (place_ == place::before) begin(bytes);
   if (place_ == place::inside) read_elements(bytes);
   if (place_ == place::not_an_array) {
@@ -59,7 +60,7 @@ void transaction_parser::begin(std::string_view& bytes) {
 
 void transaction_parser::read_elements(std::string_view& bytes) {
   while (place_ == place::inside && !bytes.empty()) {
-    if (carried_ > 0 || !read_plain(bytes)) read_unusual(bytes);
+    if (carried_ > 0 || suspect_ || !read_plain(bytes)) read_unusual(bytes);
   }
 }
 
@@ -107,7 +108,7 @@ void transaction_parser::end_carried(std::string_view last_piece, bool closing) 
   if (carried_ > limits_.record_bytes) {
     reject_long_element();
   } else {
-    read_element(trimmed(carry_), closing, true);
+    read_element(trimmed(carry_), closing, !reader_.holds_secret(carry_));
   }
   carry_.clear();
   carried_ = 0;
@@ -117,12 +118,14 @@ void transaction_parser::read_element(std::string_view element, bool closing, bo
   if (closing && elements_ == 0 && element.empty()) return;  // the array is
   const std::size_t rejected = batch_.rejected.size();
   if (element.size() > limits_.record_bytes) {
-    batch_.rejected.push_back(reject("too_long", "the record is too long", {}, element));
+    batch_.rejected.push_back(
+        reject("too_long", "the record is too long", {}, reader_.masked(element)));
   } else if (!(maybe_plain ? reader_.read(element, batch_)
                            : reader_.read_unusual(element, batch_))) {
     throw not_json(call_, bytes_);
   }
   if (batch_.rejected.size() > rejected) {
+    if (batch_.rejected.back().reason == "not_an_object") ++no_objects_;
     batch_raw_ += sizeof(rejected_record) + batch_.rejected.back().raw.size();
   }
   count_element();
@@ -138,8 +141,8 @@ void transaction_parser::count_element() {
 
 void transaction_parser::reject_long_element() {
   const std::size_t first = std::min(carry_.find_first_not_of(blanks), carry_.size());
-  rejected_record r =
-      reject("too_long", "the record is too long", {}, std::string_view{carry_}.substr(first));
+  rejected_record r = reject("too_long", "the record is too long", {},
+                             reader_.masked(std::string_view{carry_}.substr(first)));
   r.truncated = true;
   batch_raw_ += sizeof(rejected_record) + r.raw.size();
   batch_.rejected.push_back(std::move(r));
@@ -162,6 +165,7 @@ void transaction_parser::finish_batch() {
 
 void transaction_parser::finish() {
   if (place_ == place::after) {
+    if (elements_ > 0 && no_objects_ == elements_) throw no_records(call_, bytes_);
     // Not before: a short response is handed on only when all of it has come, and can be asked for
     // again until then.
     finish_batch();

@@ -61,12 +61,14 @@ class transaction_parser {
   place place_ = place::before;
   element_scanner scanner_;
   record_reader reader_;
+  bool suspect_ = false;  // one of our secrets stands in the bytes in hand
   transaction_batch batch_;
   std::size_t batch_raw_ = 0;  // bytes of rejected records in batch_
   std::deque<transaction_batch> full_;
   std::string carry_;        // the beginning of an element that has not ended yet
   std::size_t carried_ = 0;  // its bytes so far, also those that were too many to keep
   std::int64_t elements_ = 0;
+  std::int64_t no_objects_ = 0;  // of them
   std::int64_t bytes_ = 0;
 };
 

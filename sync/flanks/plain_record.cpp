@@ -99,13 +99,12 @@ FLANKS_IN_REGISTERS bool plain_record::read_string(json_cursor& c) {
   if (!free_text && text->escaped) return false;
   switch (to) {
     case column::id:
-      return set_reference(text->raw, 1);
     case column::account_id:
     case column::card_id:
     case column::investment_id:
     case column::liability_id:
     case column::portfolio_id:
-      return set_reference(text->raw, 0);
+      return set_reference(text->raw);
     case column::operation_date:
     case column::value_date:
       return set_day(text->raw);
@@ -123,7 +122,7 @@ FLANKS_IN_REGISTERS bool plain_record::read_string(json_cursor& c) {
   }
   const std::string_view said = decoded(*text);
   set_fixed(said);
-  return said.data() != nullptr;
+  return said.data() != nullptr && !holds_secret(said);
 }
 
 FLANKS_IN_REGISTERS bool plain_record::read_number(json_cursor& c) {
@@ -146,7 +145,7 @@ FLANKS_IN_REGISTERS bool plain_record::read_number(json_cursor& c) {
       }
       return set_decimal(number->digits);
     default:
-      return set_reference(number->digits, 0);
+      return set_reference(number->digits);
   }
 }
 
@@ -159,6 +158,7 @@ const char* plain_record::read_transfer(json_cursor c) {
   } else {
     scratch_.clear();
     append_compact(scratch_, *sent);
+    if (holds_secret(scratch_)) return nullptr;
     set_fixed(arena_->copy(scratch_));
   }
   return sent->data() + sent->size();
@@ -190,6 +190,7 @@ const char* plain_record::read_unknown(json_cursor c) {
     extra_.append(*sent);
   } else {
     append_compact(extra_, *sent);
+    if (holds_secret(extra_)) return nullptr;
   }
   return sent->data() + sent->size();
 }
@@ -207,9 +208,17 @@ void plain_record::begin_extra() {
   extra_.push_back(':');
 }
 
-FLANKS_IN_REGISTERS bool plain_record::set_reference(std::string_view text, std::size_t shortest) {
+// Whether a text that begins with this byte of UTF-8 is surely not blank: blank.hpp knows no blank
+// character that begins with another one than these.
+FLANKS_IN_REGISTERS bool begins_visibly(std::string_view text) {
+  const auto first = text.empty() ? 0U : static_cast<unsigned char>(text.front());
+  return first > 0x20 && first != 0x7F && first != 0xC2 && (first < 0xE1 || first > 0xE3) &&
+         first != 0xEF;
+}
+
+FLANKS_IN_REGISTERS bool plain_record::set_reference(std::string_view text) {
   const bool is_id = field_ <= static_cast<std::uint8_t>(column::portfolio_id);
-  if (text.size() < shortest || (is_id && text.size() > longest_id)) return false;
+  if (is_id && (!begins_visibly(text) || text.size() > longest_id)) return false;
   set(text);
   return true;
 }

@@ -11,6 +11,7 @@
 
 #include "sync/flanks/plain_json.hpp"
 #include "sync/flanks/record_fields.hpp"
+#include "sync/flanks/secret_mask.hpp"
 #include "sync/flanks/unknown_fields.hpp"
 #include "sync/transaction.hpp"
 
@@ -20,6 +21,9 @@ class plain_record {
  public:
   // From now on records are those of Aggregation v2, of one product.
   void read_listed(product of) { listed_ = of; }
+  // A record that holds one of these secrets behind escapes is unusual: so says read(). Whether one
+  // stands in the bytes as it is, the caller asks first.
+  void set_mask(const secret_mask* mask) { mask_ = mask; }
 
   // Reads the record that `bytes` begin with; how many bytes it has. 0: it is unusual, or not
   // whole, or no record at all. What it says may be longer than what it decodes to: that is in
@@ -47,10 +51,13 @@ class plain_record {
     return end != nullptr;
   }
   bool note_unknown(std::string_view json_type);
+  [[nodiscard]] bool holds_secret(std::string_view decoded) const {
+    return mask_ != nullptr && mask_->occurs_in(decoded);
+  }
 
   bool set_day(std::string_view text);
   bool set_decimal(std::string_view text);
-  bool set_reference(std::string_view text, std::size_t shortest);
+  bool set_reference(std::string_view text);
   std::string_view decoded(const plain_string& text);
   void begin_extra();
 
@@ -66,6 +73,7 @@ class plain_record {
   }
 
   std::optional<product> listed_;
+  const secret_mask* mask_ = nullptr;
   text_arena* arena_ = nullptr;
   std::string_view record_;
   std::uint8_t field_ = 0;  // column of the current field, or unknown_field

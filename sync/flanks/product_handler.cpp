@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "sync/blank.hpp"
 #include "sync/types.hpp"
 
 namespace flanks {
@@ -12,6 +13,8 @@ namespace {
 
 // A string that is a row's key may not grow beyond what an index of Postgres can hold.
 constexpr std::size_t longest_part = 512;
+constexpr std::string_view too_long_a_number =
+    "is not a finite decimal number of at most 38 digits";
 
 template <class Integer>
 std::optional<Integer> integer_of(std::string_view digits) {
@@ -81,25 +84,26 @@ void product_handler::field_key() {
 void product_handler::field_string(const decoded& value) {
   if (is_fallback_ || is_id()) {
     if (value.nul) flag("nul_in_id", key_, "holds U+0000");
-    set_id(value.text, is_id() ? row_->values[0] : fallback_);
-  } else if (!field_) {
-    extra_string(value);
-  } else if (type() == column_type::text) {
+    if (value.masked) flag("secret_in_id", key_, "repeats a secret of ours");
+    set_id(value.text);
+  } else if (field_ && type() == column_type::text) {
     set(value.text);
-  } else if (type() == column_type::decimal && !value.text.empty()) {
-    set_decimal(value.text);
+  } else if (const auto fits = fitting_string(value.text); fits) {
+    set(*fits);
   } else {
+    if (!is_blank(value.text)) misfit(too_long_a_number);
     extra_string(value);
   }
 }
 
 void product_handler::field_number(std::string_view digits) {
   if (is_fallback_ || is_id()) {
-    set_id(digits, is_id() ? row_->values[0] : fallback_);
-  } else if (field_) {
-    set_number(digits);
+    set_id(digits);
+  } else if (const auto fits = fitting_number(digits); fits) {
+    set(*fits);
   } else {
-    spill(digits);
+    misfit(too_long_a_number);
+    extra_number(digits);
   }
 }
 
@@ -107,23 +111,20 @@ void product_handler::field_word(std::string_view word, bool null) {
   if (null && (field_ || is_fallback_)) return;  // the column's null
   if (field_ && type() == column_type::flag) {
     set(word);
-  } else if (is_fallback_ || is_id()) {
-    flag("id_not_a_string", key_, "is not a string");
-  } else if (field_ && type() == column_type::decimal) {
-    flag("bad_amount", key_, "is not a number");
-  } else {
-    spill(word);
+    return;
   }
+  misfit("is not a number");
+  begin_extra();
+  extra_.append(word);
 }
 
 std::string& product_handler::field_open(char) {
   in_column_ = field_ && type() == column_type::json;
-  if (is_fallback_ || is_id()) flag("id_not_a_string", key_, "is not a string");
-  if (field_ && type() == column_type::decimal) flag("bad_amount", key_, "is not a number");
   if (in_column_) {
     nested_.clear();
     return nested_;
   }
+  misfit("is not a number");
   begin_extra();
   return extra_;
 }
@@ -132,44 +133,50 @@ void product_handler::field_closed() {
   if (in_column_) set(nested_);
 }
 
-void product_handler::set_id(std::string_view text, std::optional<std::string>& into) {
+void product_handler::set_id(std::string_view text) {
   if (text.empty()) {
     flag("empty_id", key_, "is empty");
+  } else if (is_blank(text)) {
+    flag("blank_id", key_, "is blank");
   } else if (text.size() > longest_id) {
     flag("id_too_long", key_, "has more than 256 bytes");
   } else {
-    into = std::string{text};
+    (is_id() ? row_->values[0] : fallback_) = std::string{text};
   }
 }
 
-void product_handler::set_decimal(std::string_view text) {
+std::optional<std::string> product_handler::fitting_string(std::string_view text) {
+  if (!field_ || type() != column_type::decimal || text.empty()) return std::nullopt;
   const std::optional<std::string_view> plain = plain_decimal(text, decimal_);
-  if (plain) {
-    set(*plain);
-  } else {
-    flag("bad_amount", key_, "is not a finite decimal number of at most 38 digits");
-  }
+  return plain ? std::optional(std::string{*plain}) : std::nullopt;
 }
 
-void product_handler::set_number(std::string_view digits) {
-  if (type() == column_type::decimal) {
-    set_decimal(digits);
-  } else if (type() == column_type::text) {
-    set(digits);
-  } else if (type() == column_type::whole && integer_of<std::int32_t>(digits)) {
-    set(digits);
-  } else if (type() == column_type::moment && moment_of(digits)) {
-    set(*moment_of(digits));
-  } else {
-    spill(digits);
+std::optional<std::string> product_handler::fitting_number(std::string_view digits) {
+  if (!field_) return std::nullopt;
+  switch (type()) {
+    case column_type::text:
+      return std::string{digits};
+    case column_type::decimal:
+      return fitting_string(digits);
+    case column_type::whole:
+      return integer_of<std::int32_t>(digits) ? std::optional(std::string{digits}) : std::nullopt;
+    case column_type::moment:
+      return moment_of(digits);
+    case column_type::flag:
+    case column_type::json:
+      break;
   }
+  return std::nullopt;
 }
 
-// Whole into `extra`: it has no column, or does not fit the one that it has.
-void product_handler::spill(std::string_view json) {
-  if (json.front() == '-' || (json.front() >= '0' && json.front() <= '9')) check_number(json);
-  begin_extra();
-  extra_.append(json);
+// The value of a field that does not fit its column, which is null then: it stays in `extra`. Of an
+// amount of money that is worth a warning.
+void product_handler::misfit(std::string_view what) {
+  if (is_fallback_ || is_id()) {
+    flag("id_not_a_string", key_, "is not a string");
+  } else if (field_ && type() == column_type::decimal) {
+    warn("bad_value", key_, what);
+  }
 }
 
 // The provider gives holders no identification. A person is told by the document, where there is
@@ -180,9 +187,9 @@ void product_handler::identify_holder() {
     const auto& value = row_->values[*find_column(columns, name)];
     return value ? std::string_view{*value} : std::string_view{};
   };
-  const bool by_document = !part("document").empty();
+  const bool by_document = !is_blank(part("document"));
   const std::string_view person = by_document ? part("document") : part("name");
-  if (person.empty()) {
+  if (is_blank(person)) {
     flag("missing_holder", "the record", "has neither a document nor a name");
     return;
   }

@@ -34,10 +34,10 @@ class product_handler : public record_walker<product_handler> {
   [[nodiscard]] column_type type() const { return list_->columns()[*field_].type; }
   [[nodiscard]] bool is_id() const { return field_ && *field_ == 0; }
   void set(std::string_view text) { row_->values[*field_] = std::string{text}; }
-  void set_id(std::string_view text, std::optional<std::string>& into);
-  void set_decimal(std::string_view text);
-  void set_number(std::string_view digits);
-  void spill(std::string_view json);
+  void set_id(std::string_view text);
+  [[nodiscard]] std::optional<std::string> fitting_string(std::string_view text);
+  [[nodiscard]] std::optional<std::string> fitting_number(std::string_view digits);
+  void misfit(std::string_view what);
   void identify_holder();
 
   const product_list* list_ = nullptr;

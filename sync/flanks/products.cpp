@@ -22,8 +22,9 @@ std::string_view trimmed(std::string_view text) {
 class list_reader {
  public:
   list_reader(const answer& a, const call_info& call, const product_list& list)
-      : answer_(a), call_(call), list_(list) {
+      : answer_(a), call_(call), list_(list), mask_(call.secrets) {
     batch_.bytes = a.body_bytes;
+    parser_.handler().set_mask(&mask_);
   }
 
   product_batch read() {
@@ -60,11 +61,14 @@ class list_reader {
       rest.remove_prefix(end + 1);
     }
     if (!rest.empty()) throw not_json(call_, answer_.body_bytes);
+    if (batch_.records.empty() && nothing_is_an_object(batch_.rejected))
+      throw no_records(call_, answer_.body_bytes);
   }
 
   void read_element(std::string_view element) {
     if (element.size() > record_limit) {
-      batch_.rejected.push_back(reject("too_long", "the record is too long", {}, element));
+      batch_.rejected.push_back(
+          reject("too_long", "the record is too long", {}, mask_.applied_to_all(element)));
       return;
     }
     text_arena arena;
@@ -76,18 +80,9 @@ class list_reader {
       return copy;
     });
     if (!is_json) throw not_json(call_, answer_.body_bytes);
-    if (handler.bad()) {
-      batch_.rejected.push_back(
-          reject(handler.reason(), handler.detail(), handler.usable_id(), element));
-      return;
-    }
-    row.raw = element;
-    if (handler.had_nul()) {
-      rejected_record warning =
-          reject("nul_character", "U+0000 was stored as U+FFFD", row.id(), element);
-      warning.stored_anyway = true;
-      batch_.rejected.push_back(std::move(warning));
-    }
+    if (auto said = objection(handler, mask_, element)) batch_.rejected.push_back(std::move(*said));
+    if (handler.bad()) return;
+    row.raw = mask_.applied_to_all(element);
     keep(std::move(row));
   }
 
@@ -111,6 +106,7 @@ class list_reader {
   const answer& answer_;
   const call_info& call_;
   const product_list& list_;
+  secret_mask mask_;
   boost::json::basic_parser<product_handler> parser_{record_options()};
   product_batch batch_;
   std::unordered_map<std::string, std::size_t> by_id_;  // its place in batch_.records

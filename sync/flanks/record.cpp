@@ -45,31 +45,66 @@ bool is_escape(std::string_view text, std::size_t at, int from, int to) {
 
 }  // namespace
 
-std::string mend_surrogates(std::string_view element) {
-  std::string mended{element};
-  bool found = false;
-  for (std::size_t at = mended.find('\\'); at != std::string::npos; at = mended.find('\\', at)) {
-    const bool high = is_escape(mended, at, 0xD800, 0xDBFF);
-    if (high && is_escape(mended, at + 6, 0xDC00, 0xDFFF)) {
-      at += 12;
-    } else if (high || is_escape(mended, at, 0xDC00, 0xDFFF)) {
-      mended.replace(at + 2, 4, "fffd");
-      found = true;
-      at += 6;
-    } else {
-      at += 2;
+namespace {
+
+// Of the number that begins at `at`: its length when its exponent has more digits than any value
+// needs, else 0.
+std::size_t huge_number_at(std::string_view text, std::size_t at) {
+  const std::size_t mantissa = text.find_first_not_of("-0123456789.", at);
+  if (mantissa == at || mantissa == std::string_view::npos) return 0;
+  if (text[mantissa] != 'e' && text[mantissa] != 'E') return 0;
+  std::size_t digits = mantissa + 1;
+  if (digits < text.size() && (text[digits] == '+' || text[digits] == '-')) ++digits;
+  const std::size_t end = std::min(text.find_first_not_of("0123456789", digits), text.size());
+  return end - digits > 6 ? end - at : 0;
+}
+
+}  // namespace
+
+mended_record mend(std::string_view element) {
+  mended_record mended;
+  std::string& out = mended.text;
+  bool in_string = false;
+  for (std::size_t at = 0; at < element.size();) {
+    std::size_t size = 1;
+    if (in_string && element[at] == '\\') {
+      const bool high = is_escape(element, at, 0xD800, 0xDBFF);
+      const bool pair = high && is_escape(element, at + 6, 0xDC00, 0xDFFF);
+      if (!pair && (high || is_escape(element, at, 0xDC00, 0xDFFF))) {
+        out.append("\\ufffd");
+        mended.surrogates = true;
+        at += 6;
+        continue;
+      }
+      size = pair ? 12 : 2;
+    } else if (element[at] == '"') {
+      in_string = !in_string;
+    } else if (const std::size_t huge = in_string ? 0 : huge_number_at(element, at); huge > 0) {
+      out.append("\"").append(element.substr(at, huge)).append("\"");
+      mended.numbers = true;
+      at += huge;
+      continue;
     }
+    out.append(element.substr(at, size));
+    at += size;
   }
-  return found ? mended : std::string{};
+  return mended;
 }
 
 struct record_reader::parser {
+  secret_mask mask;
   plain_record plain;
   json::basic_parser<record_handler> json{record_options()};
 };
 
-record_reader::record_reader() : parser_(std::make_unique<parser>()) {}
-record_reader::record_reader(product listed) : record_reader() {
+record_reader::record_reader(const std::vector<const secret*>& secrets)
+    : parser_(std::make_unique<parser>()) {
+  parser_->mask = secret_mask(secrets);
+  parser_->plain.set_mask(&parser_->mask);
+  parser_->json.handler().set_mask(&parser_->mask);
+}
+record_reader::record_reader(const std::vector<const secret*>& secrets, product listed)
+    : record_reader(secrets) {
   parser_->plain.read_listed(listed);
   parser_->json.handler().read_listed(listed);
 }
@@ -104,24 +139,30 @@ bool record_reader::read_unusual(std::string_view element, transaction_batch& ba
     batch.transactions.pop_back();
     return false;
   }
-  if (handler.bad()) {
-    batch.rejected.push_back(
-        reject(handler.reason(), handler.detail(), handler.usable_id(), element));
-    batch.transactions.pop_back();
-    return true;
+  if (!handler.bad()) row.hash = hash_of(row);
+  if (auto said = objection(handler, parser_->mask, element)) {
+    batch.rejected.push_back(std::move(*said));
   }
-  row.hash = hash_of(row);
-  if (handler.had_nul()) {
-    rejected_record warning =
-        reject("nul_character", "U+0000 was stored as U+FFFD", row.id(), element);
-    warning.stored_anyway = true;
-    batch.rejected.push_back(std::move(warning));
-  }
+  if (handler.bad()) batch.transactions.pop_back();
   return true;
+}
+
+bool record_reader::holds_secret(std::string_view bytes) const {
+  return parser_->mask.occurs_in(bytes);
+}
+
+std::string record_reader::masked(std::string_view bytes) const {
+  return parser_->mask.applied_to_all(bytes);
 }
 
 std::vector<unknown_record_field> record_reader::take_unknown() {
   return parser_->json.handler().unknown_fields().take();
+}
+
+bool nothing_is_an_object(const std::vector<rejected_record>& rejected) {
+  return !rejected.empty() &&
+         std::all_of(rejected.begin(), rejected.end(),
+                     [](const rejected_record& r) { return r.reason == "not_an_object"; });
 }
 
 rejected_record reject(std::string_view reason, std::string_view detail, std::string_view id,

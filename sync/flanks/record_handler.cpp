@@ -1,5 +1,6 @@
 #include "sync/flanks/record_handler.hpp"
 
+#include "sync/blank.hpp"
 #include "sync/flanks/decimal.hpp"
 #include "sync/flanks/record.hpp"
 #include "sync/flanks/record_fields.hpp"
@@ -47,12 +48,6 @@ void record_handler::note_unknown(std::string_view json_type) {
   if (field_ == unknown) unknown_fields_.note(key_, json_type);
 }
 
-void record_handler::field_word(std::string_view word, bool null) {
-  note_unknown(null ? "null" : "boolean");
-  // A null of a field that has a column is the column's null.
-  if (!null || field_ == unknown) misfit(word);
-}
-
 std::string& record_handler::field_open(char bracket) {
   note_unknown(bracket == '{' ? "object" : "array");
   in_transfer_ = bracket == '{' && is_transfer();
@@ -60,7 +55,7 @@ std::string& record_handler::field_open(char bracket) {
     transfer_.clear();
     return transfer_;
   }
-  if (is_decimal() || is_day() || field_ == 0) misfit("");
+  misfit(value_kind::other);
   begin_extra();
   return extra_;
 }
@@ -69,49 +64,55 @@ void record_handler::field_closed() {
   if (in_transfer_) set(arena_->copy(transfer_));
 }
 
+void record_handler::field_word(std::string_view word, bool null) {
+  note_unknown(null ? "null" : "boolean");
+  // A null of a field that has a column is the column's null.
+  if (null && field_ != unknown) return;
+  misfit(value_kind::other);
+  begin_extra();
+  extra_.append(word);
+}
+
 void record_handler::field_string(const decoded& value) {
   note_unknown("string");
-  if (field_ == unknown || is_transfer()) {
+  if (field_ == unknown) {
     extra_string(value);
-  } else if (field_ == static_cast<std::uint8_t>(column::id)) {
+  } else if (is(column::id)) {
     set_id(value);
-  } else if (field_ <= static_cast<std::uint8_t>(column::portfolio_id)) {
-    set_reference(value.text);
-  } else if (is_day()) {
-    set_day(value);
-  } else if (is_decimal()) {
-    if (value.text.empty() && field_ == static_cast<std::uint8_t>(column::balance)) {
-      extra_string(value);
-    } else {
-      set_decimal(value.text);
-    }
-  } else {
+  } else if (is_free_text()) {
     set(value.text);
+  } else if (!is_required() && is_blank(value.text)) {
+    extra_string(value);
+  } else if (const std::optional<std::string_view> fits = fitting(value); fits) {
+    set(*fits);
+    if (is_day() && value.text.size() > fits->size()) extra_string(value);
+  } else {
+    misfit(value_kind::string);
+    extra_string(value);
   }
 }
 
 void record_handler::field_number(std::string_view digits) {
   note_unknown("number");
-  if (field_ == unknown || is_transfer()) {
-    check_number(digits);
-    begin_extra();
-    extra_.append(digits);
-  } else if (field_ == static_cast<std::uint8_t>(column::id)) {
-    flag("id_not_a_string", "_id", "is a number");
-  } else if (is_day()) {
-    flag("impossible_date", key_, "is a number, not a day");
-  } else if (is_decimal()) {
-    set_decimal(digits);
-  } else {
-    set_reference(digits);
+  const bool fits_somewhere = field_ != unknown && !is(column::id) && !is_day() && !is_transfer();
+  const std::optional<std::string_view> fits = fits_somewhere ? fitting({digits}) : std::nullopt;
+  if (fits) {
+    set(*fits);
+    return;
   }
+  misfit(value_kind::number);
+  extra_number(digits);
 }
 
 void record_handler::set_id(const decoded& value) {
   if (value.nul) {
     flag("nul_in_id", "_id", "holds U+0000");
+  } else if (value.masked) {
+    flag("secret_in_id", "_id", "repeats a secret of ours");
   } else if (value.text.empty()) {
     flag("empty_id", "_id", "is empty");
+  } else if (is_blank(value.text)) {
+    flag("blank_id", "_id", "is blank");
   } else if (value.text.size() > longest_id) {
     flag("id_too_long", "_id", "has more than 256 bytes");
   } else {
@@ -119,60 +120,57 @@ void record_handler::set_id(const decoded& value) {
   }
 }
 
-void record_handler::set_reference(std::string_view text) {
-  if (field_ <= static_cast<std::uint8_t>(column::portfolio_id) && text.size() > longest_id) {
-    flag("id_too_long", key_, "has more than 256 bytes");  // an index of Postgres could not hold it
+// The value as the column takes it; nothing when it cannot.
+std::optional<std::string_view> record_handler::fitting(const decoded& value) {
+  if (is_day()) {
+    const std::string_view date = day_part(value.text);
+    return date.empty() ? std::nullopt : std::optional(date);
   }
-  set(text);
+  if (is_decimal()) {
+    const auto plain = plain_decimal(value.text, decimal_);
+    if (!plain || plain->data() == value.text.data()) return plain;
+    return arena_->copy(*plain);
+  }
+  if (is_transfer()) return std::nullopt;
+  // An index of Postgres could not hold a longer one, and many products would be one under a mask.
+  const bool unfit = is_reference() && (value.text.size() > longest_id || value.masked);
+  return unfit ? std::nullopt : std::optional(value.text);
 }
 
-void record_handler::set_day(const decoded& value) {
-  if (value.text.empty() && field_ == static_cast<std::uint8_t>(column::value_date)) {
-    extra_string(value);
-    return;
+// Why a value of this JSON type does not fit the current field; empty where it is only kept as it
+// is.
+std::string_view record_handler::objection_to(value_kind got) const {
+  if (is(column::id)) return got == value_kind::number ? "is a number" : "is not a string";
+  if (is_day()) {
+    if (got == value_kind::number) return "is a number, not a day";
+    return got == value_kind::string ? "is not a day that exists" : "is not a day";
   }
-  const std::string_view date = day_part(value.text);
-  if (date.empty()) {
-    flag("impossible_date", key_, "is not a day that exists");
-    return;
+  if (is_decimal()) {
+    return got == value_kind::other ? "is not a number"
+                                    : "is not a finite decimal number of at most 38 digits";
   }
-  set(date);
-  if (value.text.size() > date.size()) extra_string(value);
+  const bool too_long = is_reference() && got != value_kind::other;
+  return too_long ? "has more than 256 bytes, or repeats a secret of ours" : "";
 }
 
-void record_handler::set_decimal(std::string_view text) {
-  const std::optional<std::string_view> plain = plain_decimal(text, decimal_);
-  if (!plain) {
-    const bool amount = field_ == static_cast<std::uint8_t>(column::amount);
-    flag(amount ? "bad_amount" : "bad_balance", key_,
-         "is not a finite decimal number of at most 38 digits");
-    return;
+// The value does not fit its column: then the record has none there, or cannot be stored.
+void record_handler::misfit(value_kind got) {
+  if (field_ == unknown) return;
+  const std::string_view what = objection_to(got);
+  if (is(column::id)) {
+    flag("id_not_a_string", key_, what);
+  } else if (is(column::operation_date)) {
+    flag("impossible_date", key_, what);
+  } else if (is(column::amount)) {
+    flag("bad_amount", key_, what);
+  } else if (!what.empty()) {
+    warn("bad_value", key_, what);
   }
-  set(plain->data() == text.data() ? text : arena_->copy(*plain));
 }
 
-void record_handler::misfit(std::string_view json) {
-  if (field_ == static_cast<std::uint8_t>(column::id)) {
-    flag("id_not_a_string", "_id", "is not a string");
-  } else if (is_day()) {
-    flag("impossible_date", key_, "is not a day");
-  } else if (is_decimal()) {
-    const bool amount = field_ == static_cast<std::uint8_t>(column::amount);
-    flag(amount ? "bad_amount" : "bad_balance", key_, "is not a number");
-  }
-  if (json.empty()) return;
-  begin_extra();
-  extra_.append(json);
-}
-
-bool record_handler::is_day() const {
-  return field_ == static_cast<std::uint8_t>(column::operation_date) ||
-         field_ == static_cast<std::uint8_t>(column::value_date);
-}
-
-bool record_handler::is_decimal() const {
-  return field_ == static_cast<std::uint8_t>(column::amount) ||
-         field_ == static_cast<std::uint8_t>(column::balance);
+bool record_handler::is_free_text() const {
+  const auto c = static_cast<column>(field_);
+  return c > column::value_date && !is_decimal() && !is_transfer();
 }
 
 }  // namespace flanks

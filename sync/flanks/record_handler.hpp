@@ -32,6 +32,7 @@ class record_handler : public record_walker<record_handler> {
  private:
   friend class record_walker<record_handler>;
   static constexpr std::uint8_t unknown = unknown_field;
+  enum class value_kind : std::uint8_t { string, number, other };
 
   void field_key();
   void field_string(const decoded& value);
@@ -42,17 +43,22 @@ class record_handler : public record_walker<record_handler> {
 
   void note_unknown(std::string_view json_type);
   void set_id(const decoded& value);
-  void set_reference(std::string_view text);
-  void set_day(const decoded& value);
-  void set_decimal(std::string_view text);
-  void misfit(std::string_view json);
+  [[nodiscard]] std::optional<std::string_view> fitting(const decoded& value);
+  [[nodiscard]] std::string_view objection_to(value_kind got) const;
+  void misfit(value_kind got);
 
   void set(std::string_view text) { row_->values[field_] = text; }
-  [[nodiscard]] bool is_day() const;
-  [[nodiscard]] bool is_decimal() const;
-  [[nodiscard]] bool is_transfer() const {
-    return field_ == static_cast<std::uint8_t>(column::transfer);
+  [[nodiscard]] bool is(column c) const { return field_ == static_cast<std::uint8_t>(c); }
+  [[nodiscard]] bool is_day() const { return is(column::operation_date) || is(column::value_date); }
+  [[nodiscard]] bool is_decimal() const { return is(column::amount) || is(column::balance); }
+  [[nodiscard]] bool is_transfer() const { return is(column::transfer); }
+  [[nodiscard]] bool is_reference() const {
+    return field_ <= static_cast<std::uint8_t>(column::portfolio_id);
   }
+  [[nodiscard]] bool is_required() const {
+    return is(column::id) || is(column::operation_date) || is(column::amount);
+  }
+  [[nodiscard]] bool is_free_text() const;
 
   std::optional<product> listed_;
   transaction* row_ = nullptr;

@@ -21,6 +21,7 @@
 #include "sync/flanks/decimal.hpp"
 #include "sync/flanks/json_text.hpp"
 #include "sync/flanks/record.hpp"
+#include "sync/flanks/secret_mask.hpp"
 #include "sync/transaction.hpp"
 
 namespace flanks {
@@ -34,13 +35,26 @@ class record_walker {
   [[nodiscard]] bool bad() const { return !reason_.empty(); }
   [[nodiscard]] std::string_view reason() const { return reason_; }
   [[nodiscard]] const std::string& detail() const { return detail_; }
-  [[nodiscard]] bool had_nul() const { return had_nul_; }
-  // Notes what is wrong; the first one counts. `reason` must live on.
+  // Notes why the record cannot be stored; the first reason counts. `reason` must live on.
   void flag(std::string_view reason, std::string_view field, std::string_view what) {
     if (bad()) return;
     reason_ = reason;
     detail_.assign(field).append(" ").append(what);
   }
+  // Notes what is stored other than it came; the first reason counts, all are told.
+  void warn(std::string_view reason, std::string_view field, std::string_view what) {
+    if (warning_.empty()) warning_ = reason;
+    if (!warning_detail_.empty()) warning_detail_.append("; ");
+    if (!field.empty()) warning_detail_.append(field).append(" ");
+    warning_detail_.append(what);
+  }
+  // Empty: the record is stored as it came.
+  [[nodiscard]] std::string_view warning() const { return warning_; }
+  [[nodiscard]] const std::string& warning_detail() const { return warning_detail_; }
+  // The record held one of our secrets.
+  [[nodiscard]] bool had_secret() const { return had_secret_; }
+  // Must outlive the walker; null: nothing is masked.
+  void set_mask(const secret_mask* mask) { mask_ = mask; }
 
   // What basic_parser asks for.
   static constexpr std::size_t max_array_size = SIZE_MAX;
@@ -77,6 +91,7 @@ class record_walker {
     std::string_view text;
     bool plain = true;
     bool nul = false;
+    bool masked = false;  // it was or held one of our secrets
   };
 
   // A new record. `bytes` already lies in `arena`, and values may point into it.
@@ -96,8 +111,19 @@ class record_walker {
     begin_extra();
     append_json_string(extra_, value.text, value.plain);
   }
-  void check_number(std::string_view digits) {
-    if (!fits_jsonb(digits)) flag("bad_number", key_, "is a number that the database cannot hold");
+  // A number that jsonb cannot hold is kept as its text.
+  void append_number(std::string& out, std::string_view digits) {
+    const bool fits = fits_jsonb(digits);
+    if (fits) {
+      out.append(digits);
+      return;
+    }
+    append_json_string(out, digits, true);
+    warn("bad_number", key_, "holds a number that no database column can, kept as text");
+  }
+  void extra_number(std::string_view digits) {
+    begin_extra();
+    append_number(extra_, digits);
   }
   void note_key(std::string_view key) { keys_.push_back(key); }
 
@@ -123,9 +149,10 @@ class record_walker {
   std::string* out_ = nullptr;          // where the nested value is written
   std::vector<std::string_view> keys_;  // of the objects that are open, outermost first
   std::vector<std::size_t> levels_;     // where in keys_ each open object begins
-  std::string_view reason_;
-  std::string detail_;
-  bool had_nul_ = false;
+  std::string_view reason_, warning_;
+  std::string detail_, warning_detail_;
+  const secret_mask* mask_ = nullptr;
+  bool had_secret_ = false;
 };
 
 template <class Fields>
@@ -138,8 +165,9 @@ void record_walker<Fields>::begin_record(std::string_view bytes, text_arena& are
   extra_.clear();
   keys_.clear();
   levels_.clear();
-  reason_ = {};
-  had_nul_ = false;
+  reason_ = warning_ = {};
+  warning_detail_.clear();
+  had_secret_ = false;
 }
 
 template <class Fields>
@@ -155,12 +183,16 @@ typename record_walker<Fields>::decoded record_walker<Fields>::complete(text_vie
                                                                         std::size_t size) {
   const char* const from = part.data();
   const bool inside = from >= record_.data() && from < record_.data() + record_.size();
-  if (!collecting_ && inside && part.size() == size) return {{from, size}, true, false};
+  const bool whole = !collecting_ && inside && part.size() == size;
+  const bool secrets = mask_ != nullptr;
+  if (whole && !(secrets && mask_->occurs_in({from, size}))) return {{from, size}};
   collect(part);
   collecting_ = false;
   const bool nul = replace_nul(collected_);
-  had_nul_ = had_nul_ || nul;
-  return {arena_->copy(collected_), false, nul};
+  if (nul && warning_ != "nul_character") warn("nul_character", "", "U+0000 was stored as U+FFFD");
+  const bool masked = secrets && mask_->apply(collected_);
+  had_secret_ = had_secret_ || masked;
+  return {arena_->copy(collected_), false, nul, masked};
 }
 
 template <class Fields>
@@ -204,9 +236,8 @@ bool record_walker<Fields>::on_number(text_view part) {
   if (depth_ == 1) {
     fields().field_number(digits);
   } else if (depth_ > 1) {
-    check_number(digits);
     append_separator(*out_);
-    out_->append(digits);
+    append_number(*out_, digits);
   } else {
     flag("not_an_object", "the record", "is a number");
   }

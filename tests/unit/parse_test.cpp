@@ -259,9 +259,12 @@ TEST(parse, bad_record_is_set_aside_and_the_rest_goes_on) {
             "missing_date|operationDate is missing or null|a");
   EXPECT_EQ(rejection_of(R"({"_id":"a","operationDate":"2026-02-30","amount":1})"),
             "impossible_date|operationDate is not a day that exists|a");
-  EXPECT_EQ(rejection_of(
-                R"({"_id":"a","operationDate":"2026-01-02","valueDate":"31/01/2026","amount":1})"),
-            "impossible_date|valueDate is not a day that exists|a");
+  for (const char* const blank :
+       {" ", "\\t\\n", "\\u00a0", "\\u200b", "\\u2003\\u3000", "\\ufeff"}) {
+    EXPECT_EQ(rejection_of(R"({"_id":")" + std::string(blank) +
+                           R"(","operationDate":"2026-01-02","amount":1})"),
+              "blank_id|_id is blank|");
+  }
   EXPECT_EQ(rejection_of(R"({"_id":"a","operationDate":"2026-01-02 or so","amount":1})"),
             "impossible_date|operationDate is not a day that exists|a");
   EXPECT_EQ(rejection_of(R"({"_id":"a","operationDate":20260102,"amount":1})"),
@@ -272,17 +275,152 @@ TEST(parse, bad_record_is_set_aside_and_the_rest_goes_on) {
             "duplicate_key|_id came twice|");
   EXPECT_EQ(rejection_of(record(R"("x":1,"y":2,"x":1)")), "duplicate_key|x came twice|");
   EXPECT_EQ(rejection_of(record(R"("x":{"k":[{"a":1,"a":2}]})")), "duplicate_key|a came twice|");
-  EXPECT_EQ(rejection_of(record(R"("account_id":")" + std::string(257, 'x') + "\"")),
-            "id_too_long|account_id has more than 256 bytes|a");
-  EXPECT_EQ(rejection_of(record(R"("x":1e5000)")),
-            "bad_number|x is a number that the database cannot hold|a");
-  EXPECT_EQ(rejection_of(record(R"("x":1e99999999999)")),
-            "bad_number|the record holds JSON that cannot be stored|a");
-  EXPECT_EQ(rejection_of(record(R"("x":"\udc00")")),
-            "bad_unicode|the record holds JSON that cannot be stored|a");
-  EXPECT_EQ(rejection_of(record(R"("balance":true)")), "bad_balance|balance is not a number|a");
+  EXPECT_EQ(rejection_of(R"({"_id":"a\udc00","operationDate":"2026-01-02","amount":1})"),
+            "bad_unicode|the record has an _id that is no text|a\xEF\xBF\xBD");
+  EXPECT_EQ(rejection_of(record("", "1e99999999999")),
+            "bad_amount|amount is not a finite decimal number of at most 38 digits|a");
   for (const char* const element : {"5", "\"text\"", "true", "null", "[]", "[{\"a\":1}]"}) {
     EXPECT_THAT(rejection_of(element), testing::StartsWith("not_an_object|")) << element;
+  }
+}
+
+// What is told of the one record, which is stored all the same, and what it has in `extra`.
+std::string warning_of(const std::string& one, std::string_view column, std::string& extra) {
+  const everything all = parse("[" + one + "]");
+  if (all.rows.size() != 1) return "not stored";
+  EXPECT_EQ(all.rows.front().count(std::string{column}), 0U) << one;
+  extra = all.rows.front().count("extra") > 0 ? all.rows.front().at("extra") : "";
+  if (all.rejected.empty()) return "";
+  EXPECT_THAT(all.rejected.front(), testing::EndsWith("|a|" + one + "|whole|stored"));
+  return all.rejected.front().substr(0, all.rejected.front().find("|a|"));
+}
+
+TEST(parse, junk_in_an_optional_field_is_null_there_kept_in_extra_and_told) {
+  struct junk {
+    const char* field;
+    std::string value;
+    const char* column;
+    const char* what;
+  };
+  const std::string no_day = "is not a day that exists";
+  const std::string no_number = "is not a finite decimal number of at most 38 digits";
+  const std::string long_one = '"' + std::string(257, 'x') + '"';
+  for (const junk& j : std::vector<junk>{
+           {"valueDate", "\"2026-02-30\"", "value_date", "is not a day that exists"},
+           {"valueDate", "\"0000-00-00\"", "value_date", "is not a day that exists"},
+           {"valueDate", "\"31/01/2026\"", "value_date", "is not a day that exists"},
+           {"valueDate", "20260131", "value_date", "is a number, not a day"},
+           {"valueDate", "{\"d\":1}", "value_date", "is not a day"},
+           {"balance", "\"N/A\"", "balance", no_number.c_str()},
+           {"balance", "1e400", "balance", no_number.c_str()},
+           {"balance", "{\"amount\":1,\"currency\":\"EUR\"}", "balance", "is not a number"},
+           {"balance", "true", "balance", "is not a number"},
+           {"account_id", long_one, "account_id",
+            "has more than 256 bytes, or repeats a secret of ours"}}) {
+    std::string extra;
+    const std::string one = record('"' + std::string(j.field) + "\":" + j.value);
+    EXPECT_EQ(warning_of(one, j.column, extra), "bad_value|" + std::string(j.field) + " " + j.what);
+    // jsonb has no place for 1e400.
+    const std::string kept = j.value == "1e400" ? "1e400" : j.value;
+    EXPECT_EQ(extra, "{\"" + std::string(j.field) + "\":" + kept + "}") << one;
+  }
+  // What is blank says that there is none.
+  for (const char* const field : {"valueDate", "balance", "account_id", "portfolio_id"}) {
+    for (const char* const blank : {"\"\"", "\" \""}) {
+      std::string extra;
+      const std::string one = record('"' + std::string(field) + "\":" + blank);
+      EXPECT_EQ(warning_of(one, field == std::string("valueDate") ? "value_date" : field, extra),
+                "");
+      EXPECT_EQ(extra, "{\"" + std::string(field) + "\":" + blank + "}");
+    }
+  }
+}
+
+TEST(parse, text_that_no_column_can_hold_is_replaced_and_told) {
+  std::string extra;
+  EXPECT_EQ(warning_of(record(R"("x":1e5000)"), "x", extra),
+            "bad_number|x holds a number that no database column can, kept as text");
+  EXPECT_EQ(extra, R"({"x":"1e5000"})");
+  EXPECT_EQ(warning_of(record(R"("x":[1e5000])"), "x", extra),
+            "bad_number|x holds a number that no database column can, kept as text");
+  EXPECT_EQ(extra, R"({"x":["1e5000"]})");
+  EXPECT_EQ(warning_of(record(R"("x":-1e99999999999,"y":"1e99999999999")"), "x", extra),
+            "bad_number|a number with a huge exponent was kept as text");
+  EXPECT_EQ(extra, R"({"x":"-1e99999999999","y":"1e99999999999"})");
+  EXPECT_EQ(warning_of(record(R"("x":"\udc00","y":"\ud83d\ude00")"), "x", extra),
+            "bad_unicode|half a surrogate pair was stored as U+FFFD");
+  EXPECT_EQ(extra, "{\"x\":\"\xEF\xBF\xBD\",\"y\":\"\xF0\x9F\x98\x80\"}");
+  EXPECT_EQ(warning_of(record(R"("x":"\u0000","valueDate":"x")"), "x", extra),
+            "nul_character|U+0000 was stored as U+FFFD; valueDate is not a day that exists");
+}
+
+TEST(parse, a_list_in_which_nothing_is_an_object_is_an_error) {
+  for (const char* const body : {"[1]", "[[]]", "[[{}]]", "[null,null]", "[\"x\",[1,2]]"})
+    EXPECT_EQ(error_class_of(body), "unexpected_body") << body;
+  EXPECT_EQ(parse("[1," + record() + "]").rejected.size(), 1U) << "one is";
+}
+
+// Secrets of ours, as the provider may repeat them.
+class echoed : public testing::Test {
+ protected:
+  everything parse_echo(const std::string& one) {
+    transaction_parser parser({"POST /data at flanks", {&token_, &key_, &brief_}}, {});
+    parser.feed("[" + one + "]");
+    parser.finish();
+    everything all;
+    while (parser.ready())
+      add(all, parser.next());
+    return all;
+  }
+  secret token_{"ct-1234567890/abcdef"}, key_{"client-secret-ñ-42"}, brief_{"tok-1"};
+};
+
+TEST_F(echoed, is_masked_in_columns_extra_and_nested_however_it_is_written) {
+  for (const char* const spelling :
+       {"ct-1234567890/abcdef", "ct-1234567890\\/abcdef", "\\u0063t-1234567890/abcdef"}) {
+    const std::string t = spelling;
+    const auto all = parse_echo(record(
+        R"("connection_id":")" + t + R"(","shop":")" + t + R"(","n":{"k":[1,")" + t + R"("],")" +
+        t + R"(":2},"transfer":{"payer":")" + t + R"("},"description":"of )" + t + R"(!")"));
+    ASSERT_EQ(all.rows.size(), 1U) << t;
+    const auto& row = all.rows.front();
+    EXPECT_EQ(row.at("extra"), R"({"connection_id":"***","n":{"k":[1,"***"],"***":2}})") << t;
+    EXPECT_EQ(row.at("shop"), "***");
+    EXPECT_EQ(row.at("transfer"), R"({"payer":"***"})");
+    EXPECT_EQ(row.at("description"), "of ***!");
+  }
+}
+
+TEST_F(echoed, short_secrets_are_masked_as_whole_values_only) {
+  const auto all =
+      parse_echo(record(R"("shop":"tok-1","category":"tok-10","x":"client-secret-ñ-42")"));
+  EXPECT_EQ(all.rows.at(0).at("shop"), "***");
+  EXPECT_EQ(all.rows.at(0).at("category"), "tok-10");
+  EXPECT_EQ(all.rows.at(0).at("extra"), R"({"x":"***"})");
+}
+
+TEST_F(echoed, is_no_identification_and_stands_in_no_raw_bytes) {
+  const auto all =
+      parse_echo(R"({"_id":"ct-1234567890/abcdef","operationDate":"2026-01-02","amount":1})");
+  ASSERT_EQ(all.rejected.size(), 1U);
+  EXPECT_EQ(
+      all.rejected.front(),
+      R"(secret_in_id|_id repeats a secret of ours||{"_id":"***","operationDate":"2026-01-02","amount":1}|whole)");
+  const auto hidden = parse_echo(record(R"("x":"\u0063t-1234567890/abcdef","balance":"N/A")"));
+  EXPECT_THAT(hidden.rejected.at(0), HasSubstr("(not kept: the record repeats a secret"));
+  const auto reference = parse_echo(record(R"("account_id":"ct-1234567890/abcdef")"));
+  EXPECT_EQ(reference.rows.at(0).count("account_id"), 0U);
+  EXPECT_EQ(reference.rows.at(0).at("extra"), R"({"account_id":"***"})");
+}
+
+TEST_F(echoed, is_found_wherever_pieces_of_the_body_end) {
+  const std::string body = "[" + record(R"("x":"ct-1234567890/abcdef")") + "]";
+  for (std::size_t cut = 1; cut < body.size(); ++cut) {
+    transaction_parser parser({"POST /data at flanks", {&token_}}, {});
+    parser.feed(std::string_view{body}.substr(0, cut));
+    parser.feed(std::string_view{body}.substr(cut));
+    parser.finish();
+    ASSERT_EQ(parser.next().transactions.at(0)[column::extra], R"({"x":"***"})") << cut;
   }
 }
 

@@ -14,7 +14,7 @@ const std::vector<std::string>& usual_records() {
       R"({"_id":"65f0a1b2c3d4e5f601234567","account_id":"65f0a1b2c3d4e5f6000000aa","amount":-12.34,"balance":913.33,"currency":"EUR","operationDate":"2026-10-11","valueDate":"2026-10-12","description":"TRANSFERENCIA A FAVOR DE LUISA","productDescription":"Cuenta nómina","category":"Transfers","entity":"testbank","cardNumber":null,"shop":"Café \"Ñ\" 🍰"})",
       R"({"_id":"b","operationDate":"2026-02-28T10:00:00Z","amount":"1500.10","transfer":{"payer":"Ana","x":[1,2.50,{}]},"labels":{},"mcc":null,"ok":true,"n":-0.5e-3,"s":"\u00e9\ud83c\udf70\n"})",
       R"({ "_id" : "c", "operationDate" : "2024-02-29", "amount" : -0.00, "balance": 1E+2, "transfer" : { "a" : "x\/y", "b" : [ ] }, "cardNumber" : 4548, "other" : [ { "k" : "\t" }, false ] })",
-      R"({"amount":1,"investment_id":"i","portfolio_id":"p","card_id":"","liability_id":"l","operationDate":"1999-12-31 00:00","_id":"日本語ا","exchangeRate":1.100,"clave con espacios y ñ":"\\N"})"};
+      R"({"amount":1,"investment_id":"i","portfolio_id":"p","card_id":"c","liability_id":"l","operationDate":"1999-12-31 00:00","_id":"日本語ا","exchangeRate":1.100,"clave con espacios y ñ":"\\N"})"};
   return all;
 }
 
@@ -109,7 +109,7 @@ TEST(plain_record, what_is_taken_quickly_is_what_the_rules_make_of_it) {
 TEST(plain_record, listed_records_are_read_alike) {
   const std::string record =
       R"({"transaction_id":"t","product_id":"p","date":"2026-01-02","amount":1.5,"_id":"x","card_id":"y"})";
-  record_reader quick(product::card), thorough(product::card);
+  record_reader quick({}, product::card), thorough({}, product::card);
   for (int i = 0; i < 2; ++i) {
     const std::string found = quickly(quick, record);
     ASSERT_NE(found, "");

@@ -196,19 +196,44 @@ TEST(products, bad_records_are_set_aside_with_their_bytes) {
   EXPECT_EQ(bad(R"({"_id":true})"), "id_not_a_string ");
   EXPECT_EQ(bad(R"({"_id":{"a":1}})"), "id_not_a_string ");
   EXPECT_EQ(bad(R"({"_id":")" + std::string(257, 'x') + R"("})"), "id_too_long ");
-  EXPECT_EQ(bad(R"({"_id":"a","balance":"NaN"})"), "bad_amount a");
-  EXPECT_EQ(bad(R"({"_id":"a","balance":[1]})"), "bad_amount a");
-  EXPECT_EQ(bad(R"({"_id":"a","balance":true})"), "bad_amount a");
+  EXPECT_EQ(bad(R"({"_id":" "})"), "blank_id ");
+  EXPECT_EQ(bad(R"({"account_id":"\u00a0","_id":"a"})"), "blank_id a");
   EXPECT_EQ(bad(R"({"_id":"a","iban":"x","iban":"y"})"), "duplicate_key ");
   EXPECT_EQ(bad(R"({"_id":"a","x":{"k":1,"k":2}})"), "duplicate_key ");
-  EXPECT_EQ(bad(R"({"_id":"a","x":1e9999})"), "bad_number a");
-  EXPECT_EQ(bad(R"({"_id":"a","alias":"\ud800"})"), "bad_unicode a");
-  EXPECT_EQ(bad(R"("a")"), "not_an_object ");
-  EXPECT_EQ(bad(R"([{"_id":"a"}])"), "not_an_object ");
+  EXPECT_EQ(bad(R"({"_id":"a\ud800"})"), "bad_unicode a\xEF\xBF\xBD");
   const product_batch batch = accounts(R"([{"_id":"a"},{"balance":1},{"_id":"b"}])");
   EXPECT_EQ(batch.records.size(), 2U);
   EXPECT_TRUE(batch.incomplete());
   EXPECT_EQ(batch.elements(), 3);
+}
+
+TEST(products, junk_in_an_optional_field_is_null_there_kept_in_extra_and_told) {
+  struct junk {
+    const char* members;
+    const char* reason;
+    const char* extra;
+  };
+  for (const junk& j :
+       std::vector<junk>{{R"("balance":"NaN")", "bad_value", R"({"balance":"NaN"})"},
+                         {R"("balance":"1.234,56")", "bad_value", R"({"balance":"1.234,56"})"},
+                         {R"("balance":[1])", "bad_value", R"({"balance":[1]})"},
+                         {R"("balance":true)", "bad_value", R"({"balance":true})"},
+                         {R"("x":1e9999)", "bad_number", R"({"x":"1e9999"})"},
+                         {R"("x":"\ud800")", "bad_unicode", "{\"x\":\"\xEF\xBF\xBD\"}"}}) {
+    const product_batch batch = accounts(R"([{"_id":"a",)" + std::string(j.members) + "}]");
+    ASSERT_EQ(batch.records.size(), 1U) << j.members;
+    EXPECT_EQ(batch.records[0].values.back(), j.extra) << j.members;
+    ASSERT_EQ(batch.rejected.size(), 1U) << j.members;
+    EXPECT_TRUE(batch.rejected[0].stored_anyway);
+    EXPECT_EQ(batch.rejected[0].reason, j.reason);
+    EXPECT_FALSE(batch.incomplete());
+  }
+}
+
+TEST(products, a_list_in_which_nothing_is_an_object_is_an_error) {
+  for (const char* const body : {"[1]", "[[]]", R"(["a"])", R"([[{"_id":"a"}]])", "[null]"})
+    EXPECT_EQ(failure_class(product_kind::account, body), "unexpected_body") << body;
+  EXPECT_EQ(accounts(R"([1,{"_id":"a"}])").rejected.size(), 1U) << "one is";
 }
 
 TEST(products, of_one_id_twice_the_later_counts_and_the_earlier_is_kept_aside) {
