@@ -185,6 +185,12 @@ void logging_observer::listed(const product_run& r) {
                  {"run_id", r.run_id}});
 }
 
+void logging_observer::odd_status(credential_id id, const std::vector<std::string>& clauses) {
+  events_.warn(
+      "the provider's status holds what cannot be used",
+      {{"credential_id", id.value}, {"what", fmt::format("{}", fmt::join(clauses, "; "))}});
+}
+
 asio::awaitable<void> refresh_banks(worker_tools tools) {
   const std::string error = co_await mirror_entities(tools.mirror.api, tools.mirror.db);
   if (!error.empty()) tools.events.warn("cannot read the list of banks", {{"error", error}});

@@ -41,6 +41,7 @@ class logging_observer : public mirror_observer {
   void received(std::int64_t elements) override;
   void ended(const run_record& record) override;
   void listed(const product_run& run) override;
+  void odd_status(credential_id id, const std::vector<std::string>& clauses) override;
 
  private:
   log& events_;

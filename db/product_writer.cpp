@@ -123,7 +123,8 @@ class list_writer {
     const std::size_t vanished = vanished_rows();
     if (vanished > 0 && batch_.rested_connection) throw unconfirmed_answer(run_.credential, table_);
     // What could not be read may be what is missing: then nothing is missing for certain.
-    const bool certain = !batch_.incomplete() && rejected_.size() == batch_.rejected.size();
+    const bool certain =
+        batch_.proves_absence && !batch_.incomplete() && rejected_.size() == batch_.rejected.size();
     if (vanished > 0 && certain) {
       if (too_many(vanished) && !older_doubt) {
         run_.how = outcome::suspicious;

@@ -112,6 +112,7 @@ class credential_story {
       report_.pending = status->pending;
       report_.answered = true;
       report_.bank = status->bank;
+      if (!status->oddities.empty()) t_.observer.odd_status(report_.id, status->oddities);
       std::vector<piece> pieces = co_await plan(*status);
       for (const piece& p : pieces) {
         if (must_stop()) break;
@@ -451,7 +452,7 @@ next_attempt after(const credential_report& report, const claimed_credential& cr
   if (report.partial()) {
     next.error =
         fmt::format("{} records could not be stored and are in quarantine; the rest is stored",
-                    report.counts.quarantined);
+                    report.quarantined());
     next.error_class = "quarantined";
     next.hint = fmt::format("select reason, detail from flanks.quarantine where credential_id = {}",
                             credential.id.value);

@@ -24,6 +24,8 @@ class mirror_observer {
   virtual void ended(const run_record& record) = 0;
   // One list of products was fetched, or could not be.
   virtual void listed(const product_run&) {}
+  // The provider's status of a credential holds what cannot be used.
+  virtual void odd_status(credential_id, const std::vector<std::string>& /*clauses*/) {}
 };
 
 // What is asked of one credential.
@@ -43,7 +45,8 @@ struct credential_report {
   credential_state state = credential_state::ok;
   row_counts counts;
   int windows_stored = 0;
-  int suspicious = 0;         // windows that lack so much that a person must look
+  std::int64_t quarantined_products = 0;  // records of lists of products
+  int suspicious = 0;         // windows and lists that lack so much that a person must look
   int failed = 0;             // products or windows that failed
   int not_available = 0;      // the provider could not answer for them yet
   bool pending = false;       // the provider has not finished the first extraction
@@ -60,10 +63,14 @@ struct credential_report {
   std::optional<failure> unreachable;  // no connection to the provider, or no access token
   std::optional<std::chrono::seconds> retry_after;
   std::string error, hint, error_class;  // of the first failure; `error` is a whole sentence
-  std::string suspicion;                 // of the first suspicious window, whole sentence
+  std::string suspicion;                 // of the first suspicious one, whole sentence
 
   // Everything was fetched, but some records could not be stored (promise P8: not the same as ok).
-  [[nodiscard]] bool partial() const { return ok() && counts.quarantined > 0; }
+  [[nodiscard]] bool partial() const { return ok() && quarantined() > 0; }
+  // Records of windows and of lists.
+  [[nodiscard]] std::int64_t quarantined() const {
+    return counts.quarantined + quarantined_products;
+  }
   [[nodiscard]] bool ok() const { return failed == 0 && !stopped_by && !lease_lost; }
   // Nothing more can be asked of the provider for this credential now.
   [[nodiscard]] bool must_stop() const {

@@ -56,6 +56,7 @@ struct product_batch {
   std::int64_t duplicates = 0;     // records that came again, equal
   std::int64_t bytes = 0;          // of the body
   bool rested_connection = false;  // it came over one that has served another request
+  bool proves_absence = true;      // what is not in it is not there (product_status)
 
   // Array elements in the response.
   [[nodiscard]] std::int64_t elements() const;

@@ -52,6 +52,10 @@ class products_story {
       describe(run, *failed);
       judge(run, *failed);
       co_await t_.db.record_product_run(run);
+    } else {
+      report_.quarantined_products += run.counts.quarantined;
+      if (run.how == outcome::suspicious && report_.suspicious++ == 0)
+        report_.suspicion = run.error_message;
     }
     t_.observer.listed(run);
   }
@@ -62,6 +66,7 @@ class products_story {
       product_batch batch =
           co_await t_.api.products(job_.credential.credentials_token, run.what, over);
       run.response_bytes = batch.bytes;
+      batch.proves_absence = status_.of(run.what).proves_absence();
       product_run stored = co_await t_.db.store_products(job_.credential.id, job_.credential.lease,
                                                          std::move(batch), run);
       run = std::move(stored);

@@ -6,7 +6,7 @@ namespace flanks {
 
 std::optional<window> provable_days(const credential_status& status, product what, window asked,
                                     window history) {
-  if (status.pending || status.of(what).errored.value_or(false)) return std::nullopt;
+  if (status.pending || !status.of(what).proves_absence()) return std::nullopt;
   const window days{std::max(asked.from, history.from + history_margin),
                     std::min(asked.to, history.to)};
   if (days.from > days.to) return std::nullopt;

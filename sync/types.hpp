@@ -83,6 +83,12 @@ struct window {
 struct product_status {
   std::optional<bool> created;
   std::optional<bool> errored;
+  // Something stands in place of a flag that is no boolean: it says nothing, and what the product
+  // lacks is no evidence of a removal.
+  bool unreadable = false;
+
+  // Its data is whole, as far as the provider says: what is not in it is not there.
+  [[nodiscard]] bool proves_absence() const { return !unreadable && !errored.value_or(false); }
 };
 
 // The answer of POST /v0/bank/credentials/status (API contract, section 2), without its secrets.
@@ -98,6 +104,7 @@ struct credential_status {
   std::optional<day> last_transaction_date;
   std::array<product_status, all_products.size()> transactions;   // by product
   std::array<product_status, all_product_kinds.size()> products;  // by kind
+  std::vector<std::string> oddities;  // what of the answer could not be used: clauses, for people
 
   [[nodiscard]] const product_status& of(product p) const {
     return transactions[static_cast<std::size_t>(p)];

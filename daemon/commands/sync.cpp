@@ -81,7 +81,7 @@ std::string outcome_of(const sync_line& line) {
   if (!line.report) return "interrupted";
   if (!line.report->ok()) return "failed";
   if (line.report->suspicious > 0) return "suspicious";
-  if (line.report->counts.quarantined > 0) return "partial";
+  if (line.report->partial()) return "partial";
   return line.report->windows_stored == 0 ? "not available" : "ok";
 }
 
@@ -134,8 +134,8 @@ exit_code code_of(const std::vector<sync_line>& lines, const engine& e) {
   std::optional<failure> unreachable;
   for (const sync_line& line : lines) {
     locked = locked || line.locked;
-    bad = bad || (line.report && (!line.report->ok() || line.report->partial() ||
-                                 line.report->suspicious > 0));
+    bad = bad || (line.report &&
+                  (!line.report->ok() || line.report->partial() || line.report->suspicious > 0));
     if (line.report && line.report->unreachable) unreachable = line.report->unreachable;
     reached = reached || (line.report && line.report->ok());
     if (line.report && line.report->stopped_by) return exit_code_of(*line.report->stopped_by);

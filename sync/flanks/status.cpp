@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <initializer_list>
 
 namespace flanks {
 
@@ -15,15 +16,53 @@ const json::value* find(const json::object* object, std::string_view key) {
   return object->if_contains(json::string_view{key.data(), key.size()});
 }
 
-const json::object* object_at(const json::object* object, std::string_view key) {
-  const json::value* const value = find(object, key);
-  return value == nullptr ? nullptr : value->if_object();
-}
-
+// Booleans are JSON booleans (API contract, section 2): anything else says nothing.
 std::optional<bool> bool_at(const json::object* object, std::string_view key) {
   const json::value* const value = find(object, key);
   if (value == nullptr || !value->is_bool()) return std::nullopt;
   return value->get_bool();
+}
+
+// One group of flags: {"account": true, ...}; `path` for messages.
+struct flag_group {
+  std::string path;
+  const json::value* value = nullptr;  // absent when null
+
+  [[nodiscard]] bool unreadable(std::string_view key) const {
+    if (value == nullptr) return false;
+    const json::object* const object = value->if_object();
+    if (object == nullptr) return true;
+    const json::value* const flag = find(object, key);
+    return flag != nullptr && !flag->is_bool();
+  }
+  [[nodiscard]] std::optional<bool> at(std::string_view key) const {
+    return value == nullptr ? std::nullopt : bool_at(value->if_object(), key);
+  }
+};
+
+// "errored" -> "transactions"; one page of the docs spells that key "transaction". A group that is
+// no object has no readable part.
+flag_group group_at(const json::object& status, std::string_view name,
+                    std::initializer_list<std::string_view> parts) {
+  flag_group group{std::string(name) + "." + std::string(*parts.begin()), find(&status, name)};
+  if (group.value == nullptr || !group.value->is_object()) return group;
+  const json::object& outer = group.value->get_object();
+  group.value = nullptr;
+  for (const std::string_view part : parts) {
+    if (group.value == nullptr) group.value = find(&outer, part);
+  }
+  return group;
+}
+
+product_status flags_of(const flag_group& created, const flag_group& errored, std::string_view key,
+                        std::vector<std::string>& oddities) {
+  product_status flags{created.at(key), errored.at(key), false};
+  for (const flag_group* const group : {&created, &errored}) {
+    if (!group->unreadable(key)) continue;
+    flags.unreadable = true;
+    oddities.push_back(fmt::format("{}.{} is no boolean", group->path, key));
+  }
+  return flags;
 }
 
 // A token that the end user must act on. Any value but null, false and "" says so: a wrong guess
@@ -52,12 +91,6 @@ std::optional<instant> instant_at(const json::object& object, std::string_view k
   if (seconds > 1e11) seconds /= 1000;
   if (!(seconds > 0 && seconds <= 1e11)) return std::nullopt;
   return instant{std::chrono::seconds{static_cast<std::int64_t>(seconds)}};
-}
-
-// One page of the docs spells the key "transaction".
-const json::object* transactions_of(const json::object* group) {
-  const json::object* const plural = object_at(group, "transactions");
-  return plural != nullptr ? plural : object_at(group, "transaction");
 }
 
 // The provider's names of the kinds in its status.
@@ -94,18 +127,20 @@ credential_status read_status(const answer& a, const call_info& call) {
   status.last_update = instant_at(*object, "last_update_timestamp");
   status.created_at = instant_at(*object, "created_at_timestamp");
   status.last_transaction_date = day_from(text_at(*object, "last_transaction_date").substr(0, 10));
-  const json::object* const created = transactions_of(object_at(object, "created"));
-  const json::object* const errored = transactions_of(object_at(object, "errored"));
+  const flag_group created = group_at(*object, "created", {"transactions", "transaction"});
+  const flag_group errored = group_at(*object, "errored", {"transactions", "transaction"});
   for (const product p : all_products) {
-    status.transactions[static_cast<std::size_t>(p)] = {bool_at(created, to_string(p)),
-                                                        bool_at(errored, to_string(p))};
+    status.transactions[static_cast<std::size_t>(p)] =
+        flags_of(created, errored, to_string(p), status.oddities);
   }
-  const json::object* const made = object_at(object_at(object, "created"), "product");
-  const json::object* const broken = object_at(object_at(object, "errored"), "product");
+  const flag_group made = group_at(*object, "created", {"product"});
+  const flag_group broken = group_at(*object, "errored", {"product"});
   for (const product_kind k : all_product_kinds) {
-    const std::string_view name = status_name_of(k);
-    status.products[static_cast<std::size_t>(k)] = {bool_at(made, name), bool_at(broken, name)};
+    status.products[static_cast<std::size_t>(k)] =
+        flags_of(made, broken, status_name_of(k), status.oddities);
   }
+  const json::value* const blocked = find(object, "blocked");
+  if (blocked != nullptr && !blocked->is_bool()) status.oddities.push_back("blocked is no boolean");
   return status;
 }
 

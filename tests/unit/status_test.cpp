@@ -69,6 +69,31 @@ TEST(status, both_spellings_of_transactions) {
   EXPECT_EQ(s.of(product::account).created, std::nullopt) << "not said is not false";
 }
 
+TEST(status, a_flag_that_is_no_boolean_says_nothing_and_proves_nothing) {
+  for (const char* const odd : {"\"true\"", "1", "0", "\"false\"", "{}", "[]", "null"}) {
+    const credential_status s =
+        read(R"({"pending":false,"errored":{"transactions":{"card":)" + std::string(odd) +
+             R"(,"account":false},"product":{"account":)" + odd +
+             R"(}},"created":{"transactions":{"liability":)" + odd + "}}}");
+    for (const product p : {product::card, product::liability}) {
+      EXPECT_FALSE(s.of(p).proves_absence()) << odd;
+      EXPECT_EQ(s.of(p).errored, std::nullopt) << odd;
+      EXPECT_EQ(s.of(p).created, std::nullopt) << odd;
+    }
+    EXPECT_TRUE(s.of(product::account).proves_absence()) << odd;
+    EXPECT_FALSE(s.of(product_kind::account).proves_absence()) << odd;
+    EXPECT_TRUE(s.of(product_kind::card).proves_absence()) << odd;
+    EXPECT_EQ(s.oddities, (std::vector<std::string>{"errored.transactions.card is no boolean",
+                                                    "created.transactions.liability is no boolean",
+                                                    "errored.product.account is no boolean"}));
+  }
+  for (const char* const odd : {"true", "\"x\"", "[]", "null"}) {
+    const credential_status s = read(R"({"pending":false,"errored":)" + std::string(odd) + "}");
+    for (const product p : all_products)
+      EXPECT_FALSE(s.of(p).proves_absence()) << odd;
+  }
+}
+
 TEST(status, milliseconds_are_told_from_seconds) {
   EXPECT_EQ(read(R"({"pending":false,"last_update_timestamp":1795234320123})").last_update,
             instant{std::chrono::seconds{1795234320}});
