@@ -222,6 +222,12 @@ void add_sync(table& t, sync_settings& s) {
   t.duration("sync.discover_interval", s.discover_interval, 0s, 30 * one_day);
 }
 
+void add_limits(table& t, sync_limits& s) {
+  t.number("limits.discovery_pages", s.discovery_pages, 1, 1'000'000);
+  t.number("limits.discovery_credentials", s.discovery_credentials, 1, 100'000'000);
+  t.number("limits.session_pages", s.session_pages, 1, 1'000'000);
+}
+
 }  // namespace
 
 std::vector<key> keys_of(settings& s) {
@@ -229,6 +235,7 @@ std::vector<key> keys_of(settings& s) {
   add_provider(t, s.flanks);
   add_database(t, s.database);
   add_sync(t, s.sync);
+  add_limits(t, s.limits);
   t.text("admin.listen", key::need::optional, s.admin.listen, read_listen);
   t.choice("log.level", s.log.level, levels);
   t.choice("log.format", s.log.format, formats);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/limits.hpp"
 #include "sync/query_filter.hpp"
 #include "sync/types.hpp"
 
@@ -104,6 +105,7 @@ struct settings {
   provider_settings flanks;
   database_settings database;
   sync_settings sync;
+  sync_limits limits;
   admin_settings admin;
   log_settings log;
 };

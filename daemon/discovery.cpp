@@ -13,7 +13,11 @@ namespace {
 constexpr chr::seconds longest_nap{60};  // so that a new interval is noticed
 
 void say(log& events, const arrival_counts& c) {
-  const bool odd = c.refused + c.unusable > 0 || c.cut_short;
+  for (const std::string_view by : c.cut_short_by) {
+    events.warn("the provider's list of credentials was not read to its end",
+                {{"cut_short_by", by}, {"pages", c.pages}, {"credentials", c.seen}});
+  }
+  const bool odd = c.refused + c.unusable > 0;
   const auto level = odd           ? config::log_level::warn
                      : c.added > 0 ? config::log_level::info
                                    : config::log_level::debug;
@@ -28,9 +32,11 @@ void say(log& events, const arrival_counts& c) {
                 {"unusable", c.unusable}});
 }
 
-awaitable<void> discover_once(credential_source& from, credential_book& into, log& events) {
+awaitable<void> discover_once(credential_source& from, credential_book& into, log& events,
+                              sync_limits limits) {
   try {
     arrival_options options;
+    options.limits = limits;
     auto running = discover(from, into, std::move(options));
     const arrival_counts counts = co_await std::move(running);
     say(events, counts);
@@ -43,14 +49,14 @@ awaitable<void> discover_once(credential_source& from, credential_book& into, lo
 }  // namespace
 
 awaitable<void> discover_on_schedule(credential_source& from, credential_book& into,
-                                     engine_clock& clock, log& events,
-                                     const chr::seconds& interval) {
+                                     engine_clock& clock, log& events, const chr::seconds& interval,
+                                     const sync_limits& limits) {
   std::optional<chr::steady_clock::time_point> last;
   for (;;) {
     const auto now = clock.steady();
     const bool due = interval.count() > 0 && (!last || now - *last >= interval);
     if (due) {
-      auto running = discover_once(from, into, events);
+      auto running = discover_once(from, into, events, limits);
       co_await std::move(running);
       last = now;
     }

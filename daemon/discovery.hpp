@@ -10,11 +10,11 @@
 
 namespace flanks {
 
-// Until cancelled. `interval` is read again at every turn, so that a reload takes effect; zero or
-// less: not now. What fails is logged and tried again an interval later: credentials that are known
-// do not wait for it.
+// Until cancelled. `interval` and `limits` are read again at every turn, so that a reload takes
+// effect; an interval of zero or less: not now. What fails is logged and tried again an interval
+// later: credentials that are known do not wait for it.
 [[nodiscard]] boost::asio::awaitable<void> discover_on_schedule(
     credential_source& from, credential_book& into, engine_clock& clock, log& events,
-    const std::chrono::seconds& interval);
+    const std::chrono::seconds& interval, const sync_limits& limits);
 
 }  // namespace flanks

@@ -16,39 +16,69 @@ namespace {
 constexpr int fruitless_pages = 3;
 constexpr int store_tries = 6;  // 1 + 2 + 4 + 8 + 16 seconds between them
 
+struct walk_limits {
+  int pages;
+  std::string_view pages_key;
+  int credentials;
+};
+walk_limits of_list(const sync_limits& all) {
+  return {all.discovery_pages, "limits.discovery_pages", all.discovery_credentials};
+}
+walk_limits of_sessions(const sync_limits& all) {
+  return {all.session_pages, "limits.session_pages", all.discovery_credentials};
+}
+
 // Walks over pages that may repeat items, grow, or never end. Tokens are kept as hashes.
 class page_walk {
  public:
-  // True for a token that was not seen before.
-  bool first_time(const secret& token) {
-    const bool fresh = seen_.insert(secret_hash{}(token)).second;
-    found_something_ = found_something_ || fresh;
-    return fresh;
+  explicit page_walk(walk_limits limits) : limits_(limits) {}
+
+  // True for a token that was not seen before, up to the limit.
+  bool take(const secret& token) {
+    const std::size_t hash = secret_hash{}(token);
+    if (seen_.contains(hash)) return false;
+    found_something_ = true;
+    full_ = full_ || seen_.size() >= static_cast<std::size_t>(limits_.credentials);
+    if (!full_) seen_.insert(hash);
+    return !full_;
   }
   // After a page; `last` is what the page itself says about being the last, if it says anything.
   [[nodiscard]] bool ended(std::optional<bool> last) {
+    ++pages_;
     fruitless_ = found_something_ ? 0 : fruitless_ + 1;
-    const bool nothing_new = !found_something_;
     found_something_ = false;
-    if (last) return *last || fruitless_ >= fruitless_pages;
-    return nothing_new;
+    if (full_) {
+      cut_short_by_ = "limits.discovery_credentials";
+    } else if (last.value_or(fruitless_ > 0)) {
+      return true;
+    } else if (fruitless_ >= fruitless_pages) {
+      cut_short_by_ = "repeated_pages";
+    } else if (pages_ >= limits_.pages) {
+      cut_short_by_ = limits_.pages_key;
+    }
+    return !cut_short_by_.empty();
   }
-  [[nodiscard]] bool cut_short(std::optional<bool> last) const {
-    return last.has_value() && !*last && fruitless_ >= fruitless_pages;
-  }
+  // Why it ended before the pages did; empty when it did not.
+  [[nodiscard]] std::string_view cut_short_by() const { return cut_short_by_; }
 
  private:
+  walk_limits limits_;
   std::unordered_set<std::size_t> seen_;
-  bool found_something_ = false;
-  int fruitless_ = 0;
+  bool found_something_ = false, full_ = false;
+  int pages_ = 0, fruitless_ = 0;
+  std::string_view cut_short_by_;
 };
+
+void note(const page_walk& walk, arrival_counts& counts) {
+  if (!walk.cut_short_by().empty()) counts.cut_short_by.push_back(walk.cut_short_by());
+}
 
 class arrivals {
  public:
-  arrivals(credential_book& book, arrival_options options)
-      : book_(book), options_(std::move(options)) {}
+  arrivals(credential_book& book, bool dry_run) : book_(book), dry_run_(dry_run) {}
 
-  awaitable<void> take(std::vector<listed_credential> page) {
+  // `default_user` is for those that come without one.
+  awaitable<void> take(std::vector<listed_credential> page, std::string default_user) {
     std::vector<secret> tokens;
     for (const listed_credential& c : page)
       tokens.push_back(c.token);
@@ -59,7 +89,7 @@ class arrivals {
     for (std::size_t i = 0; i < page.size(); ++i) {
       standing now = found.at(i);
       if (now == standing::unknown) {
-        auto adding = add(std::move(page[i]));
+        auto adding = add(std::move(page[i]), default_user);
         co_await std::move(adding);
       } else {
         count(now);
@@ -70,13 +100,13 @@ class arrivals {
   arrival_counts counts;
 
  private:
-  awaitable<void> add(listed_credential one) {
-    const std::string name = one.external_id.empty() ? options_.default_user : one.external_id;
+  awaitable<void> add(listed_credential one, std::string default_user) {
+    const std::string name = one.external_id.empty() ? default_user : one.external_id;
     if (name.empty()) {
       ++counts.without_user;
       co_return;
     }
-    if (options_.dry_run) {
+    if (dry_run_) {
       ++counts.added;
       co_return;
     }
@@ -98,13 +128,13 @@ class arrivals {
   }
 
   credential_book& book_;
-  arrival_options options_;
+  bool dry_run_;
 };
 
 // Hands every page of the list to `take`, without repeated items.
-awaitable<void> read_list(credential_source& from, arrival_counts& counts,
+awaitable<void> read_list(credential_source& from, sync_limits limits, arrival_counts& counts,
                           std::function<awaitable<void>(std::vector<listed_credential>)> take) {
-  page_walk walk;
+  page_walk walk(of_list(limits));
   for (std::int64_t number = 1;; ++number) {
     auto asking = from.list(number);
     listed_page page = co_await std::move(asking);
@@ -112,31 +142,34 @@ awaitable<void> read_list(credential_source& from, arrival_counts& counts,
     counts.unusable += page.unusable;
     std::vector<listed_credential> fresh;
     for (listed_credential& c : page.items) {
-      if (walk.first_time(c.token)) fresh.push_back(std::move(c));
+      if (walk.take(c.token)) fresh.push_back(std::move(c));
     }
     auto taking = take(std::move(fresh));
     co_await std::move(taking);
     std::optional<bool> last;
     if (page.pages) last = number >= *page.pages;
-    const bool ended = walk.ended(last);
-    counts.cut_short = walk.cut_short(last);
-    if (ended) co_return;
+    if (walk.ended(last)) break;
   }
+  note(walk, counts);
 }
 
 // Who the provider says that each token belongs to.
-using owners = std::unordered_map<secret, std::string, secret_hash, secret_equal>;
+struct owners {
+  std::unordered_map<secret, std::string, secret_hash, secret_equal> users;
+  std::vector<std::string_view> cut_short_by;
+};
 
-awaitable<owners> read_owners(credential_source& from) {
+awaitable<owners> read_owners(credential_source& from, sync_limits limits) {
   owners all;
-  arrival_counts ignored;
-  const auto note = [&all](std::vector<listed_credential> page) -> awaitable<void> {
+  arrival_counts counts;
+  const auto keep = [&all](std::vector<listed_credential> page) -> awaitable<void> {
     for (const listed_credential& c : page)
-      all.emplace(c.token, c.external_id);
+      all.users.emplace(c.token, c.external_id);
     co_return;
   };
-  auto reading = read_list(from, ignored, note);
+  auto reading = read_list(from, limits, counts, keep);
   co_await std::move(reading);
+  all.cut_short_by = std::move(counts.cut_short_by);
   co_return all;
 }
 
@@ -229,42 +262,49 @@ class exchange_story {
 
 awaitable<arrival_counts> discover(credential_source& from, credential_book& into,
                                    arrival_options options) {
-  arrivals story(into, std::move(options));
-  const auto take = [&story](std::vector<listed_credential> page) {
-    return story.take(std::move(page));
+  arrivals story(into, options.dry_run);
+  const auto take = [&](std::vector<listed_credential> page) {
+    return story.take(std::move(page), options.default_user);
   };
-  auto reading = read_list(from, story.counts, take);
+  auto reading = read_list(from, options.limits, story.counts, take);
   co_await std::move(reading);
   co_return story.counts;
 }
 
 awaitable<arrival_counts> take_sessions(credential_source& from, credential_book& into,
                                         arrival_options options) {
-  arrivals story(into, std::move(options));
-  auto reading = read_owners(from);
+  arrivals story(into, options.dry_run);
+  auto reading = read_owners(from, options.limits);
   const owners known = co_await std::move(reading);
-  page_walk walk;
+  story.counts.cut_short_by = known.cut_short_by;
+  // Whose a token is that the rest of the list may name, nobody knows.
+  const std::string of_unlisted = known.cut_short_by.empty() ? options.default_user : "";
+  page_walk walk(of_sessions(options.limits));
   std::string page_token;
-  for (;;) {
+  for (bool ended = false; !ended;) {
     auto asking = from.sessions(page_token);
     session_page page = co_await std::move(asking);
     ++story.counts.pages;
     story.counts.unusable += page.unusable;
-    std::vector<listed_credential> fresh;
+    std::vector<listed_credential> listed, unlisted;
     for (secret& token : page.connections) {
-      if (!walk.first_time(token)) continue;
-      const auto owner = known.find(token);
-      const std::string user = owner == known.end() ? std::string{} : owner->second;
-      fresh.push_back(listed_credential{std::move(token), user});
+      if (!walk.take(token)) continue;
+      const auto owner = known.users.find(token);
+      if (owner == known.users.end()) {
+        unlisted.push_back(listed_credential{std::move(token), ""});
+      } else {
+        listed.push_back(listed_credential{std::move(token), owner->second});
+      }
     }
-    auto taking = story.take(std::move(fresh));
-    co_await std::move(taking);
-    const bool last = page.next_page_token.empty();
-    const bool ended = walk.ended(last);
-    story.counts.cut_short = walk.cut_short(last);
-    if (ended) co_return story.counts;
+    auto taking_listed = story.take(std::move(listed), options.default_user);
+    co_await std::move(taking_listed);
+    auto taking_unlisted = story.take(std::move(unlisted), of_unlisted);
+    co_await std::move(taking_unlisted);
     page_token = page.next_page_token;
+    ended = walk.ended(page_token.empty());
   }
+  note(walk, story.counts);
+  co_return story.counts;
 }
 
 awaitable<exchange_counts> exchange_links(credential_source& from, credential_book& into,

@@ -9,11 +9,13 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sync/clock.hpp"
 #include "sync/credential_source.hpp"
 #include "sync/failure.hpp"
+#include "sync/limits.hpp"
 #include "sync/types.hpp"
 
 namespace flanks {
@@ -43,6 +45,7 @@ class credential_book {
 struct arrival_options {
   bool dry_run = false;      // register nothing: `added` counts what would be
   std::string default_user;  // for those that come without one; empty: there is none
+  sync_limits limits;
 };
 
 struct arrival_counts {
@@ -56,7 +59,9 @@ struct arrival_counts {
   std::int64_t without_user = 0;
   std::int64_t refused = 0;
   std::int64_t unusable = 0;  // items without a token
-  bool cut_short = false;     // the pages never ended; what they had was taken
+  // Why reading ended before the pages did; what they had until then was taken. Keys of the limits
+  // that were reached ("limits.discovery_pages"), or "repeated_pages".
+  std::vector<std::string_view> cut_short_by;
 };
 
 // All pages of the provider's list.

@@ -2,6 +2,7 @@
 // both the provider and the register of credentials.
 #include <fmt/format.h>
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdio>
@@ -18,6 +19,13 @@ namespace {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
+json::array names(const std::vector<std::string_view>& all) {
+  json::array out;
+  for (const std::string_view name : all)
+    out.emplace_back(json::string_view{name.data(), name.size()});
+  return out;
+}
+
 void print_json(const arrival_counts& c) {
   fmt::print("{}\n", json::serialize(json::object{{"pages", c.pages},
                                                   {"seen", c.seen},
@@ -28,7 +36,8 @@ void print_json(const arrival_counts& c) {
                                                   {"without_user", c.without_user},
                                                   {"refused", c.refused},
                                                   {"unusable", c.unusable},
-                                                  {"cut_short", c.cut_short}}));
+                                                  {"cut_short", !c.cut_short_by.empty()},
+                                                  {"cut_short_by", names(c.cut_short_by)}}));
 }
 
 void tell(std::int64_t count, const char* words) {
@@ -46,12 +55,19 @@ void print_people(const arrival_counts& c, bool dry_run) {
       "without a user, not registered; --default-user takes them, or give the link an external_id");
   tell(c.refused, "not registered: the user's name is empty, or longer than 256 bytes");
   tell(c.unusable, "items without a token");
-  if (c.cut_short) fmt::print("the provider's pages did not end; run it again later\n");
+  for (const std::string_view by : c.cut_short_by) {
+    if (by == "repeated_pages") {
+      fmt::print(
+          "the provider's pages did not end, they only repeat themselves; run it again later\n");
+    } else {
+      fmt::print("not all was read: {} is reached; raise it and run the command again\n", by);
+    }
+  }
 }
 
 // What nobody registered although it is there makes the command partial.
 exit_code code_of(const arrival_counts& c) {
-  const bool left_out = c.without_user + c.refused + c.unusable > 0 || c.cut_short;
+  const bool left_out = c.without_user + c.refused + c.unusable > 0 || !c.cut_short_by.empty();
   return left_out ? exit_code::some_failed : exit_code::done;
 }
 
@@ -89,7 +105,7 @@ class arrivals_story {
       exchanged = co_await std::move(running);
       co_return;
     }
-    arrival_options options{asked_.dry_run, asked_.default_user};
+    arrival_options options{asked_.dry_run, asked_.default_user, engine_.settings.values().limits};
     auto running = asked_.what == command::link_sessions
                        ? take_sessions(*source_, *book_, std::move(options))
                        : discover(*source_, *book_, std::move(options));

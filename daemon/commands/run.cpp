@@ -46,6 +46,7 @@ class daemon_story {
         observer_(*e.events, counted_),
         options_(options_of(e.settings.values())),
         discover_interval_(e.settings.values().sync.discover_interval),
+        limits_(e.settings.values().limits),
         source_(make_credential_source(*e.api)),
         book_(make_credential_book(e.executor, database_options(e.settings))),
         scheduler_(tools(), options_),
@@ -83,8 +84,8 @@ class daemon_story {
       configuration fresh = configure(asked_, config::secret_scope::all);
       apply(fresh.values());
       engine_.events->info(
-          "configuration reloaded: log.level and sync.* apply from now on; flanks.*, database.*, "
-          "admin.*, sync.source and sync.query need a restart");
+          "configuration reloaded: log.level, sync.* and limits.* apply from now on; flanks.*, "
+          "database.*, admin.*, sync.source and sync.query need a restart");
     } catch (const refusal& r) {
       engine_.events->error("configuration not reloaded; the old one stays", {{"error", r.what()}});
     }
@@ -145,11 +146,12 @@ class daemon_story {
     engine_.policy = policy_of(s);
     options_ = options_of(s);
     discover_interval_ = s.sync.discover_interval;
+    limits_ = s.limits;
   }
 
   asio::awaitable<void> discovering() {
     return discover_on_schedule(*source_, *book_, *engine_.clock, *engine_.events,
-                                discover_interval_);
+                                discover_interval_, limits_);
   }
 
   // The watchdog is fed from the event loop, and only while the scheduler makes progress: a loop
@@ -174,6 +176,7 @@ class daemon_story {
   counting_observer observer_;
   scheduler_options options_;
   chr::seconds discover_interval_;
+  sync_limits limits_;
   std::unique_ptr<credential_source> source_;
   std::unique_ptr<credential_book> book_;
   scheduler scheduler_;

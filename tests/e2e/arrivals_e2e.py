@@ -1,6 +1,7 @@
 """How credentials arrive: the provider's list, link codes, Connect sessions; and how one is deleted at the provider."""
 import json
 import re
+import signal
 import unittest
 
 from world import WorldTest, wait_until
@@ -67,7 +68,7 @@ class Arrivals(WorldTest):
         # Every page is the same one, and there is always another: it ends, and says so.
         page(items=[item, item], page=1, pages=1000000)
         found = self.json(world, "credentials", "discover", code=3)
-        self.assertEqual((found["seen"], found["new"], found["cut_short"]), (1, 1, True))
+        self.assertEqual((found["seen"], found["new"], found["cut_short"], found["cut_short_by"]), (1, 1, True, ["repeated_pages"]))
         self.assertLess(found["pages"], 10)
         # No number of pages.
         page(items=[item])
@@ -88,6 +89,37 @@ class Arrivals(WorldTest):
         done = world.cli("credentials", "discover")
         self.assertEqual(done.returncode, 69, done.stderr)
         self.assertIn("try again later", done.stderr)
+
+    def test_what_is_beyond_a_limit_is_not_taken_and_the_limit_is_named(self):
+        world = self.world(credentials=230, transactions=1, no_oddities=True, settings={"limits": {"discovery_pages": 2}})
+        found = self.json(world, "credentials", "discover", code=3)
+        self.assertEqual((found["pages"], found["new"], found["cut_short"], found["cut_short_by"]), (2, 200, True, ["limits.discovery_pages"]))
+        self.assertEqual(world.sandbox.requests()["endpoints"]["list"], 2)
+        said = world.cli("credentials", "discover")
+        self.assertEqual(said.returncode, 3, said.stderr)
+        self.assertIn("not all was read: limits.discovery_pages is reached; raise it and run the command again\n", said.stdout)
+        world.write_config(limits__discovery_pages=3, limits__discovery_credentials=210)
+        found = self.json(world, "credentials", "discover", code=3)
+        self.assertEqual((found["seen"], found["new"], found["cut_short_by"]), (210, 10, ["limits.discovery_credentials"]))
+        world.write_config(limits__discovery_pages=3, limits__session_pages=2)
+        found = self.json(world, "link", "sessions", code=3)
+        self.assertEqual((found["pages"], found["known"], found["cut_short_by"]), (2, 200, ["limits.session_pages"]))
+        world.write_config(limits__discovery_pages=3)
+        found = self.json(world, "credentials", "discover")
+        self.assertEqual((found["seen"], found["new"], found["cut_short"], found["cut_short_by"]), (230, 20, False, []))
+
+    def test_the_daemon_says_which_limit_cut_its_discovery_short(self):
+        world = self.world(credentials=3, transactions=1, no_oddities=True,
+                           settings={"sync": {"discover_interval": "1s"}, "limits": {"discovery_credentials": 2}})
+        daemon = world.start("run")
+        wait_until(lambda: "cut_short_by=limits.discovery_credentials" in daemon.log.read_text(), "it names the limit")
+        self.assertEqual(world.sql("select count(*) from flanks.credentials"), "2")
+        # It works on all the same, and takes the rest as soon as it may.
+        world.write_config(limits__discovery_credentials=3)
+        daemon.send_signal(signal.SIGHUP)
+        wait_until(lambda: world.sql("select count(*) from flanks.sync_status where state = 'ok'") == "3", "the rest comes after a reload")
+        daemon.terminate()
+        self.assertEqual(daemon.wait(60), 0)
 
     def test_the_daemon_discovers_on_a_schedule(self):
         world = self.world(credentials=2, transactions=20, no_oddities=True, settings={"sync": {"discover_interval": "1s"}})

@@ -151,7 +151,7 @@ TEST_F(arriving, pages_without_a_total_end_with_the_first_that_brings_nothing_ne
   const arrival_counts c = discovered();
   EXPECT_EQ(c.added, 3);
   EXPECT_EQ(c.pages, 3);
-  EXPECT_FALSE(c.cut_short);
+  EXPECT_THAT(c.cut_short_by, IsEmpty());
 }
 
 TEST_F(arriving, a_total_that_is_never_reached_ends_and_is_said) {
@@ -161,7 +161,36 @@ TEST_F(arriving, a_total_that_is_never_reached_ends_and_is_said) {
   const arrival_counts c = discovered();
   EXPECT_EQ(c.seen, 1);
   EXPECT_LT(provider.asked, 10);
-  EXPECT_TRUE(c.cut_short);
+  EXPECT_THAT(c.cut_short_by, ElementsAre("repeated_pages"));
+}
+
+TEST_F(arriving, pages_beyond_the_limit_are_not_asked_for_and_it_is_said) {
+  provider.pages = {{{"a", "1"}}, {{"b", "2"}}, {{"c", "3"}}};
+  provider.says_pages = 3;
+  arrival_options options;
+  options.limits.discovery_pages = 2;
+  const arrival_counts c = discovered(options);
+  EXPECT_EQ(provider.asked, 2);
+  EXPECT_EQ(c.added, 2);
+  EXPECT_THAT(c.cut_short_by, ElementsAre("limits.discovery_pages"));
+  options.limits.discovery_pages = 3;
+  EXPECT_THAT(discovered(options).cut_short_by, IsEmpty())
+      << "as many as the limit are all of them";
+}
+
+TEST_F(arriving, credentials_beyond_the_limit_are_not_taken_and_it_is_said) {
+  provider.pages = {{{"a", "1"}, {"b", "2"}}, {{"a", "1"}, {"c", "3"}, {"d", "4"}}, {{"e", "5"}}};
+  provider.says_pages = 3;
+  arrival_options options;
+  options.limits.discovery_credentials = 3;
+  const arrival_counts c = discovered(options);
+  EXPECT_EQ(provider.asked, 2);
+  EXPECT_EQ(c.seen, 3);
+  EXPECT_THAT(book.users, UnorderedElementsAre(Pair("a", "1"), Pair("b", "2"), Pair("c", "3")));
+  EXPECT_THAT(c.cut_short_by, ElementsAre("limits.discovery_credentials"));
+  options.limits.discovery_credentials = 5;
+  EXPECT_THAT(discovered(options).cut_short_by, IsEmpty())
+      << "as many as the limit are all of them";
 }
 
 TEST_F(arriving, an_empty_page_in_the_middle_does_not_end_the_list) {
@@ -181,7 +210,7 @@ TEST_F(arriving, what_is_known_removed_or_erased_stays_as_it_is) {
 
 TEST_F(arriving, without_a_user_nothing_is_registered_and_a_dry_run_registers_nothing_at_all) {
   provider.pages = {{{"a", ""}, {"b", "2"}, {"c", "unfit"}}};
-  EXPECT_EQ(discovered({.dry_run = true, .default_user = ""}).added, 2);
+  EXPECT_EQ(discovered({.dry_run = true, .default_user = "", .limits = {}}).added, 2);
   EXPECT_THAT(book.users, IsEmpty());
   const arrival_counts c = discovered();
   EXPECT_EQ(c.without_user, 1);
@@ -195,7 +224,32 @@ TEST_F(arriving, sessions_take_their_user_from_the_list_and_end_though_the_token
   EXPECT_EQ(result_of(take_sessions(provider, book, {})).without_user, 2);
   EXPECT_THAT(book.users, ElementsAre(Pair("a", "1")));
   provider.last_page_for_ever = true;
-  EXPECT_TRUE(result_of(take_sessions(provider, book, {})).cut_short);
+  EXPECT_THAT(result_of(take_sessions(provider, book, {})).cut_short_by,
+              ElementsAre("repeated_pages"));
+}
+
+TEST_F(arriving, sessions_beyond_the_limit_are_not_asked_for_and_it_is_said) {
+  provider.pages = {{{"a", "1"}, {"b", "2"}, {"c", "3"}}};
+  provider.session_pages = {{"a"}, {"b"}, {"c"}};
+  arrival_options options;
+  options.limits.session_pages = 2;
+  const arrival_counts c = result_of(take_sessions(provider, book, options));
+  EXPECT_EQ(c.pages, 2);
+  EXPECT_THAT(book.users, UnorderedElementsAre(Pair("a", "1"), Pair("b", "2")));
+  EXPECT_THAT(c.cut_short_by, ElementsAre("limits.session_pages"));
+}
+
+TEST_F(arriving, a_session_that_the_unread_rest_of_the_list_may_name_is_not_the_default_users) {
+  provider.pages = {{{"a", "1"}, {"b", ""}}, {{"c", "3"}}};
+  provider.says_pages = 2;
+  provider.session_pages = {{"a", "b", "c"}};
+  arrival_options options;
+  options.default_user = "someone";
+  options.limits.discovery_pages = 1;
+  const arrival_counts c = result_of(take_sessions(provider, book, options));
+  EXPECT_EQ(c.without_user, 1);
+  EXPECT_THAT(book.users, UnorderedElementsAre(Pair("a", "1"), Pair("b", "someone")));
+  EXPECT_THAT(c.cut_short_by, ElementsAre("limits.discovery_pages"));
 }
 
 TEST_F(arriving, a_code_is_spent_only_for_a_user_who_can_be_registered) {

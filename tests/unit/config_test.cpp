@@ -67,6 +67,9 @@ TEST(config, smallest_file_has_every_default) {
   EXPECT_EQ(s.flanks.timeouts.idle, 60s);
   EXPECT_EQ(s.flanks.timeouts.total, 30min);
   EXPECT_EQ(s.database.connections, 4);
+  EXPECT_EQ(s.limits.discovery_pages, 10'000);
+  EXPECT_EQ(s.limits.discovery_credentials, 1'000'000);
+  EXPECT_EQ(s.limits.session_pages, 10'000);
   EXPECT_EQ(s.database.statement_timeout, 5min);
   EXPECT_EQ(s.database.lock_timeout, 10s);
   EXPECT_EQ(s.database.connect_timeout, 10s);
@@ -253,14 +256,14 @@ TEST(config, the_example_names_the_bounds_that_are_kept) {
         EXPECT_FALSE(found->second.read(range[1].str())) << text << ": " << range[1];
         EXPECT_FALSE(found->second.read(range[2].str())) << text << ": " << range[2];
         const std::string unit = std::regex_replace(range[2].str(), std::regex{"\\d+"}, "");
-        const auto beyond = found->second.read("99999" + unit);
+        const auto beyond = found->second.read("999999999" + unit);
         ASSERT_TRUE(beyond) << text;
         EXPECT_EQ(beyond->what, "must be between " + range[1].str() + " and " + range[2].str());
       }
     }
     comment.clear();
   }
-  EXPECT_EQ(checked, 26);
+  EXPECT_EQ(checked, 29);
 }
 
 TEST(config, the_example_loads_as_it_is) {
@@ -439,6 +442,10 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  lease: 1m  # default\n"
             "  poll: 30s  # default\n"
             "  discover_interval: 0s  # default\n"
+            "limits:\n"
+            "  discovery_pages: 10000  # default\n"
+            "  discovery_credentials: 1000000  # default\n"
+            "  session_pages: 10000  # default\n"
             "admin:\n"
             "  listen: \"127.0.0.1:9464\"  # default\n"
             "log:\n"
