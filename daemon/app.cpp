@@ -178,7 +178,7 @@ exit_code exit_code_of(const failure& f) {
   // What was named on the command line does not exist: nothing is wrong with the configuration.
   if (f.error_class == "review_busy") return exit_code::try_again;
   if (f.error_class.starts_with("unknown_") || f.error_class == "bad_credential" ||
-      f.error_class == "erased_credential")
+      f.error_class == "erased_credential" || f.error_class == "database_value")
     return exit_code::failed;
   if (f.at == stage::configuration || f.error_class == "database_schema" ||
       f.error_class == "schema_newer" || f.error_class == "schema_changed")

@@ -10,12 +10,12 @@ namespace flanks {
 
 class array_columns {
  public:
-  // One row; every row has the same columns. Text ends at U+0000, as it does in a single parameter.
+  // One row; every row has the same columns.
   void add(const sql_values& row) {
     columns_.resize(row.get().size());
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       const std::optional<std::string>& value = row.get()[i];
-      columns_[i].add(value ? std::string_view(value->c_str()) : std::string_view());
+      columns_[i].add(value ? std::string_view(*value) : std::string_view());
     }
   }
   // The arrays, in the order of the columns. Ends them.

@@ -83,6 +83,7 @@ constexpr std::array known_states{
                 verdict::later},
     known_state{"53100", "database_disk_full", "make room on the database's disk", verdict::later},
     known_state{"53", "database_resources", "", verdict::later},
+    known_state{"22", "database_value", "", verdict::later},
     known_state{"42501", "database_rights", "grant the daemon's role its rights", verdict::stop},
     known_state{"42", "database_schema", "run flanks-sync migrate up", verdict::stop},
     known_state{"3F", "database_schema", "run flanks-sync migrate up", verdict::stop},

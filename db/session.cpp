@@ -131,6 +131,17 @@ std::string state_of(const pqxx::failure& e) {
   return "";
 }
 
+// libpq takes the text of a parameter up to its first U+0000, and PostgreSQL holds none: what would
+// be cut short is refused as the server refuses it in COPY.
+void refuse_nul(const char* name, const sql_values& values) {
+  for (std::size_t i = 0; i < values.get().size(); ++i) {
+    const auto& value = values.get()[i];
+    if (!value || values.is_bytes(i) || value->find('\0') == std::string::npos) continue;
+    throw sql_problem(name, "22021",
+                      fmt::format("${} holds U+0000, which PostgreSQL cannot store", i + 1));
+  }
+}
+
 using pg_result = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
 // Planning anew took as long as the statements.
@@ -184,6 +195,7 @@ auto session::guarded(const char* name, Work work) -> decltype(work()) {
 }
 
 pqxx::result session::run(const statement& s, const sql_values& values) {
+  refuse_nul(s.name, values);
   const std::string sql = fmt::format("/* flanks-sync {} */ {}", s.name, s.text);
   return guarded(s.name, [&] {
     const std::string* const name = values.get().empty() ? nullptr : prepared(sql, s.name);
@@ -227,6 +239,7 @@ void session::send(const call& c, const std::string& name, bool binary_result) {
 
 void session::fetch(const statement& s, const sql_values& values,
                     const std::function<void(const binary_row&)>& take) {
+  refuse_nul(s.name, values);
   const std::string sql = fmt::format("/* flanks-sync {} */ {}", s.name, s.text);
   const std::string& name = *guarded(s.name, [&] { return prepared(sql, s.name, true); });
   send({s, values}, name, true);
@@ -246,6 +259,7 @@ void session::run_together(const std::vector<call>& calls,
                            const std::function<void(const binary_row&)>& take) {
   std::vector<const std::string*> names;
   for (const call& c : calls) {
+    refuse_nul(c.what.name, c.values);
     const std::string sql = fmt::format("/* flanks-sync {} */ {}", c.what.name, c.what.text);
     names.push_back(guarded(c.what.name, [&] { return prepared(sql, c.what.name, true); }));
   }

@@ -24,7 +24,8 @@ struct sql_bytes {
   std::string bytes;
 };
 
-// Values of $1, $2, ... as text; null is nullopt.
+// Values of $1, $2, ... as text; null is nullopt. A text that holds U+0000 is never cut short: the
+// statement is refused with SQLSTATE 22021.
 class sql_values {
  public:
   template <class... T>

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <random>
-#include <stdexcept>
+
+#include "sync/blank.hpp"
 
 namespace flanks {
 
@@ -40,40 +41,20 @@ void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
 }
 
-// Length of the well-formed UTF-8 character that `text` begins with (Unicode 15, table 3-7); 0 when
-// there is none.
-std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  const auto tail = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return lead == 0 ? 0 : 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    const bool second = lead == 0xE0 ? byte(1) >= 0xA0 : lead == 0xED ? byte(1) < 0xA0 : true;
-    return second && tail(1) && tail(2) ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    const bool second = lead == 0xF0 ? byte(1) >= 0x90 : lead == 0xF4 ? byte(1) < 0x90 : true;
-    return second && tail(1) && tail(2) && tail(3) ? 4 : 0;
-  }
-  return 0;
-}
-
 }  // namespace
 
 std::string storable_text(std::string_view text, std::size_t limit) {
   std::string out;
   while (!text.empty()) {
-    const std::size_t length = character_length(text);
-    if (out.size() + std::max<std::size_t>(length, 1) > limit) break;
-    if (length == 0) {
+    const utf8_character next = first_character(text);
+    const std::size_t size = std::max<std::size_t>(next.size, 1);
+    if (out.size() + size > limit) break;
+    if (next.code == 0) {
       out.push_back('?');
     } else {
-      out.append(text.substr(0, length));
+      out.append(text.substr(0, size));
     }
-    text.remove_prefix(std::max<std::size_t>(length, 1));
+    text.remove_prefix(size);
   }
   return out;
 }
@@ -182,7 +163,6 @@ void array_literal::add(std::string_view value) {
   }
   text_.push_back('"');
   for (const char c : value) {
-    if (c == '\0') throw std::invalid_argument("U+0000 in a value for the database");
     if (c == '"' || c == '\\') text_.push_back('\\');
     text_.push_back(c);
   }

@@ -38,8 +38,7 @@ void append_uuid(std::string& out, const content_hash& hash);
 // An array literal, element after element: {"a",NULL,"b"}.
 class array_literal {
  public:
-  // Null when data() is nullptr. Throws std::invalid_argument for U+0000, which would cut the
-  // parameter short.
+  // Null when data() is nullptr.
   void add(std::string_view value);
   void add_bytes(std::string_view bytes);  // bytea, as "\\x..."
   void add(std::int64_t value);
