@@ -7,6 +7,8 @@
 #include <boost/json.hpp>
 #include <charconv>
 
+#include "sync/text.hpp"
+
 namespace flanks {
 
 namespace json = boost::json;
@@ -91,15 +93,18 @@ failure with_answer(failure f, const answer& a, const error_object& e) {
   return f;
 }
 
-// The host alone: the rest of a Location may hold anything.
-std::string host_of(std::string_view location) {
+// The host alone: the rest of a Location may hold anything. Masked before it is cut: what is left
+// of a secret would no longer be recognised as one.
+std::string host_of(const answer& a, const call_info& call) {
+  const std::string shown = presentable(a.location, std::string::npos, call.secrets);
+  std::string_view location = shown;
   const std::size_t scheme = location.find("//");
   if (scheme == std::string_view::npos) return {};
   location.remove_prefix(scheme + 2);
   location = location.substr(0, location.find_first_of("/?#"));
   const std::size_t user = location.rfind('@');
   if (user != std::string_view::npos) location.remove_prefix(user + 1);
-  return presentable(location, 100, {});
+  return std::string{clipped(location, 100)};
 }
 
 std::optional<std::chrono::sys_seconds> http_date(std::string_view text) {
@@ -143,10 +148,9 @@ status_rule rule_for(int status) {
 
 std::string presentable(std::string_view text, std::size_t limit,
                         const std::vector<const secret*>& secrets) {
-  std::string clean{text};
   // First what cannot be seen: a secret with a control character inside must not be joined again
   // after the masking.
-  std::erase_if(clean, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  std::string clean = cleaned(text, "");
   for (const secret* const hidden : secrets) {
     if (hidden->empty()) continue;
     const std::string& value = hidden->reveal();
@@ -155,11 +159,7 @@ std::string presentable(std::string_view text, std::size_t limit,
       at += 3;
     }
   }
-  std::size_t end = std::min(clean.size(), limit);
-  while (end < clean.size() && end > 0 && (clean[end] & '\xC0') == '\x80')
-    --end;
-  clean.resize(end);
-  return clean;
+  return std::string{clipped(clean, limit)};
 }
 
 std::optional<std::chrono::seconds> retry_after(std::string_view value, std::string_view date) {
@@ -180,7 +180,7 @@ std::optional<std::chrono::seconds> retry_after(std::string_view value, std::str
 
 failure from_status(const answer& a, const call_info& call) {
   if (a.status >= 300 && a.status < 400) {
-    const std::string host = host_of(a.location);
+    const std::string host = host_of(a, call);
     failure f{stage::answer, verdict::later, "redirect",
               fmt::format("{} answered {}, a redirect{}{}; it was not followed", call.what,
                           a.status, host.empty() ? "" : " to ", host)};

@@ -55,7 +55,8 @@ inline constexpr std::size_t error_body_limit = 64 * 1024;
 [[nodiscard]] std::optional<std::chrono::seconds> retry_after(std::string_view value,
                                                               std::string_view date);
 
-// The first `limit` printable bytes, in valid UTF-8, without control characters and secrets.
+// The first `limit` bytes of `text` without secrets and what steers a terminal (sync/text.hpp), in
+// valid UTF-8.
 [[nodiscard]] std::string presentable(std::string_view text, std::size_t limit,
                                       const std::vector<const secret*>& secrets);
 

@@ -78,6 +78,27 @@ TEST(errors, redirect_names_the_host_only) {
             data_call.what + " answered 302, a redirect to evil.example:8443; it was not followed");
 }
 
+TEST(errors, redirect_repeats_no_secret_and_nothing_that_cannot_be_stored_or_shown) {
+  const secret token{std::string{"ct-12/3@456"}};
+  call_info call = data_call;
+  call.secrets = {&token};
+  const auto host = [&](std::string location) {
+    answer a = answered(307);
+    a.location = std::move(location);
+    return std::string{from_status(a, call).what()}.substr(data_call.what.size());
+  };
+  const auto to = [](std::string_view shown) {
+    return " answered 307, a redirect to " + std::string{shown} + "; it was not followed";
+  };
+  EXPECT_EQ(host("https://ct-12/3@456.evil.example/x"), to("***.evil.example"));
+  EXPECT_EQ(host("https://x@ct-12/3@456"), to("***"));
+  EXPECT_EQ(host("//ct-1\x01"
+                 "2/3@456"),
+            to("***"));
+  EXPECT_EQ(host("https://Mu\xF1oz\x9B.example/"), to("Mu\uFFFDoz\uFFFD.example"));
+  EXPECT_EQ(host("https://a\u202Eb\u009B[31m.example/"), to("ab[31m.example"));
+}
+
 TEST(errors, retry_after_in_both_forms_within_bounds) {
   const char* const sent = "Sun, 22 Nov 2026 10:00:00 GMT";
   EXPECT_EQ(retry_after("", sent), std::nullopt);
@@ -137,6 +158,10 @@ TEST(errors, provider_text_is_cut_cleaned_and_never_repeats_a_secret) {
   EXPECT_EQ(f.trace_id, "***");
   EXPECT_LT(std::string{f.what()}.size(), 400U);
   EXPECT_EQ(presentable("aé", 2, {}), "a") << "no half a character";
+  EXPECT_EQ(presentable("a\xF1"
+                        "b\u0085\u2066c",
+                        9, {}),
+            "a\uFFFDbc");
 }
 
 TEST(errors, other_content_of_a_body_is_never_shown) {

@@ -1,0 +1,30 @@
+// Text of others (provider, database, files) made fit to be stored and shown. Pure.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace flanks {
+
+// Length in bytes of the well-formed UTF-8 character that `text` begins with (Unicode 15, table
+// 3-7); 0 when there is none.
+[[nodiscard]] std::size_t character_length(std::string_view text);
+
+// Where the first byte is that is no part of a well-formed UTF-8 character.
+[[nodiscard]] std::optional<std::size_t> first_not_utf8(std::string_view text);
+
+// Whether one well-formed UTF-8 character steers what is shown in place of being shown: a control
+// character (C0, DEL, C1), a mark of the bidirectional algorithm (Bidi_Control of Unicode), or a
+// line or paragraph separator.
+[[nodiscard]] bool is_steering(std::string_view character);
+
+// Well-formed UTF-8: each byte that is part of no character becomes U+FFFD, each steering character
+// becomes `instead` (may be empty).
+[[nodiscard]] std::string cleaned(std::string_view text, std::string_view instead);
+
+// The first `limit` bytes of well-formed UTF-8, without half a character at the end.
+[[nodiscard]] std::string_view clipped(std::string_view text, std::size_t limit);
+
+}  // namespace flanks
