@@ -49,9 +49,12 @@ tls_client::tls_client(origin where, const std::string& ca_file)
 
 void tls_client::prepare(SSL* connection) {
   // OpenSSL itself compares the name (or the address) with the certificate as part of verifying the
-  // chain, so a mismatch has a reason of its own. A partial wildcard is no name.
+  // chain, so a mismatch has a reason of its own. A partial wildcard is no name, and neither is the
+  // common name: only subjectAltName says who a server is (RFC 9525, section 2), while OpenSSL
+  // takes the common name of a certificate without one.
   X509_VERIFY_PARAM* const rules = SSL_get0_param(connection);
-  X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  X509_VERIFY_PARAM_set_hostflags(
+      rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   const int set = where_.is_address
                       ? X509_VERIFY_PARAM_set1_ip_asc(rules, where_.host.c_str())
                       : X509_VERIFY_PARAM_set1_host(rules, where_.host.c_str(), where_.host.size());

@@ -107,13 +107,17 @@ class CommandLine(WorldTest):
         self.addCleanup(other.stop)
         world.write_config(flanks__base_url=other.url)
         self.refused_by_tls(world, ids, "not trusted")
-        for certificate, words in (("other-host", "address mismatch"), ("expired", "expired"), ("self-signed", "self-signed")):
-            with self.subTest(certificate):
+        for certificate, host, words in (("other-host", "127.0.0.1", "address mismatch"), ("other-host", "localhost", "ostname mismatch"),
+                                         ("cn-only", "localhost", "ostname mismatch"), ("cn-only", "127.0.0.1", "address mismatch"),
+                                         ("expired", "127.0.0.1", "expired"), ("self-signed", "127.0.0.1", "self-signed")):
+            with self.subTest(certificate, host=host):
                 bad = Sandbox(certificate=certificate, credentials=1)
                 self.addCleanup(bad.stop)
-                world.write_config(flanks__base_url=bad.url, flanks__ca_file=str(bad.ca_file))
+                world.write_config(flanks__base_url=bad.url.replace("127.0.0.1", host), flanks__ca_file=str(bad.ca_file))
                 self.refused_by_tls(world, ids, words)
         self.assertEqual(world.sql("select count(*) from flanks.transactions"), "0")
+        world.write_config(flanks__base_url=world.sandbox.url.replace("127.0.0.1", "localhost"))
+        world.ok("sync")
 
     def refused_by_tls(self, world, ids, words):
         done = world.cli("sync")

@@ -569,7 +569,7 @@ class Data(unittest.TestCase):
 
 class Trust(unittest.TestCase):
     def test_certificates_that_nobody_should_trust(self):
-        for name, word in (("expired", "expired"), ("other-host", "mismatch"),
+        for name, word in (("expired", "expired"), ("other-host", "mismatch"), ("cn-only", "mismatch"),
                            ("self-signed", "self-signed"), ("unknown-ca", "self-signed")):
             with Sandbox(certificate=name, credentials=1) as box:
                 with self.assertRaises(ssl.SSLCertVerificationError) as caught:

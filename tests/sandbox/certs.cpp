@@ -122,6 +122,7 @@ void make_certificates(const std::string& directory, const std::string& host) {
   write(path("server"), make({host, here}, &ca), &ca);
   write(path("expired"), make({host, here, false, -3 * 86400, -86400}, &ca), &ca);
   write(path("other-host"), make({"other.example", "DNS:other.example"}, &ca), &ca);
+  write(path("cn-only"), make({host, ""}, &ca), &ca);
   write(path("self-signed"), make({host, here}, nullptr), nullptr);
   write(path("unknown-ca"), make({host, here}, &unknown), &unknown);
 }

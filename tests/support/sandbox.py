@@ -57,7 +57,7 @@ class Sandbox:
     """A running flanks-sandbox with a CA of its own.
 
     options become flags: Sandbox(credentials=3, no_oddities=True, grant_type="password").
-    certificate names one of --make-certs (server, expired, other-host, self-signed, unknown-ca);
+    certificate names one of --make-certs (server, expired, other-host, cn-only, self-signed, unknown-ca);
     None serves plain HTTP.
     """
 
