@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "daemon/exit_code.hpp"
+#include "daemon/terminal.hpp"
 
 namespace flanks {
 
@@ -306,8 +307,8 @@ parsed parse_command_line(int argc, char** argv) {
   } catch (const CLI::Success& e) {
     result.exit = app.exit(e);  // help or version, on standard output
   } catch (const CLI::ParseError& e) {
-    fmt::print(stderr, "error: {}\nhint: flanks-sync --help lists the commands and options\n",
-               e.what());
+    terminal::print(stderr, "error: {}\nhint: flanks-sync --help lists the commands and options\n",
+                    e.what());
     result.exit = static_cast<int>(exit_code::usage);
   }
   return result;

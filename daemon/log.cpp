@@ -19,6 +19,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "daemon/terminal.hpp"
+
 namespace flanks {
 
 namespace {
@@ -43,20 +45,18 @@ spdlog::level::level_enum native(log_level level) {
 }
 
 std::string quoted(std::string_view text) {
-  return boost::json::serialize(boost::json::string(text));
+  return terminal::printable_json(boost::json::serialize(boost::json::string(text)));
 }
 
 // A value as key=value needs it: bare when it is one plain word, else quoted and escaped.
 std::string bare_or_quoted(std::string_view text) {
-  const auto plain = [](unsigned char c) { return c > ' ' && c != '"' && c != '=' && c != 0x7f; };
-  return !text.empty() && std::all_of(text.begin(), text.end(), plain) ? std::string(text)
-                                                                       : quoted(text);
+  const bool plain = !text.empty() && text.find_first_of(" \"=") == std::string_view::npos &&
+                     terminal::printable(text) == text;
+  return plain ? std::string(text) : quoted(text);
 }
 
 std::string text_line(std::string_view message, log_fields fields) {
-  std::string line(message);
-  std::replace_if(
-      line.begin(), line.end(), [](unsigned char c) { return c < ' '; }, ' ');
+  std::string line = terminal::printable(message);
   for (const log_field& f : fields) {
     if (!f.value.empty()) line += fmt::format(" {}={}", f.name, bare_or_quoted(f.value));
   }

@@ -9,6 +9,7 @@
 
 #include "daemon/command_line.hpp"
 #include "daemon/commands/commands.hpp"
+#include "daemon/terminal.hpp"
 #include "db/environment.hpp"
 
 namespace flanks {
@@ -61,8 +62,8 @@ exit_code dispatch(const invocation& asked) {
 
 // Mistakes in a configuration file begin with their place; everything else is told to be an error.
 exit_code say(exit_code code, const std::string& message, const std::string& hint, bool places) {
-  fmt::print(stderr, "{}{}\n", places ? "" : "error: ", message);
-  if (!hint.empty()) fmt::print(stderr, "hint: {}\n", hint);
+  terminal::print(stderr, "{}{}\n", places ? "" : "error: ", terminal::lines{message});
+  if (!hint.empty()) terminal::print(stderr, "hint: {}\n", hint);
   return code;
 }
 
@@ -97,7 +98,7 @@ int main(int argc, char** argv) {
   const flanks::exit_code code = flanks::run_command(line.asked);
   // Output that nobody could receive is no success.
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    fmt::print(stderr, "error: cannot write to standard output\n");
+    flanks::terminal::print(stderr, "error: cannot write to standard output\n");
     return static_cast<int>(flanks::exit_code::failed);
   }
   return static_cast<int>(code);

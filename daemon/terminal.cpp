@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "sync/text.hpp"
+
 namespace flanks::terminal {
 
 namespace {
@@ -19,19 +21,49 @@ std::size_t points(std::string_view text) {
   }));
 }
 
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, ' ');
-  return text;
-}
-
 std::string padded(const std::string& text, std::size_t width, align side) {
   const std::string room(width - std::min(points(text), width), ' ');
   return side == align::right ? room + text : text + room;
 }
 
 }  // namespace
+
+std::string printable(std::string_view text) {
+  return cleaned(text, " ");
+}
+
+std::string printable_json(std::string_view json) {
+  std::string out;
+  while (!json.empty()) {
+    const std::size_t length = character_length(json);
+    const std::string_view character = json.substr(0, length);
+    if (length == 0) {
+      out += "\\ufffd";
+    } else if (is_steering(character)) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(code_point(character)));
+    } else {
+      out += character;
+    }
+    json.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
+
+std::string fit(lines all) {
+  std::string out;
+  for (std::string_view text = all.text; !text.empty();) {
+    const std::size_t end = text.find('\n');
+    out += printable(text.substr(0, end));
+    if (end == std::string_view::npos) break;
+    out += '\n';
+    text.remove_prefix(end + 1);
+  }
+  return out;
+}
+
+void print_json(std::string_view json) {
+  print("{}\n", verbatim{printable_json(json)});
+}
 
 bool is_live(std::FILE* stream) {
   const char* const term = std::getenv("TERM");
@@ -74,6 +106,16 @@ std::string rough(std::chrono::seconds time) {
   return fmt::format("{} d", s / 86400);
 }
 
+void table::add(std::vector<std::string> cells) {
+  for (std::string& cell : cells)
+    cell = printable(cell);
+  rows_.push_back(std::move(cells));
+}
+
+void table::print() const {
+  terminal::print("{}", verbatim{text()});
+}
+
 std::string table::text() const {
   std::vector<std::size_t> widths;
   for (const heading& h : headings_)
@@ -86,7 +128,7 @@ std::string table::text() const {
   const auto line = [&](const std::vector<std::string>& cells) {
     std::string out;
     for (std::size_t i = 0; i < cells.size(); ++i) {
-      out += padded(printable(cells[i]), widths[i], headings_[i].side) + "  ";
+      out += padded(cells[i], widths[i], headings_[i].side) + "  ";
     }
     out.erase(out.find_last_not_of(' ') + 1);
     text += out + "\n";

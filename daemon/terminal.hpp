@@ -1,15 +1,67 @@
-// What people see: tables, numbers, durations, colours where a terminal has them. No knowledge of
-// the domain.
+// What people see: lines, tables, numbers, durations, colours where a terminal has them. Everything
+// that the program prints goes through here. No knowledge of the domain.
 #pragma once
+
+#include <fmt/format.h>
 
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace flanks::terminal {
+
+// The text on one line, fit for a terminal: a blank for each character that steers one
+// (is_steering, sync/text.hpp), U+FFFD for each byte that is no UTF-8.
+[[nodiscard]] std::string printable(std::string_view text);
+// The same JSON with \u in place of such characters, so that it can be printed and means the same.
+[[nodiscard]] std::string printable_json(std::string_view json);
+
+// Arguments of print() that are more than a piece of a line. Each must outlive the call.
+struct lines {  // made printable line by line
+  std::string_view text;
+};
+struct verbatim {  // printed as it is: our own escape sequences, what was made printable before
+  std::string_view text;
+};
+
+// What becomes of an argument of print().
+[[nodiscard]] inline std::string fit(std::string_view text) {
+  return printable(text);
+}
+[[nodiscard]] std::string fit(lines text);
+[[nodiscard]] inline std::string fit(verbatim text) {
+  return std::string(text.text);
+}
+template <class T>
+requires(std::is_arithmetic_v<T>) [[nodiscard]] T fit(T number) {
+  return number;
+}
+
+// As fmt::print, with every argument that is text made printable: what comes from the provider, the
+// database or a file cannot draw on the terminal. The format itself is ours.
+template <class... T>
+void print(std::FILE* out, fmt::format_string<decltype(fit(std::declval<const T&>()))...> format,
+           const T&... arguments) {
+  const auto formatted = [&](const auto&... fitted) {
+    return fmt::vformat(format, fmt::make_format_args(fitted...));
+  };
+  const std::string text = formatted(fit(arguments)...);
+  std::fwrite(text.data(), 1, text.size(), out);  // main() looks at ferror(stdout)
+}
+
+// On standard output.
+template <class... T>
+void print(fmt::format_string<decltype(fit(std::declval<const T&>()))...> format,
+           const T&... arguments) {
+  terminal::print(stdout, format, arguments...);
+}
+
+// One JSON document on a line of its own, on standard output.
+void print_json(std::string_view json);
 
 // Whether `stream` is a terminal that can redraw a line (not with TERM=dumb).
 [[nodiscard]] bool is_live(std::FILE* stream);
@@ -32,13 +84,13 @@ struct heading {
 };
 
 // Columns as wide as their widest cell, two blanks between them. Widths are counted in code points.
-// Control characters in cells become blanks, so that what a provider sent cannot draw on the
-// terminal.
+// Cells are made printable.
 class table {
  public:
   explicit table(std::vector<heading> headings) : headings_(std::move(headings)) {}
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void add(std::vector<std::string> cells);
   [[nodiscard]] std::string text() const;
+  void print() const;
   [[nodiscard]] bool empty() const { return rows_.empty(); }
 
  private:

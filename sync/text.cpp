@@ -8,16 +8,6 @@ namespace {
 
 constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
 
-// Of one well-formed character.
-char32_t code_point(std::string_view character) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
-  if (character.size() == 1) return byte(0);
-  char32_t point = byte(0) & (0x7FU >> character.size());
-  for (std::size_t i = 1; i < character.size(); ++i)
-    point = point << 6 | (byte(i) & 0x3FU);
-  return point;
-}
-
 }  // namespace
 
 std::size_t character_length(std::string_view text) {
@@ -38,6 +28,15 @@ std::size_t character_length(std::string_view text) {
     return second && tail(1) && tail(2) && tail(3) ? 4 : 0;
   }
   return 0;
+}
+
+char32_t code_point(std::string_view character) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
+  if (character.size() == 1) return byte(0);
+  char32_t point = byte(0) & (0x7FU >> character.size());
+  for (std::size_t i = 1; i < character.size(); ++i)
+    point = point << 6 | (byte(i) & 0x3FU);
+  return point;
 }
 
 std::optional<std::size_t> first_not_utf8(std::string_view text) {

@@ -15,6 +15,9 @@ namespace flanks {
 // Where the first byte is that is no part of a well-formed UTF-8 character.
 [[nodiscard]] std::optional<std::size_t> first_not_utf8(std::string_view text);
 
+// The code point of one well-formed UTF-8 character.
+[[nodiscard]] char32_t code_point(std::string_view character);
+
 // Whether one well-formed UTF-8 character steers what is shown in place of being shown: a control
 // character (C0, DEL, C1), a mark of the bidirectional algorithm (Bidi_Control of Unicode), or a
 // line or paragraph separator.

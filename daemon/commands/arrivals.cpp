@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "daemon/commands/commands.hpp"
+#include "daemon/terminal.hpp"
 #include "db/credential_book.hpp"
 #include "db/registry.hpp"
 #include "sync/flanks/arrivals.hpp"
@@ -27,27 +28,27 @@ json::array names(const std::vector<std::string_view>& all) {
 }
 
 void print_json(const arrival_counts& c) {
-  fmt::print("{}\n", json::serialize(json::object{{"pages", c.pages},
-                                                  {"seen", c.seen},
-                                                  {"new", c.added},
-                                                  {"known", c.known},
-                                                  {"removed", c.removed},
-                                                  {"erased", c.erased},
-                                                  {"without_user", c.without_user},
-                                                  {"refused", c.refused},
-                                                  {"unusable", c.unusable},
-                                                  {"cut_short", !c.cut_short_by.empty()},
-                                                  {"cut_short_by", names(c.cut_short_by)}}));
+  terminal::print_json(json::serialize(json::object{{"pages", c.pages},
+                                                    {"seen", c.seen},
+                                                    {"new", c.added},
+                                                    {"known", c.known},
+                                                    {"removed", c.removed},
+                                                    {"erased", c.erased},
+                                                    {"without_user", c.without_user},
+                                                    {"refused", c.refused},
+                                                    {"unusable", c.unusable},
+                                                    {"cut_short", !c.cut_short_by.empty()},
+                                                    {"cut_short_by", names(c.cut_short_by)}}));
 }
 
 void tell(std::int64_t count, const char* words) {
-  if (count > 0) fmt::print("{:>8} {}\n", count, words);
+  if (count > 0) terminal::print("{:>8} {}\n", count, words);
 }
 
 void print_people(const arrival_counts& c, bool dry_run) {
-  fmt::print("{:>8} credentials at the provider, on {} pages\n", c.seen, c.pages);
-  fmt::print("{:>8} {}\n", c.added, dry_run ? "would be registered" : "registered now");
-  fmt::print("{:>8} known before; they stay as they are\n", c.known);
+  terminal::print("{:>8} credentials at the provider, on {} pages\n", c.seen, c.pages);
+  terminal::print("{:>8} {}\n", c.added, dry_run ? "would be registered" : "registered now");
+  terminal::print("{:>8} known before; they stay as they are\n", c.known);
   tell(c.removed, "removed by an operator; credentials add brings one back");
   tell(c.erased, "erased with their user; credentials add --even-if-erased brings one back");
   tell(
@@ -57,10 +58,10 @@ void print_people(const arrival_counts& c, bool dry_run) {
   tell(c.unusable, "items without a token");
   for (const std::string_view by : c.cut_short_by) {
     if (by == "repeated_pages") {
-      fmt::print(
+      terminal::print(
           "the provider's pages did not end, they only repeat themselves; run it again later\n");
     } else {
-      fmt::print("not all was read: {} is reached; raise it and run the command again\n", by);
+      terminal::print("not all was read: {} is reached; raise it and run the command again\n", by);
     }
   }
 }
@@ -73,15 +74,16 @@ exit_code code_of(const arrival_counts& c) {
 
 void print_exchange(const exchange_counts& c, bool as_json) {
   if (as_json) {
-    fmt::print("{}\n", json::serialize(json::object{{"codes", c.codes},
-                                                    {"exchanged", c.exchanged},
-                                                    {"used_up", c.used_up},
-                                                    {"without_user", c.without_user},
-                                                    {"refused", c.refused},
-                                                    {"erased", c.erased}}));
+    terminal::print_json(json::serialize(json::object{{"codes", c.codes},
+                                                      {"exchanged", c.exchanged},
+                                                      {"used_up", c.used_up},
+                                                      {"without_user", c.without_user},
+                                                      {"refused", c.refused},
+                                                      {"erased", c.erased}}));
     return;
   }
-  fmt::print("{:>8} unused link codes\n{:>8} exchanged and registered\n", c.codes, c.exchanged);
+  terminal::print("{:>8} unused link codes\n{:>8} exchanged and registered\n", c.codes,
+                  c.exchanged);
   tell(c.used_up, "used up by somebody else meanwhile");
   tell(c.without_user, "without a user, not exchanged; see --user-from and --default-user");
   tell(c.refused, "not exchanged: the user's name is longer than 256 bytes");
@@ -131,8 +133,8 @@ asio::awaitable<void> remove_upstream(credential_source& there, registry& here,
     auto asking = there.forget(token);
     const bool known = co_await std::move(asking);
     here.remove(id);
-    fmt::print("credential {} is {} the provider and removed here; its transactions stay\n",
-               id.value, known ? "deleted at" : "unknown to");
+    terminal::print("credential {} is {} the provider and removed here; its transactions stay\n",
+                    id.value, known ? "deleted at" : "unknown to");
   }
 }
 

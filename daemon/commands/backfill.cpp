@@ -58,7 +58,7 @@ void print_json(const backfill_result& r) {
                            {"counts", counts_object(sum(r))},
                            {"products", products},
                            {"incomplete", incomplete}};
-  fmt::print("{}\n", json::serialize(whole));
+  terminal::print_json(json::serialize(whole));
 }
 
 void add_line(terminal::table& table, std::string_view name, const product_totals& t) {
@@ -90,7 +90,7 @@ void print_table(const backfill_result& r) {
     all.counts += totals.counts;
   }
   add_line(table, "total", all);
-  fmt::print("{}", table.text());
+  table.print();
 }
 
 void print_people(const backfill_result& r) {
@@ -98,21 +98,22 @@ void print_people(const backfill_result& r) {
   print_table(r);
   for (std::size_t i = 0; i < std::min(r.incomplete.size(), shown); ++i) {
     const incomplete_credential& c = r.incomplete[i];
-    fmt::print("credential {}: {}\n", c.id.value, c.error);
-    if (!c.hint.empty()) fmt::print("  hint: {}\n", c.hint);
+    terminal::print("credential {}: {}\n", c.id.value, c.error);
+    if (!c.hint.empty()) terminal::print("  hint: {}\n", c.hint);
   }
   if (r.incomplete.size() > shown)
-    fmt::print("... and {} more: flanks-sync status\n", r.incomplete.size() - shown);
+    terminal::print("... and {} more: flanks-sync status\n", r.incomplete.size() - shown);
   const double seconds = std::max(static_cast<double>(r.took.count()) / 1000.0, 0.001);
   const std::int64_t fetched = sum(r).fetched;
-  fmt::print("{} to {}: {} of {} windows done, {} rows in {:.1f} s ({} rows/s)\n",
-             to_string(r.plan.days.from), to_string(r.plan.days.to), r.plan.items - r.open_items,
-             r.plan.items, terminal::grouped(fetched), seconds,
-             terminal::grouped(static_cast<std::int64_t>(static_cast<double>(fetched) / seconds)));
+  terminal::print(
+      "{} to {}: {} of {} windows done, {} rows in {:.1f} s ({} rows/s)\n",
+      to_string(r.plan.days.from), to_string(r.plan.days.to), r.plan.items - r.open_items,
+      r.plan.items, terminal::grouped(fetched), seconds,
+      terminal::grouped(static_cast<std::int64_t>(static_cast<double>(fetched) / seconds)));
   if (r.open_items > 0) {
-    fmt::print(stderr,
-               "{} windows are still open: run the same backfill again, it goes on from here\n",
-               r.open_items);
+    terminal::print(
+        stderr, "{} windows are still open: run the same backfill again, it goes on from here\n",
+        r.open_items);
   }
 }
 
@@ -143,9 +144,9 @@ exit_code preview(engine& e, const backfill_request& request, bool as_json) {
     const json::object whole{{"resumed", plan.resumed},       {"from", to_string(plan.days.from)},
                              {"to", to_string(plan.days.to)}, {"credentials", plan.credentials},
                              {"items", plan.items},           {"items_done", plan.items_done}};
-    fmt::print("{}\n", json::serialize(whole));
+    terminal::print_json(json::serialize(whole));
   } else {
-    fmt::print(
+    terminal::print(
         "would {}: {} to {}, {} credentials, {} windows, {} of them done already; nothing was "
         "written\n",
         plan.resumed ? "resume an unfinished backfill" : "start a new backfill",
@@ -194,7 +195,7 @@ exit_code command_backfill(const invocation& asked) {
   if (result.stopped_by) throw failure(*result.stopped_by);
   if (result.unreachable && result.complete == 0) throw failure(*result.unreachable);
   if (result.interrupted && result.open_items > 0) {
-    fmt::print(stderr, "interrupted: nothing is half stored; run it again to go on\n");
+    terminal::print(stderr, "interrupted: nothing is half stored; run it again to go on\n");
     return e.interrupted_code();
   }
   return result.incomplete.empty() ? exit_code::done : exit_code::some_failed;

@@ -4,19 +4,20 @@
 #include <cstdio>
 
 #include "daemon/commands/commands.hpp"
+#include "daemon/terminal.hpp"
 
 namespace flanks {
 
 exit_code command_config(const invocation& asked) {
   if (asked.what == command::config_example) {
-    fmt::print("{}", config::example());
+    terminal::print("{}", terminal::verbatim{config::example()});
     return exit_code::done;
   }
   const configuration c = configure(asked, config::secret_scope::all);
   if (asked.what == command::config_show) {
-    fmt::print("{}", config::show(c.values()));
+    terminal::print("{}", terminal::verbatim{config::show(c.values())});
   } else {
-    fmt::print("{}: ok\n", c.file.file.string());
+    terminal::print("{}: ok\n", c.file.file.string());
   }
   return exit_code::done;
 }

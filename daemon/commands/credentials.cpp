@@ -58,9 +58,9 @@ secret read_token(const std::string& file) {
 exit_code add(registry& r, const invocation& asked) {
   const credential_id id = r.add(user_id{asked.user}, read_token(asked.file), asked.even_if_erased);
   if (asked.json) {
-    fmt::print("{}\n", json::serialize(json::object{{"credential_id", id.value}}));
+    terminal::print_json(json::serialize(json::object{{"credential_id", id.value}}));
   } else {
-    fmt::print("credential {} belongs to {}\n", id.value, asked.user);
+    terminal::print("credential {} belongs to {}\n", id.value, asked.user);
   }
   return exit_code::done;
 }
@@ -119,17 +119,17 @@ exit_code import(registry& r, const invocation& asked) {
     erased += add_unless_erased(r, w) ? 0 : 1;
   const std::size_t registered = all.size() - erased;
   if (asked.json) {
-    fmt::print("{}\n",
-               json::serialize(json::object{{"registered", registered}, {"erased", erased}}));
+    terminal::print_json(
+        json::serialize(json::object{{"registered", registered}, {"erased", erased}}));
     return erased > 0 ? exit_code::some_failed : exit_code::done;
   }
-  fmt::print("{} credentials are registered; those that were before stay as they are\n",
-             registered);
+  terminal::print("{} credentials are registered; those that were before stay as they are\n",
+                  registered);
   if (erased == 0) return exit_code::done;
-  fmt::print(stderr,
-             "{} credentials were erased with their users and are not taken again\n"
-             "hint: flanks-sync credentials add --even-if-erased brings one back\n",
-             erased);
+  terminal::print(stderr,
+                  "{} credentials were erased with their users and are not taken again\n"
+                  "hint: flanks-sync credentials add --even-if-erased brings one back\n",
+                  erased);
   return exit_code::some_failed;
 }
 
@@ -172,7 +172,7 @@ exit_code list(registry& r, const invocation& asked) {
     json::array all;
     for (const credential_row& c : rows)
       all.push_back(object_of(c));
-    fmt::print("{}\n", json::serialize(all));
+    terminal::print_json(json::serialize(all));
     return exit_code::done;
   }
   terminal::table table({{"credential", terminal::align::right},
@@ -185,13 +185,13 @@ exit_code list(registry& r, const invocation& asked) {
     table.add({std::to_string(c.id.value), joined(c.users), c.bank.empty() ? "-" : c.bank, c.state,
                c.created_at, c.last_success_at.empty() ? "never" : c.last_success_at});
   }
-  fmt::print("{}", table.text());
+  table.print();
   return exit_code::done;
 }
 
 void print_one(const credential_row& c) {
   const auto line = [](std::string_view name, const std::string& value) {
-    fmt::print("{:<22} {}\n", name, value.empty() ? "-" : value);
+    terminal::print("{:<22} {}\n", name, value.empty() ? "-" : value);
   };
   line("credential", std::to_string(c.id.value));
   line("users", joined(c.users));
@@ -219,7 +219,7 @@ exit_code show(registry& r, const invocation& asked) {
     if (asked.json) {
       json::object o = object_of(c);
       o["transactions"] = c.transactions;
-      fmt::print("{}\n", json::serialize(o));
+      terminal::print_json(json::serialize(o));
     } else {
       print_one(c);
     }
@@ -231,14 +231,14 @@ exit_code change(registry& r, const invocation& asked) {
   for (const credential_id id : asked.who.credentials) {
     if (asked.what == command::credentials_pause) {
       r.pause(id, asked.reason);
-      fmt::print("credential {} is paused; its rows stay\n", id.value);
+      terminal::print("credential {} is paused; its rows stay\n", id.value);
     } else if (asked.what == command::credentials_resume) {
       r.resume(id);
-      fmt::print("credential {} is due now\n", id.value);
+      terminal::print("credential {} is due now\n", id.value);
     } else {
       r.remove(id);
-      fmt::print("credential {} is removed: its token is deleted, its transactions stay\n",
-                 id.value);
+      terminal::print("credential {} is removed: its token is deleted, its transactions stay\n",
+                      id.value);
     }
   }
   return exit_code::done;

@@ -27,11 +27,11 @@ std::string joined(const std::vector<credential_id>& ids) {
 }
 
 void print_plan(const invocation& asked, const erase_report& plan) {
-  fmt::print(stderr, "user {}\n  credentials erased with all their data: {}\n", asked.user,
-             joined(plan.erased));
+  terminal::print(stderr, "user {}\n  credentials erased with all their data: {}\n", asked.user,
+                  joined(plan.erased));
   if (!plan.kept.empty()) {
-    fmt::print(stderr, "  credentials that stay, because they are another user's too: {}\n",
-               joined(plan.kept));
+    terminal::print(stderr, "  credentials that stay, because they are another user's too: {}\n",
+                    joined(plan.kept));
   }
 }
 
@@ -42,7 +42,7 @@ void confirm(const invocation& asked, const erase_report& plan) {
     throw refusal(exit_code::usage, "erase cannot be undone and was not confirmed",
                   "add --yes to erase without being asked");
   }
-  fmt::print(stderr, "This cannot be undone. Type the user's name to go on: ");
+  terminal::print(stderr, "This cannot be undone. Type the user's name to go on: ");
   std::string typed;
   std::getline(std::cin, typed);
   if (typed != asked.user)
@@ -60,23 +60,23 @@ void print_json(const erase_report& done) {
   json::object rows;
   for (const erased_table& t : done.tables)
     rows[t.name] = t.rows;
-  fmt::print("{}\n", json::serialize(json::object{{"erased", array_of(done.erased)},
-                                                  {"kept", array_of(done.kept)},
-                                                  {"handed_over", done.handed_over},
-                                                  {"deleted_rows", rows}}));
+  terminal::print_json(json::serialize(json::object{{"erased", array_of(done.erased)},
+                                                    {"kept", array_of(done.kept)},
+                                                    {"handed_over", done.handed_over},
+                                                    {"deleted_rows", rows}}));
 }
 
 void print_people(const invocation& asked, const erase_report& done) {
   terminal::table table({{"table"}, {"rows deleted", terminal::align::right}});
   for (const erased_table& t : done.tables)
     table.add({t.name, terminal::grouped(t.rows)});
-  fmt::print("{}", table.text());
-  fmt::print("user {} is erased: credentials {}\n", asked.user, joined(done.erased));
+  table.print();
+  terminal::print("user {} is erased: credentials {}\n", asked.user, joined(done.erased));
   if (!done.kept.empty())
-    fmt::print("credentials {} stay: they are another user's too\n", joined(done.kept));
+    terminal::print("credentials {} stay: they are another user's too\n", joined(done.kept));
   if (done.handed_over > 0) {
-    fmt::print("{} operations of joint accounts stay: another user's credential shows them\n",
-               terminal::grouped(done.handed_over));
+    terminal::print("{} operations of joint accounts stay: another user's credential shows them\n",
+                    terminal::grouped(done.handed_over));
   }
 }
 

@@ -43,7 +43,11 @@ exit_code print_status(const migrate::migrator& migrator, bool as_json) {
                                {"state", name_of(l.how)},
                                {"applied_at", l.applied_at}});
   }
-  fmt::print("{}", as_json ? json::serialize(all) + "\n" : table.text());
+  if (as_json) {
+    terminal::print_json(json::serialize(all));
+  } else {
+    table.print();
+  }
   const migrate::summary summary = migrator.check();
   if (summary.what == migrate::summary::kind::up_to_date) return exit_code::done;
   throw refusal(exit_code::configuration, summary.message, summary.hint);
@@ -68,13 +72,13 @@ exit_code command_migrate(const invocation& asked) {
   const migrate::migrator migrator(database_options(c));
   if (asked.what == command::migrate_status) return print_status(migrator, asked.json);
   if (asked.what == command::migrate_plan) {
-    fmt::print("{}", migrator.plan());
+    terminal::print("{}", terminal::verbatim{migrator.plan()});
     return exit_code::done;
   }
   const int applied =
-      migrator.up(patience, [](const std::string& event) { fmt::print("{}\n", event); });
-  fmt::print("{}\n", applied == 0 ? "the schema is up to date"
-                                  : fmt::format("{} migrations applied", applied));
+      migrator.up(patience, [](const std::string& event) { terminal::print("{}\n", event); });
+  terminal::print("{}\n", applied == 0 ? "the schema is up to date"
+                                       : fmt::format("{} migrations applied", applied));
   return exit_code::done;
 }
 

@@ -43,7 +43,7 @@ std::string words_of(const removals::review& r) {
 
 void print_list(const std::vector<removals::review>& reviews) {
   if (reviews.empty()) {
-    fmt::print("nothing to decide\n");
+    terminal::print("nothing to decide\n");
     return;
   }
   using terminal::align;
@@ -62,11 +62,11 @@ void print_list(const std::vector<removals::review>& reviews) {
                terminal::grouped(r.missing), terminal::grouped(r.stored), days, words_of(r),
                r.state, r.raised_at});
   }
-  fmt::print("{}", table.text());
-  fmt::print(stderr,
-             "the rows: select t.* from flanks.removal_candidates join flanks.transactions t "
-             "using (_id) where sync_run_id = 'RUN'\n"
-             "then: flanks-sync removals confirm RUN, or flanks-sync removals reject RUN\n");
+  table.print();
+  terminal::print(stderr,
+                  "the rows: select t.* from flanks.removal_candidates join flanks.transactions t "
+                  "using (_id) where sync_run_id = 'RUN'\n"
+                  "then: flanks-sync removals confirm RUN, or flanks-sync removals reject RUN\n");
 }
 
 void print_decision(const invocation& asked, const removals::decision_made& made, bool confirmed) {
@@ -74,13 +74,14 @@ void print_decision(const invocation& asked, const removals::decision_made& made
     json::object o = object_of(made.about);
     o["state"] = confirmed ? "confirmed" : "rejected";
     o["removed_rows"] = made.removed;
-    fmt::print("{}\n", json::serialize(o));
+    terminal::print_json(json::serialize(o));
   } else if (confirmed) {
-    fmt::print("{} of {} rows are marked as removed\n", terminal::grouped(made.removed),
-               terminal::grouped(made.about.missing));
+    terminal::print("{} of {} rows are marked as removed\n", terminal::grouped(made.removed),
+                    terminal::grouped(made.about.missing));
   } else {
-    fmt::print("{} rows stay; they do not raise this again until the provider has shown them\n",
-               terminal::grouped(made.about.missing));
+    terminal::print(
+        "{} rows stay; they do not raise this again until the provider has shown them\n",
+        terminal::grouped(made.about.missing));
   }
 }
 
@@ -95,7 +96,7 @@ exit_code command_removals(const invocation& asked) {
     for (const removals::review& r : reviews)
       all.push_back(object_of(r));
     if (asked.json) {
-      fmt::print("{}\n", json::serialize(all));
+      terminal::print_json(json::serialize(all));
     } else {
       print_list(reviews);
     }

@@ -58,30 +58,27 @@ void print_json(const std::vector<status_row>& rows) {
                      {"what_next", r.what_next},
                      {"removals_to_review", r.reviews}});
   }
-  fmt::print("{}\n", json::serialize(all));
-}
-
-std::string coloured(const std::string& text, std::string_view code) {
-  return terminal::has_colour(stdout) ? fmt::format("\033[{}m{}\033[0m", code, text) : text;
+  terminal::print_json(json::serialize(all));
 }
 
 // Problems in full, a block each; what is well in one line each below.
 void print_problems(const std::vector<status_row>& rows) {
+  const bool colour = terminal::has_colour(stdout);
+  const terminal::verbatim bold_red{colour ? "\033[1;31m" : ""}, as_before{colour ? "\033[0m" : ""};
   for (const status_row& r : rows) {
     if (!is_problem(r)) continue;
-    fmt::print("{}\n",
-               coloured(fmt::format("credential {} ({}): {}", r.id.value, joined(r.users), r.state),
-                        "1;31"));
-    if (r.last_error) fmt::print("  what:  {}\n", *r.last_error);
-    if (r.last_error_hint) fmt::print("  hint:  {}\n", *r.last_error_hint);
+    terminal::print("{}credential {} ({}): {}{}\n", bold_red, r.id.value, joined(r.users), r.state,
+                    as_before);
+    if (r.last_error) terminal::print("  what:  {}\n", *r.last_error);
+    if (r.last_error_hint) terminal::print("  hint:  {}\n", *r.last_error_hint);
     if (r.reviews > 0) {
-      fmt::print(
+      terminal::print(
           "  what:  so many rows vanished at once that none was removed ({} to decide)\n"
           "  hint:  flanks-sync removals list\n",
           r.reviews);
     }
-    fmt::print("  who:   {}\n  next:  {}\n\n",
-               r.who_must_act == "nobody" ? "nobody has to act" : r.who_must_act, r.what_next);
+    terminal::print("  who:   {}\n  next:  {}\n\n",
+                    r.who_must_act == "nobody" ? "nobody has to act" : r.who_must_act, r.what_next);
   }
 }
 
@@ -98,12 +95,12 @@ void print_table(const std::vector<status_row>& rows) {
     table.add({std::to_string(r.id.value), joined(r.users), r.bank.value_or("-"), r.state, agreed,
                r.what_next});
   }
-  fmt::print("{}", table.text());
+  table.print();
 }
 
 void print_people(const std::vector<status_row>& rows) {
   if (rows.empty()) {
-    fmt::print("no credential is registered; see flanks-sync credentials add --help\n");
+    terminal::print("no credential is registered; see flanks-sync credentials add --help\n");
     return;
   }
   print_problems(rows);
@@ -114,7 +111,7 @@ void print_people(const std::vector<status_row>& rows) {
   std::string sum;
   for (const auto& [state, count] : states)
     sum += fmt::format("{}{} {}", sum.empty() ? "" : ", ", count, state);
-  fmt::print("{} credentials: {}\n", rows.size(), sum);
+  terminal::print("{} credentials: {}\n", rows.size(), sum);
 }
 
 }  // namespace

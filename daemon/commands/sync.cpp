@@ -102,7 +102,7 @@ void print_json(const std::vector<sync_line>& lines) {
     }
     all.push_back(std::move(o));
   }
-  fmt::print("{}\n", json::serialize(all));
+  terminal::print_json(json::serialize(all));
 }
 
 void print_people(const std::vector<sync_line>& lines) {
@@ -124,7 +124,7 @@ void print_people(const std::vector<sync_line>& lines) {
                terminal::grouped(c.inserted), terminal::grouped(c.updated),
                terminal::grouped(c.unchanged), terminal::grouped(c.removed), error});
   }
-  fmt::print("{}", table.text());
+  table.print();
 }
 
 exit_code code_of(const std::vector<sync_line>& lines, const engine& e) {

@@ -31,15 +31,8 @@ struct proof_totals {
   std::optional<failure> stopped_by;
 };
 
-std::string safe(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, ' ');
-  return text;
-}
-
 std::string shown(const std::optional<std::string>& value) {
-  return value ? fmt::format("\"{}\"", safe(*value)) : std::string("nothing");
+  return value ? fmt::format("\"{}\"", *value) : std::string("nothing");
 }
 
 std::string days_of(const proof_record& r) {
@@ -60,26 +53,27 @@ std::string verdict_of(const proof_record& r) {
                          terminal::grouped(c.missing), terminal::grouped(c.extra),
                          terminal::grouped(c.altered), terminal::grouped(c.compared), aside);
     case proof_outcome::not_verifiable:
-      return "not verifiable now: " + safe(r.detail);
+      return "not verifiable now: " + r.detail;
     case proof_outcome::failed:
-      return "failed: " + safe(r.detail);
+      return "failed: " + r.detail;
   }
   return {};
 }
 
 void print_people(const proof_record& r) {
-  fmt::print("credential {} {}{}: {}\n", r.credential.value, to_string(r.what), days_of(r),
-             verdict_of(r));
+  terminal::print("credential {} {}{}: {}\n", r.credential.value, to_string(r.what), days_of(r),
+                  verdict_of(r));
   for (const row_difference& d : r.found.listed) {
-    fmt::print("  {:<8} {}\n", to_string(d.what), safe(d.id));
+    terminal::print("  {:<8} {}\n", to_string(d.what), d.id);
     for (const value_difference& v : d.values)
-      fmt::print("           {}: provider {}, database {}\n", v.column, shown(v.provider),
-                 shown(v.database));
+      terminal::print("           {}: provider {}, database {}\n", v.column, shown(v.provider),
+                      shown(v.database));
   }
   const auto listed = static_cast<std::int64_t>(r.found.listed.size());
   if (r.found.differences() > listed)
-    fmt::print("  ... and {} more\n", terminal::grouped(r.found.differences() - listed));
-  if (r.how == proof_outcome::different && !r.detail.empty()) fmt::print("  note: {}\n", r.detail);
+    terminal::print("  ... and {} more\n", terminal::grouped(r.found.differences() - listed));
+  if (r.how == proof_outcome::different && !r.detail.empty())
+    terminal::print("  note: {}\n", r.detail);
 }
 
 json::value value_of(const std::optional<std::string>& text) {
@@ -128,7 +122,7 @@ class verify_story {
   asio::awaitable<void> tell() {
     const std::vector<credential_id> ids = co_await engine_.db->resolve(asked_.who);
     const auto limit = static_cast<std::size_t>(engine_.settings.values().sync.concurrency);
-    if (asked_.json) fmt::print("[");
+    if (asked_.json) terminal::print("[");
     for (const credential_id id : ids) {
       while (group_.size() >= limit)
         co_await group_.wait(std::chrono::hours{1});
@@ -136,7 +130,7 @@ class verify_story {
       group_.spawn(one(id));
     }
     co_await group_.join();
-    if (asked_.json) fmt::print("\n]\n");
+    if (asked_.json) terminal::print("\n]\n");
   }
 
   // Nothing is half written: what is in hand is simply dropped.
@@ -153,8 +147,9 @@ class verify_story {
     if (!credential) {
       if (stopping_) co_return;
       ++totals_.locked;
-      fmt::print(stderr, "credential {}: another worker holds its lease; try again in a moment\n",
-                 id.value);
+      terminal::print(stderr,
+                      "credential {}: another worker holds its lease; try again in a moment\n",
+                      id.value);
       co_return;
     }
     const lease_id lease = credential->lease;
@@ -221,7 +216,9 @@ class verify_story {
     if (report.stopped_by && !totals_.stopped_by) totals_.stopped_by = report.stopped_by;
     for (const proof_record& r : report.records) {
       if (asked_.json) {
-        fmt::print("{}\n{}", totals_.windows == 0 ? "" : ",", json::serialize(object_of(r)));
+        terminal::print(
+            "{}\n{}", totals_.windows == 0 ? "" : ",",
+            terminal::verbatim{terminal::printable_json(json::serialize(object_of(r)))});
       } else {
         print_people(r);
       }
@@ -246,7 +243,7 @@ class verify_story {
 };
 
 void print_summary(const proof_totals& t) {
-  fmt::print(
+  terminal::print(
       "{} operations compared, {} differences; {} windows equal, {} different, {} not "
       "verifiable now, {} failed\n",
       terminal::grouped(t.compared), terminal::grouped(t.differences), t.equal, t.different,

@@ -1,5 +1,6 @@
 """What an operator meets when something is wrong: one clear message, a hint, the documented exit code, and no secret."""
 import json
+import re
 import unittest
 
 from world import BINARY, WorldTest
@@ -158,6 +159,43 @@ class CommandLine(WorldTest):
         self.assertEqual(len(json.loads(world.ok("--json", "status"))), 2)
         json.loads(world.ok("--json", "sync"))
         self.assertEqual(len(json.loads(world.ok("--json", "credentials", "list"))), 2)
+
+
+class Terminal(WorldTest):
+    STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+    EVIL = "x\x1b]0;t\x07\r\x1b[2K\x7f\u009b31m\u202e\u2066y"
+
+    def shown(self, done, *words):
+        """What a command printed: it says `words`, and nothing in it steers a terminal."""
+        text = done.stdout + done.stderr
+        self.assertIsNone(self.STEERING.search(text), ascii(text))
+        for word in words:
+            self.assertIn(word, text)
+        return text
+
+    def test_names_and_words_of_others_draw_on_no_terminal(self):
+        world = self.world(credentials=1, transactions=40, products="account", settings={"sync": {"products": ["account"]}})
+        token = world.sandbox.credentials()[0]["credentials_token"]
+        quoted = "E'" + "".join(f"\\u{ord(c):04x}" for c in self.EVIL) + "'"
+        world.sql(f"select flanks.register_credential({quoted}, '{token}')")
+        world.ok("sync")
+        world.sql(f"update flanks.transactions set description = {quoted} where _id = (select min(_id) from flanks.transactions)")
+        cleaned = "x ]0;t   [2K  31m  y"
+        self.shown(world.cli("verify"), cleaned)
+        world.sql(f"update flanks.credentials set bank = {quoted}, state = 'error', last_error = {quoted}, last_error_hint = {quoted}")
+        self.shown(world.cli("status"), f"credential 1 ({cleaned}): error", f"what:  {cleaned}", f"hint:  {cleaned}")
+        self.shown(world.cli("credentials", "list"), cleaned)
+        self.shown(world.cli("credentials", "show", "1"), f"bank                   {cleaned}", f"hint                   {cleaned}")
+        self.shown(world.cli("erase", "--user", self.EVIL), f"user {cleaned}")
+        self.shown(world.cli("erase", "--user", self.EVIL + "z"), cleaned + "z")
+        for command in (("status",), ("credentials", "list"), ("credentials", "show", "1")):
+            shown = json.loads(self.shown(world.cli("--json", *command)))
+            one = shown[0] if isinstance(shown, list) else shown
+            self.assertEqual((one["bank"], one["users"], one["last_error"]), (self.EVIL, [self.EVIL], self.EVIL))
+        world.sandbox.fault("error_object", token, "account", times=-1, message=self.EVIL)
+        self.shown(world.cli("sync"), "an error object")
+        self.shown(world.cli("backfill"), "an error object")
+        self.shown(world.cli("--json", "erase", "--user", self.EVIL, "--yes"))
 
 
 class Credentials(WorldTest):

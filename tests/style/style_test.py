@@ -5,7 +5,7 @@
     style_test.py --self-test   that each rule finds what it must, and nothing else
 
 Rules: who may include whom (rooms), where heavy headers may be reached from, what g++ 12 miscompiles around co_await,
-who may reveal a secret, no open ends, no paths of somebody's machine. Not a parser of C++: it blanks comments and
+who may reveal a secret, who may print, no open ends, no paths of somebody's machine. Not a parser of C++: it blanks comments and
 strings, then looks at tokens and brackets.
 """
 import os
@@ -39,6 +39,10 @@ HEAVY = [
 ]
 
 REVEALS = re.compile(r"(sync/flanks|db|tests)/|sync/secret\.(hpp|cpp)$")
+
+# What prints text as it is. The line of progress is redrawn, and holds numbers alone.
+PRINTS = re.compile(r"\bfmt::print\s*\(|\bstd::(?:(?:f|v|vf)?printf|f?puts|putchar|cout|cerr|clog)\b")
+MAY_PRINT = re.compile(r"daemon/(terminal|progress)\.cpp$|tests/")
 
 CODE = (".cpp", ".hpp", ".h", ".cc")
 TEXT = CODE + (".in", ".py", ".sh", ".sql", ".md", ".txt", ".cmake", ".yaml", ".yml", ".json", ".conf", ".sysusers",
@@ -196,6 +200,7 @@ class Tree:
                 for position, what in wrong_around_await(code):
                     self.note(path, line_of(code, position), what + " (g++ 12 miscompiles it)")
                 self.check_secrets(path, code)
+                self.check_printing(path, code)
             if path != ITSELF:
                 self.check_text(path, text)
         return self.wrong
@@ -238,6 +243,12 @@ class Tree:
         if not REVEALS.match(path):
             for match in re.finditer(r"(\.|->)\s*reveal\s*\(", code):
                 self.note(path, line_of(code, match.start()), "reveals a secret: only sync/flanks, db and tests may")
+
+    def check_printing(self, path, code):
+        if not MAY_PRINT.match(path):
+            for match in PRINTS.finditer(code):
+                self.note(path, line_of(code, match.start()),
+                          "prints text as it is: terminal::print makes that of others fit for a terminal")
 
     def check_text(self, path, text):
         for match in re.finditer(r"\b(TODO|FIXME|XXX)\b", text):
@@ -340,6 +351,9 @@ BAD_TREE = [
     ("db/a.cpp", "#include <boost/json/value.hpp>\n", "db/a.cpp:1: boost/json/value.hpp: JSON"),
     ("daemon/a.cpp", "x;\nlog(token.reveal());\n", "daemon/a.cpp:2: reveals a secret"),
     ("config/a.cpp", "s->reveal ();\n", "config/a.cpp:1: reveals a secret"),
+    ("daemon/a.cpp", "x;\nfmt::print(stderr, s);\n", "daemon/a.cpp:2: prints text as it is"),
+    ("daemon/a.cpp", "std::cerr << s;\n", "daemon/a.cpp:1: prints text as it is"),
+    ("daemon/a.cpp", "std::fputs(s, stdout);\n", "daemon/a.cpp:1: prints text as it is"),
     ("daemon/a.cpp", "void f() {\n  co_await g({1});\n}\n", "daemon/a.cpp:2: co_await and braces"),
     ("quickstart", "#!/bin/sh\n# TODO: more\n", "quickstart:2: TODO"),
     ("README.md", "cd /" + "work/main\n", "README.md:1: /" + "work/m"),

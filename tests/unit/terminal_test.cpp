@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <memory>
+
 #include "daemon/progress.hpp"
 
 namespace flanks {
@@ -32,6 +35,38 @@ TEST(terminal, tables_align_by_code_points_and_cannot_be_drawn_on) {
             "name       n\n"
             "Peñalara   1\n"
             "a [31mb   12\n");
+}
+
+TEST(terminal, text_of_others_cannot_draw_on_it) {
+  const std::string evil = "a\033]0;x\007\r\n\x7F\u009B31m\u202Eb\xF1";
+  EXPECT_EQ(terminal::printable(evil), "a ]0;x     31m b\uFFFD");
+  EXPECT_EQ(terminal::printable("Peñalara 😀 אב"), "Peñalara 😀 אב");
+  terminal::table table({{"x", terminal::align::right}});
+  table.add({"\x9B\x9B"});
+  EXPECT_EQ(table.text(), " x\n\uFFFD\uFFFD\n") << "widths are those of what is shown";
+}
+
+TEST(terminal, print_takes_numbers_text_lines_and_what_is_ours) {
+  const std::string_view evil = "a\nb\033c";
+  const auto shown = [&](const auto& argument) {
+    char* text = nullptr;
+    std::size_t size = 0;
+    std::FILE* const out = ::open_memstream(&text, &size);
+    terminal::print(out, "<{}>\n", argument);
+    std::fclose(out);
+    const std::unique_ptr<char, decltype(&std::free)> owned(text, &std::free);
+    return std::string(text, size);
+  };
+  EXPECT_EQ(shown(evil), "<a b c>\n");
+  EXPECT_EQ(shown(std::string(evil)), "<a b c>\n");
+  EXPECT_EQ(shown(terminal::lines{evil}), "<a\nb c>\n");
+  EXPECT_EQ(shown(terminal::verbatim{evil}), "<a\nb\033c>\n");
+  EXPECT_EQ(shown(42), "<42>\n");
+}
+
+TEST(terminal, json_says_the_same_in_characters_that_steer_nothing) {
+  EXPECT_EQ(terminal::printable_json("{\"a\":\"\\u001b ñ\u009B\u2066\x7F\xF1\"}"),
+            "{\"a\":\"\\u001b ñ\\u009b\\u2066\\u007f\\ufffd\"}");
 }
 
 TEST(progress, the_live_line_fits_its_width_and_knows_the_time_left) {

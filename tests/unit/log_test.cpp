@@ -1,0 +1,35 @@
+// The lines of the log: what a provider sends cannot forge one, nor draw on the terminal that shows
+// it.
+#include "daemon/log.hpp"
+
+#include <gtest/gtest.h>
+
+namespace flanks {
+namespace {
+
+using config::log_format;
+using config::log_level;
+
+// What an event becomes, without the time in front.
+std::string written(log_format format, std::string_view message, log_fields fields) {
+  ::testing::internal::CaptureStderr();
+  make_log(log_level::info, format)->write(log_level::warn, message, fields);
+  const std::string line = ::testing::internal::GetCapturedStderr();
+  return line.substr(line.find(format == log_format::json ? "\"level\"" : "warn"));
+}
+
+TEST(log, a_text_line_is_one_line_that_steers_no_terminal) {
+  EXPECT_EQ(written(log_format::text, "cannot\n\033[31m\u009B\u202Eread\xF1",
+                    {{"bank", "a\nb\u009B\x7F\xF1"}, {"user", "Peñalara"}, {"x", "\u202Ey"}}),
+            "warning cannot  [31m  read\uFFFD bank=\"a\\nb\\u009b\\u007f\\ufffd\" user=Peñalara "
+            "x=\"\\u202ey\"\n");
+}
+
+TEST(log, a_json_line_holds_the_same_text_in_ascii_where_it_would_steer) {
+  EXPECT_EQ(written(log_format::json, "a\u009B", {{"bank", "\033\u2066\xF1ñ"}, {"n", 2}}),
+            "\"level\":\"warn\",\"message\":\"a\\u009b\",\"bank\":\"\\u001b\\u2066\\ufffdñ\","
+            "\"n\":2}\n");
+}
+
+}  // namespace
+}  // namespace flanks
