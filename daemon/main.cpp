@@ -1,7 +1,10 @@
 // From the command line to one command, and from what it throws to a message and an exit code.
 #include <fmt/format.h>
 #include <malloc.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -23,6 +26,14 @@ void keep_freed_memory() {
   mallopt(M_MMAP_THRESHOLD, 8 * 1024 * 1024);
   mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
 #endif
+}
+
+// Access tokens, credentials_tokens and bank data are in memory: a core file would hold them, and
+// so would what another process of the same user reads of it (ptrace(2)). Only root may still look.
+void keep_memory_private() {
+  const rlimit none{0, 0};
+  if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0) != 0)
+    throw std::system_error(errno, std::generic_category(), "cannot forbid core dumps");
 }
 
 exit_code dispatch(const invocation& asked) {
@@ -69,6 +80,7 @@ exit_code say(exit_code code, const std::string& message, const std::string& hin
 
 exit_code run_command(const invocation& asked) {
   try {
+    keep_memory_private();
     return dispatch(asked);
   } catch (const config_refusal& r) {
     return say(r.code, r.what(), r.hint, true);

@@ -1,9 +1,15 @@
 """What an operator meets when something is wrong: one clear message, a hint, the documented exit code, and no secret."""
 import json
+import os
+import pathlib
 import re
+import resource
+import shutil
+import signal
+import subprocess
 import unittest
 
-from world import BINARY, WorldTest
+from world import BINARY, WorldTest, wait_until
 from sandbox import Sandbox
 
 
@@ -94,10 +100,67 @@ class CommandLine(WorldTest):
             self.assertEqual(world.cli("credentials", "add", "--user", "u", stdin=token).returncode, 1)
         self.assertEqual(world.sql("select count(*) from flanks.credentials"), "0")
 
+    def test_a_command_that_crashes_leaves_no_memory_behind(self):
+        world = self.world(credentials=1, transactions=4)
+
+        def dumps_allowed():
+            hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+            resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+        def start(*command):
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                       cwd=world.dir, preexec_fn=dumps_allowed)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            self.addCleanup(process.stdin.close)
+            return process
+
+        def dumped_core(process):
+            os.kill(process.pid, signal.SIGABRT)
+            status = os.waitpid(process.pid, 0)[1]
+            process.returncode = -signal.SIGABRT
+            self.assertEqual(os.WTERMSIG(status), signal.SIGABRT)
+            return os.WCOREDUMP(status)
+
+        sessions = f"select count(*) from pg_stat_activity where application_name = 'flanks-sync' and datname = '{world.database}'"
+        # Both have read the secrets, and are connected.
+        for command in (("credentials", "add", "--user", "ana"), ("run",)):
+            with self.subTest(command):
+                process = start(BINARY, "--config", world.config, *command)
+                wait_until(lambda: world.sql(sessions) != "0", "it is connected")
+                limits = pathlib.Path(f"/proc/{process.pid}/limits").read_text()
+                self.assertRegex(limits, r"Max core file size +0 +0 ")
+                if os.geteuid() != 0:
+                    self.assertEqual(os.stat(f"/proc/{process.pid}/mem").st_uid, 0, "nobody but root may read its memory")
+                self.assertFalse(dumped_core(process))
+                wait_until(lambda: world.sql(sessions) == "0", "the server has noticed")
+        self.assertEqual([f for f in world.dir.iterdir() if f.name.startswith("core")], [])
+        # And here a program that does not mind would have left one.
+        if not dumped_core(start("sleep", "60")):
+            self.skipTest("no program leaves a core dump on this machine")
+
+    def test_who_owns_it_cannot_read_its_memory(self):
+        world = self.world(credentials=1, transactions=4)
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to be somebody else")
+        shutil.copy(BINARY, world.dir / "flanks-sync")
+        for path, mode in ((world.dir, 0o755), (world.dir / "flanks-sync", 0o755)):
+            path.chmod(mode)
+        (world.dir / "client_secret").chmod(0o600)
+        process = subprocess.Popen([world.dir / "flanks-sync", "--config", world.config, "credentials", "add", "--user", "ana"],
+                                   stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, user=65534)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdin.close)
+        sessions = f"select count(*) from pg_stat_activity where application_name = 'flanks-sync' and datname = '{world.database}'"
+        wait_until(lambda: world.sql(sessions) != "0" or process.poll() is not None, "it is connected")
+        self.assertIsNone(process.poll())
+        read = subprocess.run(["cat", f"/proc/{process.pid}/environ"], user=65534, capture_output=True, text=True)
+        self.assertIn("Permission denied", read.stderr)
+
     def test_output_that_nobody_receives_is_no_success(self):
         world = self.world(credentials=1, transactions=4)
         with open("/dev/full", "w") as full:
-            import subprocess
             done = subprocess.run([BINARY, "--config", world.config, "status"], stdout=full, stderr=subprocess.PIPE, text=True)
         self.refused(done, 1, "cannot write")
 

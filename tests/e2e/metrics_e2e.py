@@ -399,7 +399,8 @@ class Requests(MetricsTest):
         self.assertLess(time.monotonic() - began, 10)
         self.assertIn("an admin connection ran out of time", daemon.log.read_text())
         self.assertIn("wait=request_timeout", daemon.log.read_text())
-        wait_until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) < 40, "their descriptors are given back")
+        if os.geteuid() == 0:  # nobody else may look into a process that is not dumpable
+            wait_until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) < 40, "their descriptors are given back")
 
     def test_who_does_not_read_the_answer_holds_up_nobody(self):
         world, daemon, admin = self.started()
@@ -485,6 +486,7 @@ class Addresses(MetricsTest):
         self.assertRegex(admin.where, r"\A\[::1\]:[1-9]\d*\Z")
         self.assertEqual(admin.get("/-/ready")[0], 200)
 
+    @unittest.skipUnless(os.geteuid() == 0, "nobody else may look into a process that is not dumpable")
     def test_none_and_once_listen_nowhere(self):
         world = self.world(credentials=1, transactions=10)
         world.write_config(admin__listen=f"unix:{world.dir}/admin.socket")
