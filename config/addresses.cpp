@@ -252,4 +252,17 @@ verdict_on_value read_listen(std::string_view text, std::string& into) {
   return std::nullopt;
 }
 
+verdict_on_value read_host(std::string_view text, std::string& into) {
+  const auto parts = split_authority(text);
+  if (!parts || !is_host(*parts) || !parts->port.empty()) {
+    return complaint{"is neither a host name nor an address",
+                     "write it like metrics.internal, 10.1.2.3 or [2001:db8::1], without a port"};
+  }
+  into = text;
+  std::transform(into.begin(), into.end(), into.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return std::nullopt;
+}
+
 }  // namespace flanks::config

@@ -121,6 +121,28 @@ class table {
         [&into, names] { return std::string{names[static_cast<std::size_t>(into)]}; });
   }
 
+  void texts(std::string path, std::vector<std::string>& into, rule read) {
+    key& added = add(
+        std::move(path), key::need::optional,
+        [&into, read](std::string_view value) -> verdict_on_value {
+          std::string text;
+          if (auto wrong = read(value, text)) return wrong;
+          if (std::find(into.begin(), into.end(), text) != into.end())
+            return complaint{"is in the list twice", ""};
+          into.push_back(std::move(text));
+          return std::nullopt;
+        },
+        [&into] {
+          std::string all;
+          for (const std::string& text : into)
+            all += (all.empty() ? "" : ", ") + yaml_quoted(text);
+          return "[" + all + "]";
+        });
+    added.takes = key::shape::list;
+    added.clear = [&into] { into.clear(); };
+    added.may_be_empty = true;
+  }
+
   template <class Enum>
   key& names(std::string path, std::vector<Enum>& into,
              std::optional<Enum> (*from)(std::string_view),
@@ -237,6 +259,7 @@ std::vector<key> keys_of(settings& s) {
   add_sync(t, s.sync);
   add_limits(t, s.limits);
   t.text("admin.listen", key::need::optional, s.admin.listen, read_listen);
+  t.texts("admin.hosts", s.admin.hosts, read_host);
   t.choice("log.level", s.log.level, levels);
   t.choice("log.format", s.log.format, formats);
   return std::move(t.keys);

@@ -93,6 +93,8 @@ inline constexpr std::string_view default_admin_listen = "127.0.0.1:9464";
 struct admin_settings {
   // "none", "unix:/path", or an address of this machine and a port: "127.0.0.1:9464", "[::1]:9464".
   std::string listen{default_admin_listen};
+  // More hosts that requests may name, in lower case, without a port; an IPv6 address in brackets.
+  std::vector<std::string> hosts;
 };
 
 // `log`

@@ -41,6 +41,8 @@ using verdict_on_value = std::optional<complaint>;
 // Where the admin listener is: "none", "unix:/path", or "address:port" with an address of this
 // machine (an IPv6 address in brackets; localhost is read as 127.0.0.1). Not "every address".
 [[nodiscard]] verdict_on_value read_listen(std::string_view text, std::string& into);
+// A host name, or an address (IPv6 in brackets), without a port; in lower case.
+[[nodiscard]] verdict_on_value read_host(std::string_view text, std::string& into);
 
 // In the largest unit that keeps it whole: "90s", "24h", "30d"; "0s" for none.
 [[nodiscard]] std::string duration_text(std::chrono::milliseconds d);

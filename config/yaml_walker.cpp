@@ -134,7 +134,7 @@ class walker {
   void read_list(const key& known, const yaml_node& value) {
     if (value.is != yaml_node::kind::list) {
       note(value.at, known.path, fmt::format("must be a list, but is {}", to_string(value.is)),
-           "write it like [account, card]");
+           "write it in brackets: [one, another]");
       return;
     }
     known.clear();

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/admin_hosts.hpp"
+
 namespace flanks {
 
 namespace asio = boost::asio;
@@ -12,16 +14,12 @@ namespace {
 constexpr std::chrono::seconds patience{3};
 
 admin_answer not_found(const std::string& path) {
-  constexpr std::size_t longest = 100;
-  std::string named = path.substr(0, longest);
-  for (char& c : named)
-    if (static_cast<unsigned char>(c) < ' ' || static_cast<unsigned char>(c) > '~') c = '?';
   return {404,
           fmt::format("there is no {}; there is:\n"
                       "/metrics     for Prometheus\n"
                       "/-/healthy   200 while the daemon's event loop runs\n"
                       "/-/ready     200 when the daemon can do its work, else 503 and why not\n",
-                      named)};
+                      repeatable(path))};
 }
 
 admin_answer not_ready(const std::string& why) {
@@ -30,14 +28,14 @@ admin_answer not_ready(const std::string& why) {
 
 }  // namespace
 
-admin::admin(const asio::any_io_executor& executor, const std::string& listen,
+admin::admin(const asio::any_io_executor& executor, const config::admin_settings& where,
              admin_sources sources, log& events)
     : sources_(std::move(sources)),
       events_(events),
       schema_(executor, [this] { return sources_.database.schema_trouble(); }),
       gauges_(executor, [this] { return sources_.database.read(); }),
       listener_(make_admin_listener(
-          executor, listen, [this](std::string path) { return page(std::move(path)); }, events)) {}
+          executor, where, [this](std::string path) { return page(std::move(path)); }, events)) {}
 
 awaitable<void> admin::serve() {
   std::exception_ptr error;

@@ -26,9 +26,9 @@ struct admin_sources {
 
 class admin {
  public:
-  // Listens at once (admin.listen, not "none"). Throws std::system_error when the address cannot be
-  // had.
-  admin(const boost::asio::any_io_executor& executor, const std::string& listen,
+  // Listens at once, at `where.listen` (not "none"). Throws std::system_error when the address
+  // cannot be had.
+  admin(const boost::asio::any_io_executor& executor, const config::admin_settings& where,
         admin_sources sources, log& events);
 
   // Until cancelled; then ends what is under way: 2 s for answers, 30 s for the database.

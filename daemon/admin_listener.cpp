@@ -15,7 +15,10 @@
 #include <boost/beast/http/write.hpp>
 #include <list>
 #include <optional>
+#include <utility>
+#include <vector>
 
+#include "daemon/admin_hosts.hpp"
 #include "daemon/listening_socket.hpp"
 #include "daemon/task_group.hpp"
 
@@ -82,12 +85,13 @@ struct visit {
 
 class beast_listener final : public admin_listener {
  public:
-  beast_listener(const asio::any_io_executor& executor, const std::string& listen,
+  beast_listener(const asio::any_io_executor& executor, const config::admin_settings& where,
                  admin_pages pages, log& events)
       : executor_(executor),
         pages_(std::move(pages)),
         events_(events),
-        listening_(executor, listen),
+        hosts_(where),
+        listening_(executor, where.listen),
         sweep_(executor),
         group_(executor) {}
 
@@ -252,12 +256,30 @@ class beast_listener final : public admin_listener {
     co_return sent&& keep;
   }
 
-  [[nodiscard]] static std::optional<admin_answer> objection_to(const parser& request) {
+  // The host comes first: whoever asks for another one learns nothing else.
+  [[nodiscard]] std::optional<admin_answer> objection_to(const parser& request) {
+    const auto [first, last] = request.get().equal_range(http::field::host);
+    std::vector<std::string> hosts;
+    for (auto field = first; field != last; ++field)
+      hosts.emplace_back(field->value());
+    auto wrong_host = hosts_.objection(request.get().version() < 11, hosts);
+    if (wrong_host) {
+      note_refused(hosts);
+      return wrong_host;
+    }
     const http::verb method = request.get().method();
     if (method != http::verb::get && method != http::verb::head)
       return admin_answer{405, "there is nothing to change here: only GET and HEAD\n"};
     if (!request.is_done()) return admin_answer{413, "a request has no body here\n"};
     return std::nullopt;
+  }
+
+  // Once: what scrapes us shows its operator the status alone, and goes on asking.
+  void note_refused(const std::vector<std::string>& hosts) {
+    if (std::exchange(told_of_refusal_, true)) return;
+    events_.warn("the admin listener refuses requests for a host that is not its own",
+                 {{"host", hosts.empty() ? std::string() : repeatable(hosts.front())},
+                  {"hint", "name the host in admin.hosts when it is meant for this daemon"}});
   }
 
   awaitable<bool> send(visit& v, response& answer, bool only_head) {
@@ -291,6 +313,8 @@ class beast_listener final : public admin_listener {
   asio::any_io_executor executor_;
   admin_pages pages_;
   log& events_;
+  admin_hosts hosts_;
+  bool told_of_refusal_ = false;
   listening_socket listening_;
   asio::steady_timer sweep_;
   std::list<visit> visits_;
@@ -301,9 +325,9 @@ class beast_listener final : public admin_listener {
 }  // namespace
 
 std::unique_ptr<admin_listener> make_admin_listener(const asio::any_io_executor& executor,
-                                                    const std::string& listen, admin_pages pages,
-                                                    log& events) {
-  return std::make_unique<beast_listener>(executor, listen, std::move(pages), events);
+                                                    const config::admin_settings& where,
+                                                    admin_pages pages, log& events) {
+  return std::make_unique<beast_listener>(executor, where, std::move(pages), events);
 }
 
 }  // namespace flanks

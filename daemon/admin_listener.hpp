@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "config/settings.hpp"
 #include "daemon/log.hpp"
 
 namespace flanks {
@@ -24,7 +25,7 @@ using admin_pages = std::function<boost::asio::awaitable<admin_answer>(std::stri
 // HTTP/1.1, GET and HEAD, no TLS, no bodies. At most 16 connections: for one more, the one that has
 // waited longest without a request goes. Deadlines: 5 s for the head of a request however it drips
 // in (request_timeout), 2 min between requests (idle_timeout), 10 s for sending an answer
-// (answer_timeout).
+// (answer_timeout). Requests for a host that is not ours are refused (daemon/admin_hosts.hpp).
 class admin_listener {
  public:
   virtual ~admin_listener() = default;
@@ -35,11 +36,11 @@ class admin_listener {
   [[nodiscard]] virtual const std::string& where() const = 0;
 };
 
-// Listens at once. `listen` as admin.listen, but not "none". A socket's file that nobody listens at
-// is replaced. Throws std::system_error when the address cannot be had. Everything handed in must
+// Listens at once, at `where.listen` (not "none"). A socket's file that nobody listens at is
+// replaced. Throws std::system_error when the address cannot be had. Everything handed in must
 // outlive it.
 [[nodiscard]] std::unique_ptr<admin_listener> make_admin_listener(
-    const boost::asio::any_io_executor& executor, const std::string& listen, admin_pages pages,
-    log& events);
+    const boost::asio::any_io_executor& executor, const config::admin_settings& where,
+    admin_pages pages, log& events);
 
 }  // namespace flanks

@@ -27,8 +27,8 @@ struct log_field {
 using log_fields = std::initializer_list<log_field>;
 
 // Writes to standard error (text, json) or to the journal with native fields. Line breaks and what
-// else steers a terminal (sync/text.hpp) are escaped in values: what a provider sends cannot forge a
-// line.
+// else steers a terminal (sync/text.hpp) are escaped in values: what a provider sends cannot forge
+// a line.
 class log {
  public:
   virtual ~log() = default;

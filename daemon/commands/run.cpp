@@ -116,7 +116,8 @@ class daemon_story {
   void open_admin() {
     const admin_sources sources{counted_, *gauges_, [this] { return trouble(); }};
     try {
-      admin_ = std::make_unique<admin>(engine_.executor, listen(), sources, *engine_.events);
+      admin_ = std::make_unique<admin>(engine_.executor, engine_.settings.values().admin, sources,
+                                       *engine_.events);
       engine_.events->info("metrics and health are served", {{"listen", admin_->where()}});
     } catch (const std::system_error& e) {
       const std::string what =

@@ -90,7 +90,7 @@ class MetricsTest(WorldTest):
         """A world, its daemon, its admin listener: a socket in the world's directory, or `listen`."""
         world = self.world(**{"credentials": 2, "transactions": 60, "seed": 7, "settings": settings, **options})
         where = f"unix:{world.dir}/admin.socket" if listen == "unix" else listen
-        world.settings = {**world.settings, "admin": {"listen": where}}
+        world.settings = {**world.settings, "admin": {**world.settings.get("admin", {}), "listen": where}}
         world.write_config()
         return world, *self.start(world)
 
@@ -341,6 +341,33 @@ class Requests(MetricsTest):
         status, headers, text = admin.get("/-/healthy", "HEAD")
         self.assertEqual((status, headers["Content-Length"], text), (200, "8", ""))
 
+    def test_a_page_of_another_site_learns_nothing(self):
+        world, daemon, admin = self.started("127.0.0.1:0", settings={"admin": {"hosts": ["metrics.internal"]}})
+        port = admin.where.rsplit(":", 1)[1]
+
+        def ask(head, version="1.1"):
+            return admin.raw(f"GET /metrics HTTP/{version}\r\n{head}Connection: close\r\n\r\n".encode("latin-1"))
+
+        for host in (f"evil.example:{port}", "127.0.0.1.evil.example", "10.0.0.1"):
+            answer = ask(f"Host: {host}\r\n")
+            self.assertEqual(answer.split("\r\n")[0], "HTTP/1.1 421 Misdirected Request")
+            self.assertTrue(answer.endswith(
+                f'this is asked for at the host "{host}", which is none of this daemon: it answers for localhost, 127.0.0.1, [::1], '
+                'the address of admin.listen and the names in admin.hosts of its configuration\n'), answer)
+        self.assertIn('the host "evil?<b>"', ask("Host: evil\xf1<b>\r\n"))
+        for head, version, status in ((f"Host: localhost:{port}\r\n", "1.1", 200), ("Host: [::1]\r\n", "1.1", 200),
+                                      ("Host: Metrics.internal:80\r\n", "1.1", 200), ("", "1.0", 200), ("", "1.1", 400),
+                                      ("Host: localhost\r\nHost: localhost\r\n", "1.1", 400),
+                                      ("Host: evil.example\r\n", "1.0", 421)):
+            self.assertEqual(ask(head, version).split()[1], str(status), (head, version))
+        self.assertEqual(daemon.log.read_text().count("the admin listener refuses requests for a host that is not its own"), 1)
+        self.assertIn(f"host=evil.example:{port} hint=\"name the host in admin.hosts", daemon.log.read_text())
+
+    def test_a_unix_socket_takes_every_host_but_one_must_be_named(self):
+        world, daemon, admin = self.started()
+        self.assertIn("200 OK", admin.raw(b"GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"))
+        self.assertIn("400 Bad Request", admin.raw(b"GET /metrics HTTP/1.1\r\n\r\n"))
+
     def test_one_connection_serves_many_requests(self):
         world, daemon, admin = self.started("127.0.0.1:0")
         connection = admin.connection()
@@ -353,7 +380,7 @@ class Requests(MetricsTest):
         self.assertEqual(connection.getresponse().read(), b"")
         connection.request("GET", "/-/healthy")
         self.assertEqual(connection.getresponse().read(), b"healthy\n")
-        two = admin.raw(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\nGET /-/healthy HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        two = admin.raw(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\nGET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         self.assertEqual(two.count("HTTP/1.1 200 OK"), 2, two)
         self.assertIn("HTTP/1.0 200 OK", admin.raw(b"GET /-/healthy HTTP/1.0\r\n\r\n"))
 

@@ -125,6 +125,23 @@ TEST(config, where_the_admin_listener_is) {
       "  hint: did you mean admin.listen?\n");
 }
 
+TEST(config, more_hosts_of_the_admin_listener) {
+  const loaded l =
+      read(smallest("", "admin: {hosts: [Metrics.Internal, 10.1.2.3, \"[2001:db8::1]\"]}\n"));
+  EXPECT_EQ(told(l), "");
+  EXPECT_EQ(l.values.admin.hosts,
+            (std::vector<std::string>{"metrics.internal", "10.1.2.3", "[2001:db8::1]"}));
+  EXPECT_EQ(read(show(l.values)).values.admin.hosts, l.values.admin.hosts);
+  EXPECT_EQ(told(smallest("", "admin: {hosts: []}\n")), "");
+  const std::string hint =
+      "  hint: write it like metrics.internal, 10.1.2.3 or [2001:db8::1], without a port\n";
+  EXPECT_EQ(told(smallest("", "admin:\n  hosts: [\"a:80\", \"*\", \"::1\", a, A]\n")),
+            "c.yaml:6:11: admin.hosts: \"a:80\" is neither a host name nor an address\n" + hint +
+                "c.yaml:6:19: admin.hosts: \"*\" is neither a host name nor an address\n" + hint +
+                "c.yaml:6:24: admin.hosts: \"::1\" is neither a host name nor an address\n" + hint +
+                "c.yaml:6:34: admin.hosts: \"A\" is in the list twice\n");
+}
+
 TEST(config, product_details_may_be_none_and_are_checked_by_name) {
   const loaded none = read(smallest("", "sync: {product_details: []}\n"));
   EXPECT_EQ(told(none), "");
@@ -187,7 +204,7 @@ TEST(config, wrong_shapes_are_told) {
             "c.yaml:6:3: flanks.max_connections: has no value\n"
             "  hint: give it one, or remove the key\n"
             "c.yaml:8:18: sync.products: must be a list, but is a single value\n"
-            "  hint: write it like [account, card]\n"
+            "  hint: write it in brackets: [one, another]\n"
             "c.yaml:8:37: sync.interval: must be a single value, but is a mapping\n");
 }
 
@@ -448,6 +465,7 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  session_pages: 10000  # default\n"
             "admin:\n"
             "  listen: \"127.0.0.1:9464\"  # default\n"
+            "  hosts: []  # default\n"
             "log:\n"
             "  level: info  # default\n"
             "  format: auto  # default\n");
