@@ -1,10 +1,9 @@
-// The addresses among the values: the provider's URL, libpq's connection strings, where we listen.
-// What the first two hold is never repeated in a complaint: people do put passwords there.
+// The addresses among the values: the provider's URL, where we listen. What the first one holds is
+// never repeated in a complaint: people do put passwords there.
 #include <arpa/inet.h>
 #include <sys/un.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdint>
 
@@ -15,20 +14,10 @@ namespace flanks::config {
 namespace {
 
 constexpr std::string_view url_hint = "write it like https://api.flanks.io";
-constexpr std::string_view dsn_hint =
-    "write it like host=db.internal dbname=mirror user=flanks_daemon, or "
-    "postgresql://flanks_daemon@db.internal/mirror";
 constexpr std::string_view listen_hint =
     "write it like 127.0.0.1:9464, [::1]:9464 or unix:/run/flanks-sync/admin.socket, or none";
-constexpr std::string_view password_hint =
-    "take it out and name a file that holds it in database.password_file";
-
 complaint not_a_url(std::string_view what) {
   return {std::string{what}, std::string{url_hint}};
-}
-
-complaint not_a_dsn(std::string_view what) {
-  return {std::string{what}, std::string{dsn_hint}};
 }
 
 struct authority {
@@ -82,92 +71,6 @@ bool is_loopback(const authority& a) {
   return a.host == "localhost";
 }
 
-bool is_password_key(std::string_view key) {
-  constexpr std::array<std::string_view, 3> keys{"password", "sslpassword", "oauth_client_secret"};
-  for (const auto known : keys) {
-    if (key == known) return true;
-  }
-  return false;
-}
-
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-}
-
-// Takes one `key = value` off the front, as libpq's conninfo_parse reads it: spaces around "=",
-// values in single quotes, backslash before any character. Gives the key; nullopt when malformed.
-std::optional<std::string_view> take_pair(std::string_view& text) {
-  std::size_t i = 0;
-  while (i < text.size() && text[i] != '=' && !is_space(text[i]))
-    ++i;
-  const std::string_view key = text.substr(0, i);
-  while (i < text.size() && is_space(text[i]))
-    ++i;
-  if (key.empty() || i == text.size() || text[i] != '=') return std::nullopt;
-  do {
-    ++i;
-  } while (i < text.size() && is_space(text[i]));
-  const bool quoted = i < text.size() && text[i] == '\'';
-  if (quoted) ++i;
-  while (i < text.size() && (quoted ? text[i] != '\'' : !is_space(text[i]))) {
-    i += text[i] == '\\' ? 2 : 1;
-  }
-  if (quoted && i >= text.size()) return std::nullopt;
-  text.remove_prefix(std::min(i + (quoted ? 1 : 0), text.size()));
-  return key;
-}
-
-verdict_on_value check_conninfo(std::string_view text) {
-  bool password = false;
-  for (;;) {
-    while (!text.empty() && is_space(text.front()))
-      text.remove_prefix(1);
-    if (text.empty()) break;
-    const auto key = take_pair(text);
-    if (!key) return not_a_dsn("is neither a libpq connection string nor a postgresql:// URI");
-    password = password || is_password_key(*key);
-  }
-  if (password) return complaint{"holds a password", std::string{password_hint}};
-  return std::nullopt;
-}
-
-int hex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const int lower = c | 0x20;
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool coded =
-        text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0;
-    out += coded ? static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2])) : text[i];
-    if (coded) i += 2;
-  }
-  return out;
-}
-
-// `text` is what follows "postgresql://": [user[:password]@][host][:port][/dbname][?key=value&...].
-verdict_on_value check_uri(std::string_view text) {
-  const auto question = text.find('?');
-  // libpq ends the user at the first "@" before the first "/"; a password that was not encoded may
-  // hold a slash, so any "@" of the address counts.
-  auto at = text.substr(0, text.find('/')).find('@');
-  if (at == std::string_view::npos) at = text.substr(0, question).find('@');
-  const bool has_user = at != std::string_view::npos;
-  if (has_user && text.substr(0, at).find(':') != std::string_view::npos)
-    return complaint{"holds a password", std::string{password_hint}};
-  std::string_view rest = question == std::string_view::npos ? "" : text.substr(question + 1);
-  while (!rest.empty()) {
-    const std::string_view pair = rest.substr(0, rest.find('&'));
-    rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
-    if (is_password_key(percent_decoded(pair.substr(0, pair.find('=')))))
-      return complaint{"holds a password", std::string{password_hint}};
-  }
-  return std::nullopt;
-}
-
 // "Every address" of either family, also as IPv6 writes the IPv4 one.
 bool is_wildcard(const authority& a) {
   in_addr four{};
@@ -207,19 +110,6 @@ verdict_on_value read_base_url(std::string_view text, std::string& into) {
   }
   into = std::string{tls ? "https://" : "http://"} + std::string{rest};
   return std::nullopt;
-}
-
-verdict_on_value read_dsn(std::string_view text, std::string& into) {
-  verdict_on_value wrong;
-  if (text.starts_with("postgresql://")) {
-    wrong = check_uri(text.substr(13));
-  } else if (text.starts_with("postgres://")) {
-    wrong = check_uri(text.substr(11));
-  } else {
-    wrong = check_conninfo(text);
-  }
-  if (!wrong) into = text;
-  return wrong;
 }
 
 verdict_on_value read_listen(std::string_view text, std::string& into) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <span>
 
 #include "config/expand.hpp"
 
@@ -30,13 +29,8 @@ bool is_control(char c) {
   return byte < 0x20 || byte == 0x7f;
 }
 
-complaint not_one_of(std::span<const std::string_view> names) {
-  std::string all;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (i != 0) all += i + 1 == names.size() ? " or " : ", ";
-    all += names[i];
-  }
-  return {fmt::format("must be {}", all), ""};
+complaint not_one_of(name_list names) {
+  return {fmt::format("must be {}", one_of(names)), ""};
 }
 
 // Collects the keys; one short method a kind of value, so that the list below reads as a table.
@@ -109,7 +103,7 @@ class table {
   }
 
   template <class Enum>
-  void choice(std::string path, Enum& into, std::span<const std::string_view> names) {
+  void choice(std::string path, Enum& into, name_list names) {
     add(
         std::move(path), key::need::optional,
         [&into, names](std::string_view value) -> verdict_on_value {
@@ -145,8 +139,7 @@ class table {
 
   template <class Enum>
   key& names(std::string path, std::vector<Enum>& into,
-             std::optional<Enum> (*from)(std::string_view),
-             std::span<const std::string_view> known) {
+             std::optional<Enum> (*from)(std::string_view), name_list known) {
     key& added = add(
         std::move(path), key::need::optional,
         [&into, from, known](std::string_view value) -> verdict_on_value {

@@ -24,6 +24,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return d[a.size()][b.size()];
 }
 
+// Words that are further apart than this have nothing to do with each other.
+std::size_t farthest(std::string_view word) {
+  return std::max<std::size_t>(word.size() / 3, 1);
+}
+
+constexpr std::size_t longest = 40;
+
 std::string_view leaf_of(std::string_view path) {
   return path.substr(path.rfind('.') + 1);
 }
@@ -47,11 +54,25 @@ std::vector<std::string> names(const std::vector<key>& keys) {
 
 }  // namespace
 
+std::string_view nearest_word(std::string_view word, name_list known) {
+  std::string_view best;
+  if (word.size() > longest) return best;
+  std::size_t least = farthest(word) + 1;
+  for (const std::string_view candidate : known) {
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance < least) {
+      least = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
 std::string nearest_key(const std::string& path, const std::vector<key>& keys) {
   const std::string_view leaf = leaf_of(path);
   std::string best;
-  if (leaf.size() > 40) return best;
-  std::size_t least = std::max<std::size_t>(leaf.size() / 3, 1) + 1;
+  if (leaf.size() > longest) return best;
+  std::size_t least = farthest(leaf) + 1;
   for (const std::string& candidate : names(keys)) {
     // The first words of a longer name are near: "client_secret" for "client_secret_file".
     const bool begins = leaf_of(candidate).starts_with(std::string{leaf} + "_");

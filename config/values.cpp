@@ -49,6 +49,15 @@ complaint out_of_range(const Number& least, const Number& most) {
 
 }  // namespace
 
+std::string one_of(name_list names) {
+  std::string all;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i != 0) all += i + 1 == names.size() ? " or " : ", ";
+    all += names[i];
+  }
+  return all;
+}
+
 verdict_on_value read_integer(std::string_view text, int least, int most, int& into) {
   int value = 0;
   const char* last = text.data() + text.size();

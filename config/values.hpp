@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,10 @@ struct complaint {
   std::string hint;
 };
 using verdict_on_value = std::optional<complaint>;
+
+using name_list = std::span<const std::string_view>;
+// "a", "a or b", "a, b or c".
+[[nodiscard]] std::string one_of(name_list names);
 
 // Each reads the whole text into `into`, or leaves it alone and says what is wrong. Bounds are
 // inclusive.
@@ -35,7 +40,8 @@ using verdict_on_value = std::optional<complaint>;
                                          std::uint64_t most, std::uint64_t& into);
 // "https://host[:port]", a slash at the end is dropped; http for loopback only.
 [[nodiscard]] verdict_on_value read_base_url(std::string_view text, std::string& into);
-// A libpq conninfo string or URI (libpq, "Connection Strings") that holds no password.
+// A libpq conninfo string or URI (libpq, "Connection Strings") that holds no password, no keyword
+// that libpq does not know, and no value that it would refuse.
 [[nodiscard]] verdict_on_value read_dsn(std::string_view text, std::string& into);
 
 // Where the admin listener is: "none", "unix:/path", or "address:port" with an address of this

@@ -10,6 +10,7 @@
 
 #include "daemon/task_group.hpp"
 #include "daemon/worker.hpp"
+#include "db/dsn.hpp"
 #include "db/migrate.hpp"
 #include "db/pg_store.hpp"
 #include "sync/flanks/api.hpp"
@@ -56,6 +57,15 @@ api_options provider_options(const configuration& c) {
   return o;
 }
 
+// That of a connection string alone that is right as far as config/ can tell.
+void ask_libpq(const config::loaded& file, std::vector<config::mistake>& mistakes) {
+  if (file.values.database.dsn.empty()) return;
+  const std::string objection = dsn_objection(file.values.database.dsn);
+  if (objection.empty()) return;
+  mistakes.push_back({file.file.string(), file.places.at("database.dsn"), "database.dsn", objection,
+                      "a newer one may know what it uses"});
+}
+
 }  // namespace
 
 configuration configure(const invocation& asked, config::secret_scope scope) {
@@ -65,6 +75,7 @@ configuration configure(const invocation& asked, config::secret_scope scope) {
   config::opened secrets = config::read_secrets(c.file, environment, scope);
   std::vector<config::mistake> mistakes = c.file.mistakes;
   mistakes.insert(mistakes.end(), secrets.mistakes.begin(), secrets.mistakes.end());
+  ask_libpq(c.file, mistakes);
   if (!mistakes.empty()) refuse(mistakes);
   c.secrets = std::move(secrets.values);
   return c;

@@ -44,6 +44,31 @@ class CommandLine(WorldTest):
         missing = world.cli("status")
         self.refused(missing, 78, "/nowhere/config.yaml")
 
+    def test_a_connection_string_that_libpq_would_refuse_is_told_with_its_place(self):
+        world = self.world(migrate=False, credentials=1, transactions=4)
+        text = world.config.read_text()
+        line = next(n for n, each in enumerate(text.splitlines(), 1) if each.startswith("  dsn:"))
+        for dsn, what, hint in (
+                ("jdbc:postgresql://db/flanks?user=flanks", "is a URL of JDBC, which libpq does not know", "write it like host="),
+                ("host=db dbname=flanks sslmod=require", "has the unknown keyword sslmod", "did you mean sslmode?"),
+                ("host=db PASSWORD=hunter2secret", "holds a password", "database.password_file"),
+                ("host=db port=abc", "port must be between 1 and 65535", ""),
+                ("host=db sslmode=on", "sslmode must be disable, allow, prefer, require, verify-ca or verify-full", ""),
+                ("postgresql://db:5432/flanks?connect_timeout=3s", "connect_timeout must be a whole number", ""),
+                ("postgresql://[::1/flanks", "is not a postgresql:// URI: the bracket of an IPv6 address is never closed", ""),
+                ("host=db user='flanks", "is neither a libpq connection string nor a postgresql:// URI: a quote is never closed", "")):
+            world.write_config(database__dsn=dsn)
+            for command in (("config", "check"), ("status",), ("migrate", "up")):
+                with self.subTest(dsn, command=command):
+                    done = world.cli(*command)
+                    self.refused(done, 78, f"{world.config}:{line}:8: database.dsn: {what}\n", hint)
+                    self.assertNotIn("hunter2", done.stderr + done.stdout)
+        # libpq's own word for it: older ones than ours do not know every keyword.
+        world.write_config(database__dsn="host=db sslnegotiation=direct require_auth=none min_protocol_version=3.0")
+        done = world.cli("config", "check")
+        if done.returncode != 0:
+            self.refused(done, 78, f":{line}:8: database.dsn: cannot be read by the libpq of this machine (")
+
     def test_config_show_loads_again_and_shows_no_secret(self):
         world = self.world(credentials=1, transactions=4)
         shown = world.ok("config", "show")

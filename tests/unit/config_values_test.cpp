@@ -12,17 +12,6 @@ using namespace flanks::config;
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-std::string dsn(std::string_view text) {
-  std::string into;
-  const auto wrong = read_dsn(text, into);
-  if (wrong) {
-    EXPECT_EQ(into, "");
-    return wrong->what;
-  }
-  EXPECT_EQ(into, text);
-  return "ok";
-}
-
 std::string url(std::string_view text) {
   std::string into;
   const auto wrong = read_base_url(text, into);
@@ -39,46 +28,6 @@ std::string duration(std::string_view text, milliseconds unit = 1ms) {
   milliseconds into = -1ms;
   const auto wrong = read_duration(text, unit, 0ms, 24h * 10'000, into);
   return wrong ? wrong->what : std::to_string(into.count());
-}
-
-TEST(dsn, without_a_password_is_taken) {
-  for (const char* text : {
-           "dbname=x",
-           " host = db  port=5432 dbname = 'my db' user=a ",
-           "options='-c work_mem=64MB' host=/run/postgresql",
-           "dbname='it\\'s password=x'",
-           "passfile=/etc/pgpass dbname=x",
-           "postgresql://",
-           "postgresql://db/mirror",
-           "postgres://user@db:5432,db2:5433/mirror?sslmode=verify-full&application_name=a:b",
-           "postgresql://[::1]:5432/mirror",
-       }) {
-    EXPECT_EQ(dsn(text), "ok") << text;
-  }
-}
-
-TEST(dsn, with_a_password_is_refused) {
-  for (const char* text : {
-           "password=hunter2",
-           "dbname=x password = 'hunter2'",
-           "dbname=x password=''",
-           "sslpassword=hunter2 dbname=x",
-           "postgresql://user:hunter2@db/mirror",
-           "postgres://:hunter2@/mirror",
-           "postgresql://user:hun?ter2@db/mirror",
-           "postgresql://user:hun/ter2@db/mirror",
-           "postgresql://db/mirror?sslmode=require&password=hunter2",
-           "postgresql://db/mirror?%70assword=hunter2",
-       }) {
-    EXPECT_EQ(dsn(text), "holds a password") << text;
-  }
-}
-
-TEST(dsn, that_libpq_could_not_read_is_refused) {
-  for (const char* text :
-       {"mirror", "host", "host=a dbname", "='x'", "dbname='x", "host=a b c=d"}) {
-    EXPECT_EQ(dsn(text), "is neither a libpq connection string nor a postgresql:// URI") << text;
-  }
 }
 
 TEST(base_url, https_anywhere_and_http_on_loopback) {
