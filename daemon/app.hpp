@@ -50,8 +50,10 @@ struct configuration {
 [[nodiscard]] sync_policy policy_of(const config::settings& s);
 [[nodiscard]] std::unique_ptr<log> log_of(const invocation& asked, const configuration& c);
 
-// Refuses (exit 78) a schema that this binary does not fit; applies what is missing first when
-// `migrate` says so.
+// Refuses (exit 78) a schema that this binary does not fit. For whatever writes: what only reads
+// says by itself when it cannot.
+void require_schema(const configuration& c);
+// Applies what is missing first when `migrate` or database.migrate says so.
 void require_schema(const configuration& c, bool migrate, log& events);
 
 // The event loop and what lives on it. Lanes outlive the loop's work.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "db/migrate.hpp"
 #include "db/session.hpp"
 #include "db/text_format.hpp"
 
@@ -203,8 +204,7 @@ erase_report translated(const db_options& options, Work work) {
   try {
     return work(db);
   } catch (const sql_problem& problem) {
-    db.rollback();
-    throw statement_failure(db.target(), problem, stage::database);
+    throw migrate::explained(db, problem, stage::database);
   }
 }
 

@@ -12,6 +12,8 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "db/migrate.hpp"
+
 namespace flanks {
 
 namespace asio = boost::asio;
@@ -61,6 +63,7 @@ void perform(lane& l, const db_options& options, const step& s) {
       l.db->rollback();
       if (problem.lost) l.db.reset();
       if (problem.lost && s.repeatable && (!fresh || problem.in_doubt) && !again) continue;
+      if (l.db) throw migrate::explained(*l.db, problem, s.at);
       throw statement_failure(target, problem, s.at);
     } catch (...) {
       l.db->rollback();

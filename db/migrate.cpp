@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -61,6 +62,8 @@ std::vector<line> lines_of(const applied_map& applied, std::span<const embedded_
 
 summary summary_of(const std::vector<line>& lines) {
   summary s;
+  const bool empty = std::all_of(lines.begin(), lines.end(),
+                                 [](const line& l) { return l.how == state::pending; });
   for (const line& l : lines) {
     if (l.how == state::changed) {
       s.what = summary::kind::changed;
@@ -79,8 +82,9 @@ summary summary_of(const std::vector<line>& lines) {
   }
   if (s.what == summary::kind::up_to_date && s.pending > 0) {
     s.what = summary::kind::outdated;
-    s.message = fmt::format("the database's schema is out of date: {} migration{} pending",
-                            s.pending, s.pending == 1 ? " is" : "s are");
+    s.message = empty ? "the database has no schema of flanks-sync yet"
+                      : fmt::format("the database's schema is out of date: {} migration{} pending",
+                                    s.pending, s.pending == 1 ? " is" : "s are");
     s.hint = "run flanks-sync migrate up";
   }
   return s;
@@ -136,6 +140,27 @@ summary migrator::check() const {
 
 summary check(session& db) {
   return summary_of(lines_of(read(db), embedded_migrations()));
+}
+
+failure explained(session& db, const sql_problem& problem, stage at) {
+  failure plain = statement_failure(db.target(), problem, at);
+  db.rollback();
+  // undefined_table, _column, _function, _object, invalid_schema_name
+  constexpr std::string_view missing[] = {"42P01", "42703", "42883", "42704", "3F000"};
+  if (std::find(std::begin(missing), std::end(missing), problem.sqlstate) == std::end(missing))
+    return plain;
+  try {
+    const summary s = check(db);
+    failure f(at, verdict::stop, "database_schema", s.message);
+    f.hint = s.hint;
+    if (s.what != summary::kind::up_to_date) return f;
+  } catch (const sql_problem&) {  // NOLINT: who may not look at the bookkeeping gets the plain one
+    return plain;
+  }
+  plain.hint =
+      "every migration is applied: something of ours was dropped or renamed since; "
+      "restore it from a backup";
+  return plain;
 }
 
 std::string migrator::plan() const {

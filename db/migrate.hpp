@@ -11,10 +11,12 @@
 
 #include "db/embedded_migrations.hpp"
 #include "db/options.hpp"
+#include "sync/failure.hpp"
 
 namespace flanks {
 class session;
-}
+class sql_problem;
+}  // namespace flanks
 
 namespace flanks::migrate {
 
@@ -65,6 +67,11 @@ class migrator {
 
 // The check on a connection that is open already. Throws sql_problem.
 [[nodiscard]] summary check(session& db);
+
+// As statement_failure(); a statement that found no such schema, relation, column or function
+// because the schema does not fit this program says so in place of the server's words. Rolls back
+// what is open.
+[[nodiscard]] failure explained(session& db, const sql_problem& problem, stage at);
 
 // SHA-256 in hexadecimal: what the bookkeeping compares.
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);

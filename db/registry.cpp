@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "db/migrate.hpp"
 #include "db/session.hpp"
 
 namespace flanks {
@@ -123,8 +124,7 @@ auto registry::translated(Work work) -> decltype(work()) {
   try {
     return work();
   } catch (const sql_problem& problem) {
-    db_->rollback();
-    throw statement_failure(db_->target(), problem, stage::database);
+    throw migrate::explained(*db_, problem, stage::database);
   } catch (...) {
     db_->rollback();
     throw;

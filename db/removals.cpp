@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "db/migrate.hpp"
 #include "db/session.hpp"
 #include "db/text_format.hpp"
 
@@ -145,7 +146,7 @@ auto on_connection(const db_options& options, Work work) {
   try {
     return work(db);
   } catch (const sql_problem& problem) {
-    throw statement_failure(db.target(), problem, stage::database);
+    throw migrate::explained(db, problem, stage::database);
   }
 }
 

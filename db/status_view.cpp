@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "db/backfill.hpp"
+#include "db/migrate.hpp"
 #include "db/session.hpp"
 #include "db/text_format.hpp"
 
@@ -78,7 +79,7 @@ std::vector<status_row> read_status(const db_options& options, const selection& 
   try {
     return read(db, who);
   } catch (const sql_problem& problem) {
-    throw statement_failure(db.target(), problem, stage::database);
+    throw migrate::explained(db, problem, stage::database);
   }
 }
 

@@ -248,6 +248,9 @@ exit_code change(registry& r, const invocation& asked) {
 
 exit_code command_credentials(const invocation& asked) {
   const configuration c = configure(asked, config::secret_scope::database);
+  const bool reads =
+      asked.what == command::credentials_list || asked.what == command::credentials_show;
+  if (!reads) require_schema(c);
   registry r(database_options(c));
   switch (asked.what) {
     case command::credentials_add:

@@ -84,6 +84,7 @@ void print_people(const invocation& asked, const erase_report& done) {
 
 exit_code command_erase(const invocation& asked) {
   const configuration c = configure(asked, config::secret_scope::database);
+  require_schema(c);  // a newer one may have tables that would be passed over
   const db_options database = database_options(c);
   const user_id user{asked.user};
   if (!asked.yes) confirm(asked, preview_erase(database, user));

@@ -55,16 +55,19 @@ exit_code print_status(const migrate::migrator& migrator, bool as_json) {
 
 }  // namespace
 
+void require_schema(const configuration& c) {
+  const migrate::summary summary = migrate::migrator(database_options(c)).check();
+  if (summary.what == migrate::summary::kind::up_to_date) return;
+  throw refusal(exit_code::configuration, summary.message, summary.hint);
+}
+
 void require_schema(const configuration& c, bool migrate, log& events) {
-  const migrate::migrator migrator(database_options(c));
   if (migrate || c.values().database.migrate) {
-    migrator.up(patience, [&](const std::string& name) {
+    migrate::migrator(database_options(c)).up(patience, [&](const std::string& name) {
       events.info("migrated", {{"migration", name}});
     });
   }
-  const migrate::summary summary = migrator.check();
-  if (summary.what == migrate::summary::kind::up_to_date) return;
-  throw refusal(exit_code::configuration, summary.message, summary.hint);
+  require_schema(c);
 }
 
 exit_code command_migrate(const invocation& asked) {

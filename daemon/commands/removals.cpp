@@ -102,6 +102,7 @@ exit_code command_removals(const invocation& asked) {
     }
     return exit_code::done;
   }
+  require_schema(c);
   const bool confirmed = asked.what == command::removals_confirm;
   print_decision(asked,
                  confirmed ? removals::confirm(options, asked.review)

@@ -239,6 +239,59 @@ class CommandLine(WorldTest):
         world.sql("insert into flanks_internal.schema_migrations (version, name, sha256) values (9999, '9999_future', 'x')")
         self.refused(world.cli("backfill"), 78, "9999")
 
+    READING = (("status",), ("--json", "status", "--exit-code"), ("credentials", "list"), ("credentials", "show", "1"), ("removals", "list"))
+    WRITING = (("credentials", "add", "--user", "ana"), ("credentials", "import", "-"), ("credentials", "pause", "1"),
+               ("credentials", "resume", "1"), ("credentials", "remove", "1"), ("credentials", "remove", "--upstream", "1"),
+               ("credentials", "discover"), ("link", "exchange"), ("link", "sessions"), ("erase", "--user", "ana", "--yes"),
+               ("erase", "--user", "ana"), ("removals", "confirm", "x"), ("removals", "reject", "x"), ("run",), ("run", "--once"),
+               ("sync",), ("backfill",), ("backfill", "--dry-run"), ("verify",))
+
+    def schema_refused(self, world, command, message, hint):
+        done = world.cli(*command, stdin="user_id,credentials_token\nana,ct-1\n" if "import" in command else "ct-1")
+        self.assertEqual((done.returncode, done.stdout), (78, ""), (command, done.stderr))
+        self.assertEqual(done.stderr, f"error: {message}\nhint: {hint}\n", command)
+
+    def test_every_command_says_so_where_there_is_no_schema(self):
+        world = self.world(migrate=False, credentials=1, transactions=4)
+        for command in self.READING + self.WRITING + (("backfill", "--migrate", "--dry-run"),):
+            self.schema_refused(world, command, "the database has no schema of flanks-sync yet", "run flanks-sync migrate up")
+        self.assertIn("pending", world.cli("migrate", "status").stdout)
+
+    def test_every_command_says_so_where_the_schema_is_too_old(self):
+        world = self.world(migrate=False, credentials=1, transactions=4)
+        plan = world.ok("migrate", "plan")
+        world.cluster.psql(world.database, plan[:plan.index("-- 0002_")])
+        count = len(re.findall(r"^-- 0\d{3}_", plan, re.M)) - 1
+        for command in self.READING + self.WRITING:
+            if command[:2] in (("credentials", "list"), ("credentials", "show")):
+                continue  # what it asks for is there already
+            self.schema_refused(world, command, f"the database's schema is out of date: {count} migrations are pending",
+                                "run flanks-sync migrate up")
+
+    def test_what_writes_is_refused_where_the_schema_is_newer_and_what_reads_goes_on(self):
+        world = self.world(credentials=1, transactions=4)
+        world.register_all()
+        world.sql("insert into flanks_internal.schema_migrations (version, name, sha256) values (9999, '9999_future', 'x')")
+        for command in self.WRITING:
+            self.schema_refused(world, command, "the database is newer than this program: it has migration 9999_future",
+                                "install the newer version of flanks-sync")
+        for command in self.READING:
+            world.ok(*command)
+        self.assertEqual(world.sql("select count(*) from flanks.credentials where removed_at is null and not paused"), "1")
+        world.sql("alter view flanks.sync_status rename to sync_state; alter table flanks.removal_reviews rename to reviews")
+        for command in self.READING:
+            self.schema_refused(world, command, "the database is newer than this program: it has migration 9999_future",
+                                "install the newer version of flanks-sync")
+
+    def test_who_may_only_read_needs_no_look_at_the_bookkeeping(self):
+        world = self.world(credentials=1, transactions=4)
+        world.register_all()
+        world.sql(f"do $$ begin create role {world.database}_reader login; end $$; grant usage on schema flanks to {world.database}_reader; "
+                  f"grant select on all tables in schema flanks to {world.database}_reader")
+        world.write_config(database__dsn=f"host={world.cluster.host} user={world.database}_reader dbname={world.database}")
+        self.assertIn("credential", world.ok("status"))
+        self.refused(world.cli("credentials", "pause", "1"), 77, "hint: ")
+
     def test_json_is_json(self):
         world = self.world(credentials=2, transactions=8)
         world.register_all()

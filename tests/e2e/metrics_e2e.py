@@ -294,6 +294,15 @@ class Readiness(MetricsTest):
             self.assertEqual({k: v for k, v in after.items() if k[0] == name}, {k: v for k, v in before.items() if k[0] == name})
         self.assertEqual(daemon.log.read_text().count("cannot read the gauges of the database"), 1)
 
+    def test_a_schema_that_is_taken_away_is_told_in_words(self):
+        world, daemon, admin = self.started()
+        world.sql("drop schema flanks cascade; drop schema flanks_internal cascade")
+        self.assertEqual(self.ready(admin), (503, "not ready: the database has no schema of flanks-sync yet\n"))
+        admin.get("/metrics")
+        log = wait_until(lambda: "cannot read the gauges" in daemon.log.read_text() and daemon.log.read_text(), "it is logged")
+        self.assertIn('error="the database has no schema of flanks-sync yet"', log)
+        self.assertNotIn("does not exist", log)
+
     def test_a_schema_that_does_not_fit(self):
         world, daemon, admin = self.started()
         world.sql("insert into flanks_internal.schema_migrations (version, name, sha256) values (9999, '9999_later', 'x')")

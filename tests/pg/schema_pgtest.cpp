@@ -63,6 +63,35 @@ TEST_F(migrations, pending_one_is_outdated_until_it_is_applied) {
   EXPECT_EQ(lines[1].how, migrate::state::applied);
 }
 
+TEST_F(migrations, what_fails_for_the_schema_is_said_of_it) {
+  const auto said = [&](const std::string& sql) {
+    session db(options_);
+    db.begin();
+    try {
+      db.run(statement{"test", sql.c_str()});
+    } catch (const sql_problem& problem) {
+      const failure f = migrate::explained(db, problem, stage::write);
+      EXPECT_EQ(f.at, stage::write);
+      EXPECT_FALSE(db.in_transaction());
+      return f.error_class + ": " + f.what() + " / " + f.hint;
+    }
+    return std::string("nothing failed");
+  };
+  const std::string none =
+      "database_schema: the database has no schema of flanks-sync yet / run flanks-sync migrate up";
+  for (const char* sql : {"select * from flanks.nothing", "select nothing from pg_class",
+                          "select nothing()", "select 1::nothing"})
+    EXPECT_EQ(said(sql), none) << sql;
+  EXPECT_THAT(said("select 1/0"), HasSubstr("test failed in database"));
+  up(embedded_migrations());
+  EXPECT_THAT(
+      said("select * from flanks.nothing"),
+      ::testing::AllOf(
+          HasSubstr("relation \"flanks.nothing\" does not exist"),
+          ::testing::EndsWith(" / every migration is applied: something of ours was dropped or "
+                              "renamed since; restore it from a backup")));
+}
+
 TEST_F(migrations, changed_file_is_refused) {
   up(both);
   EXPECT_EQ(migrator(options_, changed).check().what, kind::changed);
