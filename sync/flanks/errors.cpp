@@ -127,8 +127,13 @@ struct status_rule {
   verdict then;
   const char* name;
   const char* says;
+  const char* hint = "";
 };
 constexpr status_rule rules[] = {
+    {204, verdict::later, "no_content", "sent nothing at all (No Content)"},
+    {304, verdict::later, "not_modified",
+     "says that nothing has changed (Not Modified), which was not asked",
+     "a proxy or cache in between may answer in the provider's place"},
     {400, verdict::later, "bad_request", "refused the request"},
     {401, verdict::park, "unauthorized", "refused the access token, also a fresh one"},
     {403, verdict::park, "forbidden", "does not permit this call with these API keys"},
@@ -179,7 +184,7 @@ std::optional<std::chrono::seconds> retry_after(std::string_view value, std::str
 }
 
 failure from_status(const answer& a, const call_info& call) {
-  if (a.status >= 300 && a.status < 400) {
+  if (a.status >= 300 && a.status < 400 && a.status != 304) {
     const std::string host = host_of(a, call);
     failure f{stage::answer, verdict::later, "redirect",
               fmt::format("{} answered {}, a redirect{}{}; it was not followed", call.what,
@@ -196,6 +201,7 @@ failure from_status(const answer& a, const call_info& call) {
       with_answer(failure{stage::answer, rule.then, name,
                           fmt::format("{} answered {}{}{}", call.what, a.status, says, tail(e))},
                   a, e);
+  f.hint = rule.hint;
   if (a.status == 429 || a.status == 503) f.retry_after = retry_after(a.retry_after, a.date);
   return f;
 }

@@ -203,9 +203,11 @@ class Arrivals(WorldTest):
         self.assertEqual((again["new"], again["known"]), (30, 180))
 
     def test_remove_upstream_deletes_there_first(self):
-        world = self.world(credentials=3, transactions=5, no_oddities=True)
+        world = self.world(credentials=4, transactions=5, no_oddities=True)
         ids = world.register_all()
         tokens = list(ids)
+        world.sandbox.fault("status", endpoint="delete", status=204, body="")
+        self.assertIn("deleted at the provider", world.ok("credentials", "remove", ids[tokens.pop()], "--upstream"))
         world.sandbox.fault("status", endpoint="delete", status=500, times=-1)
         done = world.cli("credentials", "remove", ids[tokens[0]], "--upstream")
         self.assertEqual(done.returncode, 69)
@@ -213,7 +215,7 @@ class Arrivals(WorldTest):
                          "not removed here while it is there")
         world.sandbox.clear_faults()
         world.ok("credentials", "remove", ids[tokens[0]], ids[tokens[1]], "--upstream")
-        self.assertEqual([c["credentials_token"] for c in world.sandbox.credentials()], tokens[2:])
+        self.assertEqual([c["credentials_token"] for c in world.sandbox.credentials()], tokens[2:] + list(ids)[3:])
         # Deleted there by somebody else: that is what was wanted.
         world.sandbox.api("DELETE", "/v0/bank/credentials", {"credentials_token": tokens[2]})
         said = world.ok("credentials", "remove", ids[tokens[2]], "--upstream")

@@ -19,6 +19,8 @@ BROKEN_ANSWERS = [
     ("many_trailing_headers", {"count": 20000}, "bad_response"),
     ("status", {"status": 500}, "http_500"),
     ("status", {"status": 404}, "not_found"),
+    ("status", {"status": 204, "body": ""}, "no_content"),
+    ("status", {"status": 304, "body": ""}, "not_modified"),
     ("status", {"status": 302, "location": "https://elsewhere.example/steal"}, "redirect"),
     ("status", {"status": 401}, "unauthorized"),
     ("stall_first_byte", {}, "first_byte_timeout"),

@@ -49,6 +49,9 @@ TEST(errors, status_to_failure) {
       {504, "", verdict::retry, "http_504", ""},
       {418, "", verdict::later, "http_418", ""},
       {202, "[]", verdict::later, "http_202", ""},
+      {204, "", verdict::later, "no_content", ": it sent nothing at all (No Content)"},
+      {304, "", verdict::later, "not_modified",
+       ": it says that nothing has changed (Not Modified), which was not asked"},
   };
   for (const row& r : table) {
     const failure f = from_status(answered(r.status, r.body), data_call);
@@ -66,6 +69,14 @@ TEST(errors, code_and_trace_id_are_kept) {
       data_call);
   EXPECT_EQ(f.provider_code, "ValidationError");
   EXPECT_EQ(f.trace_id, "5b1e");
+}
+
+TEST(errors, not_modified_hints_at_who_may_have_said_it) {
+  answer a = answered(304);
+  a.location = "https://elsewhere.example/";
+  const failure f = from_status(a, data_call);
+  EXPECT_EQ(f.hint, "a proxy or cache in between may answer in the provider's place");
+  EXPECT_THAT(f.what(), Not(HasSubstr("elsewhere")));
 }
 
 TEST(errors, redirect_names_the_host_only) {
