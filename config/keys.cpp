@@ -241,6 +241,10 @@ void add_limits(table& t, sync_limits& s) {
   t.number("limits.discovery_pages", s.discovery_pages, 1, 1'000'000);
   t.number("limits.discovery_credentials", s.discovery_credentials, 1, 100'000'000);
   t.number("limits.session_pages", s.session_pages, 1, 1'000'000);
+  t.number("limits.answer_pages", s.answer_pages, 1, 1'000'000);
+  t.number("limits.bank_name_bytes", s.bank_name_bytes, 16, 1024);
+  t.number("limits.quarantine_per_day", s.quarantine_per_day, 1, 1'000'000);
+  t.number("limits.unknown_fields_per_day", s.unknown_fields_per_day, 1, 10'000);
 }
 
 }  // namespace

@@ -53,6 +53,7 @@ api_options provider_options(const configuration& c) {
   o.source =
       c.values().sync.from == config::source::v2 ? transaction_source::v2 : transaction_source::v1;
   o.query = canonical_members(c.values().sync.query);
+  o.limits = c.values().limits;
   o.user_agent = "flanks-sync/" FLANKS_SYNC_VERSION;
   return o;
 }
@@ -93,6 +94,7 @@ db_options database_options(const configuration& c) {
   o.statement_timeout = std::chrono::ceil<std::chrono::seconds>(from.statement_timeout);
   o.lock_timeout = std::chrono::ceil<std::chrono::seconds>(from.lock_timeout);
   o.lease_time = c.values().sync.lease;
+  o.limits = c.values().limits;
   o.query = canonical_members(c.values().sync.query);
   return o;
 }

@@ -230,7 +230,7 @@ void put_on_record(session& db, candidates& all, chr::steady_clock::time_point b
     c.known.finish(db, r.evidence.answer, words);
     windows.push_back(&r);
   }
-  end_together(windows, words);
+  end_together(db, windows, words);
   db.run_together(words);
 }
 

@@ -43,7 +43,7 @@ with known as materialized (
   select distinct s._id from flanks.quarantine q
   join pg_temp.shown s on s._id = q._id
   left join flanks.transactions t on t._id = q._id
-  where q.credential_id = $1 and q.product = $2 and not q.stored_anyway
+  where q.credential_id = $1 and q.product = $2 and not q.stored_anyway and q.resolved_at is null
     and (t._id is null and q.reason = 'refused_by_database'
       or t.credential_id <> s.credential_id and q.reason = 'joint_conflict'
       or t.product <> s.product and q.reason = 'product_conflict')),

@@ -51,7 +51,7 @@ constexpr statement read_again{"erase_read_again", R"(
 with losers as (
   select distinct q.credential_id, q.product from flanks.quarantine q
   join flanks.transactions t on t._id = q._id collate "C"
-  where q.reason = 'joint_conflict' and t.credential_id = any($1::bigint[]) and q.credential_id <> all($1::bigint[]))
+  where q.reason = 'joint_conflict' and q.resolved_at is null and t.credential_id = any($1::bigint[]) and q.credential_id <> all($1::bigint[]))
 update flanks.coverage c set provider_seen_at = null, last_sweep_at = null
 from losers l where c.credential_id = l.credential_id and c.product = l.product)"};
 

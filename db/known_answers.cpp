@@ -9,13 +9,13 @@ namespace flanks::known_answers {
 namespace {
 
 // Nothing else has a say either: another credential's rows that this one shows too, or a person who
-// has been asked about rows that vanished. What is stored is no newer than the answer. In the order
-// of all who lock leases; one that is locked already is not worth waiting for here.
+// has been asked about rows that vanished. In the order of all who lock leases; one that is locked
+// already is not worth waiting for here.
 constexpr statement hold_expected{"hold_expected", R"(
 select a.nr
 from flanks_internal.transactions_watch w
-cross join unnest($1::bigint[], $2::text[], $3::uuid[], $4::timestamptz[], $5::uuid[]) with ordinality
-  as a(credential_id, product, lease_id, provider_seen_at, answer_hash, nr)
+cross join unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[]) with ordinality
+  as a(credential_id, product, lease_id, answer_hash, nr)
 join flanks_internal.read_backs b on b.credential_id = a.credential_id and b.product = a.product and b.watch = w.watch
   and b.answer_hash = a.answer_hash
 join flanks_internal.leases l on l.credential_id = a.credential_id and l.lease_id = a.lease_id
@@ -23,8 +23,6 @@ join flanks_internal.leases l on l.credential_id = a.credential_id and l.lease_i
 where not exists (select from flanks.transaction_sightings s where s.credential_id = a.credential_id)
   and not exists (select from flanks.removal_reviews v where v.credential_id = a.credential_id and v.product = a.product
     and v.state in ('open', 'rejected'))
-  and not exists (select from flanks.coverage c where c.credential_id = a.credential_id and c.product = a.product
-    and c.provider_seen_at > a.provider_seen_at)
 order by a.credential_id for update of l skip locked)"};
 
 constexpr statement note_answers{"note_answers", R"(
@@ -71,7 +69,7 @@ std::vector<window_request*> confirm(session& db, std::span<window_request* cons
   array_columns asked;
   for (const window_request* r : requests) {
     asked.add(sql_values(r->scope.credential, to_string(r->scope.what), r->scope.lease.value,
-                         r->record.provider_update, uuid_text(r->evidence.answer->digest.hash)));
+                         uuid_text(r->evidence.answer->digest.hash)));
   }
   for (const auto& r : db.run(hold_expected, asked.take())) {
     window_request* const request = requests[r[0].as<std::size_t>() - 1];

@@ -55,12 +55,13 @@ where t.credentials_token is not null)"};
 constexpr statement lock_lease_row{"lock_lease_row", R"(
 select from flanks_internal.leases where credential_id = $1 for update)"};
 
-// What was verified under another filter says nothing about this one.
+// What was verified under another filter says nothing about this one. A watermark from the future,
+// of an older version of ours, is none.
 constexpr statement coverage_sql{"read_coverage", R"(
 select c.credential_id, c.product, lower(r.latest), upper(r.latest) - 1,
-  floor(extract(epoch from c.provider_seen_at))::bigint, floor(extract(epoch from c.last_success_at))::bigint,
+  case when c.provider_seen_at <= now() + interval '1 minute' then floor(extract(epoch from c.provider_seen_at))::bigint end, floor(extract(epoch from c.last_success_at))::bigint,
   floor(extract(epoch from c.last_sweep_at))::bigint, floor(extract(epoch from c.last_recent_sweep_at))::bigint, coalesce(w.days, 0),
-  b.answer_hash, b.answer_seed, b.answer_bytes, b.answer_records, b.answer_question
+  lower(c.unclean), b.answer_hash, b.answer_seed, b.answer_bytes, b.answer_records, b.answer_question
 from flanks.coverage c
 left join flanks_internal.read_backs b on b.credential_id = c.credential_id and b.product = c.product and b.watch is not null
 left join flanks_internal.window_sizes w on w.credential_id = c.credential_id and w.product = c.product
@@ -69,7 +70,8 @@ where c.credential_id = any($1::bigint[]) and c.query = $2)"};
 
 constexpr statement products_seen_sql{"read_product_coverage", R"(
 select credential_id, product, floor(extract(epoch from provider_seen_at))::bigint
-from flanks.product_coverage where credential_id = any($1::bigint[]) and provider_seen_at is not null)"};
+from flanks.product_coverage
+where credential_id = any($1::bigint[]) and provider_seen_at <= now() + interval '1 minute')"};
 
 constexpr statement renew_sql{"renew", R"(
 update flanks_internal.leases set expires_at = now() + make_interval(secs => $3)
@@ -129,7 +131,8 @@ void add_coverage(session& db, const db_options& options,
     p.last_sweep = instant_of(r[6]);
     p.last_recent_sweep = instant_of(r[7]);
     p.window_days = r[8].as<int>();
-    p.answer = known_answers::from(r, 9);
+    p.unclean_from = day_from(r[9].c_str());
+    p.answer = known_answers::from(r, 10);
   }
 }
 

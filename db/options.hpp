@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 
+#include "sync/limits.hpp"
 #include "sync/secret.hpp"
 
 namespace flanks {
@@ -12,7 +13,7 @@ struct db_options {
   std::string dsn;  // a libpq conninfo or URI; what it leaves out comes from libpq's environment
   secret password;  // empty: whatever the dsn or libpq finds by itself
   std::string application_name = "flanks-sync";
-  int connections = 4;  // at least 2: one always stays free for small work (see lane.hpp)
+  int connections = 4;    // at least 2: one always stays free for small work (see lane.hpp)
   int open_windows = 20;  // at once (open_windows.hpp)
 
   std::chrono::seconds connect_timeout{10};  // of one address
@@ -24,6 +25,7 @@ struct db_options {
   std::chrono::seconds lease_time{120};  // a claim ends this long after it was made or renewed
   std::string
       query;  // canonical sync.query; empty: everything is asked for (flanks.coverage.query)
+  sync_limits limits;
   std::string holder;  // who we are, for people; empty: host:pid
 };
 

@@ -24,22 +24,23 @@ constexpr statement keep{"release", "release savepoint piece"};
 
 // clock_timestamp(), not now(): the transaction may have waited for the lock.
 constexpr statement lock_lease{"lock_lease", R"(
-select from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp() for update)"};
+select exists (select from flanks.quarantine
+  where credential_id = $1 and product = $3 and part = 'products' and resolved_at is null)
+from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp() for update)"};
 
-// Believed: a later refresh than the doubted one says the same; where the provider tells no times,
+// Believed: another refresh than the doubted one says the same; where the provider tells no times,
 // a day later.
 constexpr statement read_coverage{"read_product_coverage", R"(
-select provider_seen_at > $3::timestamptz, provider_seen_at::text,
-  coalesce($3::timestamptz > doubted_at, now() > doubted_at + interval '1 day')
+select coalesce($3::timestamptz <> doubted_at, now() > doubted_at + interval '1 day')
 from flanks.product_coverage where credential_id = $1 and product = $2)"};
 
 constexpr statement write_coverage{"write_product_coverage", R"(
 insert into flanks.product_coverage as c (credential_id, product, provider_seen_at, last_success_at, outcome, reason, doubted_at)
-values ($1, $2, case when $4 in ('ok', 'partial') then $3::timestamptz end,
+values ($1, $2, case when $4 in ('ok', 'partial') then least($3::timestamptz, now() + interval '1 minute') end,
   case when $4 in ('ok', 'partial', 'suspicious') then clock_timestamp() end, $4, nullif($5, ''),
   case when $4 = 'suspicious' then coalesce($3::timestamptz, now()) end)
 on conflict (credential_id, product) do update set
-  provider_seen_at = greatest(c.provider_seen_at, excluded.provider_seen_at),
+  provider_seen_at = coalesce(excluded.provider_seen_at, c.provider_seen_at),
   last_success_at = coalesce(excluded.last_success_at, c.last_success_at),
   outcome = excluded.outcome, reason = excluded.reason,
   doubted_at = case when excluded.outcome = 'suspicious' then coalesce(c.doubted_at, excluded.doubted_at)
@@ -107,14 +108,16 @@ std::string upsert_text(std::string_view table, std::span<const product_column> 
 
 class list_writer {
  public:
-  list_writer(session& db, const product_batch& batch, product_run& run, std::string run_id)
+  list_writer(session& db, const product_batch& batch, product_run& run, std::string run_id,
+              bool has_open_quarantine)
       : db_(db),
         batch_(batch),
         run_(run),
         run_id_(std::move(run_id)),
         table_(table_of(run.what)),
         columns_(columns_of(run.what)),
-        rejected_(batch.rejected) {}
+        rejected_(batch.rejected),
+        has_open_quarantine_(has_open_quarantine) {}
 
   void write(bool older_doubt) {
     read_known();
@@ -139,7 +142,7 @@ class list_writer {
       }
     }
     write_balances();
-    quarantine(db_, run_.credential, to_string(run_.what), "products", run_id_, rejected_);
+    write_quarantine();
   }
 
  private:
@@ -239,6 +242,22 @@ class list_writer {
     run_.counts.removed = static_cast<std::int64_t>(marked.affected_rows());
   }
 
+  // The whole list has been read: what it no longer shows is no longer wrong.
+  void write_quarantine() {
+    const std::string_view what = to_string(run_.what);
+    const quarantine::list where{run_.credential, what,         "products",
+                                 run_id_,         std::nullopt, db_.limits().quarantine_per_day};
+    const std::vector<std::int64_t> met = quarantine::write(db_, where, rejected_);
+    if (!has_open_quarantine_) return;
+    std::vector<std::int64_t> gone;
+    for (const auto& open : quarantine::read_open(db_, run_.credential, what, "products")) {
+      if (std::find(met.begin(), met.end(), open.id) == met.end()) gone.push_back(open.id);
+    }
+    if (gone.empty()) return;
+    const call resolving = quarantine::resolve(gone, run_id_);
+    db_.run(resolving.what, resolving.values);
+  }
+
   void write_balances() {
     if (!find_column(columns_, "balance") || shown_.empty()) return;
     const std::string text = fmt::format(
@@ -266,6 +285,7 @@ class list_writer {
   std::size_t current_ = 0;                      // of those
   std::unordered_set<std::string> shown_, written_;
   std::vector<rejected_record> rejected_;
+  bool has_open_quarantine_;
 };
 
 void insert_run(session& db, const product_run& r, const std::string& product_run_id) {
@@ -328,7 +348,9 @@ std::vector<std::string> upsert(session& db, std::string_view table,
 product_run store(session& db, const lease_id& lease, const product_batch& batch, product_run run,
                   const std::string& product_run_id, bool again) {
   db.begin();
-  if (db.run(lock_lease, sql_values(run.credential, lease.value)).empty()) {
+  const pqxx::result held =
+      db.run(lock_lease, sql_values(run.credential, lease.value, to_string(run.what)));
+  if (held.empty()) {
     throw failure(stage::lease, verdict::later, "lease_lost",
                   fmt::format("credential {}: the lease was lost, its {} were not stored",
                               run.credential.value, table_of(run.what)));
@@ -339,16 +361,9 @@ product_run store(session& db, const lease_id& lease, const product_batch& batch
   }
   const pqxx::result before =
       db.run(read_coverage, sql_values(run.credential, to_string(run.what), run.provider_update));
-  if (!before.empty() && !before[0][0].is_null() && before[0][0].as<bool>()) {
-    throw failure(
-        stage::commit, verdict::later, "stale_answer",
-        fmt::format("credential {}: these {} are of {}, but some of {} are stored already",
-                    run.credential.value, table_of(run.what), to_string(*run.provider_update),
-                    before[0][1].c_str()));
-  }
-  const bool older_doubt = !before.empty() && !before[0][2].is_null() && before[0][2].as<bool>();
+  const bool older_doubt = !before.empty() && !before[0][0].is_null() && before[0][0].as<bool>();
   run.how = outcome::ok;
-  list_writer(db, batch, run, product_run_id).write(older_doubt);
+  list_writer(db, batch, run, product_run_id, held[0][0].as<bool>()).write(older_doubt);
   cover(db, run);
   insert_run(db, run, product_run_id);
   db.commit();

@@ -1,19 +1,46 @@
-// Records that could not be stored as they came. Blocks; throws sql_problem.
+// Records that could not be stored as they came: flanks.quarantine. Blocks; throws sql_problem.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "db/session.hpp"
 #include "sync/transaction.hpp"
 
-namespace flanks {
+namespace flanks::quarantine {
 
-// Writes them in the open transaction. `part` is "transactions" or "products": what the records of
-// the `product` are. The same record again is only noted.
-void quarantine(session& db, credential_id credential, std::string_view product,
-                std::string_view part, const std::string& run,
-                std::span<const rejected_record> rejected);
+// Whose records: one list of one credential, and the answer that showed them.
+struct list {
+  credential_id credential;
+  std::string_view product;
+  std::string_view part;       // "transactions" or "products": what the records of the product are
+  std::string run;             // sync_run_id or product_run_id
+  std::optional<window> days;  // of the answer; none for products
+  int limit = 100;             // rows of one reason and day; what comes beyond is only counted
+};
 
-}  // namespace flanks
+// Writes them in the open transaction, and gives the numbers of their rows. One that is open
+// already is not written again (promise P2); one that was resolved is open again.
+[[nodiscard]] std::vector<std::int64_t> write(session& db, const list& where,
+                                              std::span<const rejected_record> rejected);
+
+// A row that is not resolved.
+struct open_record {
+  std::int64_t id = 0;
+  std::string record_id;  // its _id; may be empty
+  bool stored_anyway = false;
+};
+[[nodiscard]] std::vector<open_record> read_open(session& db, credential_id credential,
+                                                 std::string_view product, std::string_view part);
+
+// Marks rows as resolved by a run.
+[[nodiscard]] call resolve(std::span<const std::int64_t> ids, const std::string& run);
+// Marks those of records that were not stored, and whose days are clean now (coverage.unclean).
+[[nodiscard]] call resolve_clean(credential_id credential, std::string_view product,
+                                 const std::string& run);
+
+}  // namespace flanks::quarantine

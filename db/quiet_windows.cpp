@@ -175,7 +175,7 @@ void settle(session& db, std::span<window_request* const> requests) {
       std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
   for (window_request* r : quiet)
     r->record.database_time = took;
-  end_together(quiet, words);
+  end_together(db, quiet, words);
   db.run_together(words);
   for (window_request* r : quiet)
     r->settled = true;

@@ -15,20 +15,20 @@ join flanks_internal.read_backs b on b.credential_id = a.credential_id and b.pro
   and b.first_month <= a.first_month and b.last_month >= a.last_month
 where not exists (select from flanks.transaction_sightings s where s.credential_id = a.credential_id)
   and not exists (select from flanks.removal_reviews v where v.credential_id = a.credential_id and v.product = a.product
-    and v.state in ('open', 'rejected')))"};
+    and v.state in ('open', 'rejected'))
+  and not exists (select from flanks.quarantine q where q.credential_id = a.credential_id and q.product = a.product
+    and q.part = 'transactions' and q.resolved_at is null))"};
 
 // In the order of all who lock leases.
 constexpr statement hold{"hold_ready_windows", R"(
 select a.nr
 from flanks_internal.transactions_watch w
-cross join unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::bigint[])
-  as a(credential_id, product, generation, lease_id, provider_seen_at, nr)
+cross join unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[], $5::bigint[])
+  as a(credential_id, product, generation, lease_id, nr)
 join flanks_internal.read_backs b on b.credential_id = a.credential_id and b.product = a.product and b.watch = w.watch
   and b.generation = a.generation
 join flanks_internal.leases l on l.credential_id = a.credential_id and l.lease_id = a.lease_id
   and l.expires_at > clock_timestamp()
-where not exists (select from flanks.coverage c where c.credential_id = a.credential_id and c.product = a.product
-    and c.provider_seen_at > a.provider_seen_at)
 order by a.credential_id for update of l skip locked)"};
 
 }  // namespace
@@ -54,8 +54,7 @@ std::unordered_set<const window_request*> hold_ready(session& db,
   for (std::size_t i = 0; i < windows.size(); ++i) {
     const window_request& r = *windows[i]->request;
     asked.add(sql_values(r.scope.credential, to_string(r.scope.what), windows[i]->state.generation,
-                         r.scope.lease.value, r.record.provider_update,
-                         static_cast<std::int64_t>(i)));
+                         r.scope.lease.value, static_cast<std::int64_t>(i)));
   }
   for (const auto& r : db.run(hold, asked.take()))
     held.insert(windows[r[0].as<std::size_t>()]->request);

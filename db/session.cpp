@@ -151,7 +151,7 @@ set local enable_mergejoin = off)"};
 
 }  // namespace
 
-session::session(const db_options& options) {
+session::session(const db_options& options) : limits_(options.limits) {
   pg_connection open = connect(options);
   target_ = target_of(open.get());
   raw_ = open.get();

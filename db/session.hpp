@@ -122,6 +122,8 @@ class session {
   // here useless.
   [[nodiscard]] bool alive() const;
   [[nodiscard]] const db_target& target() const { return target_; }
+  // How much of what the provider sends may be written.
+  [[nodiscard]] const sync_limits& limits() const { return limits_; }
 
  private:
   template <class Work>
@@ -132,6 +134,7 @@ class session {
   std::int64_t finish_copy(const char* name);
 
   db_target target_;
+  sync_limits limits_;
   PGconn* raw_ = nullptr;  // owned by connection_
   std::unique_ptr<pqxx_compat::connection> connection_;
   std::unique_ptr<pqxx::quiet_errorhandler> quiet_;

@@ -6,18 +6,28 @@ namespace flanks {
 
 namespace {
 
-// In the order of the key, so that two windows cannot deadlock here. The limit on the table: names
-// that a provider makes up for every record are not worth keeping.
+// In the order of the key, so that two windows cannot deadlock here. Names that a provider makes up
+// for every record are not worth keeping: what comes beyond the limit is told in a row of its own.
 constexpr statement write_fields{"upsert_unknown_fields", R"(
+with today as (select date_trunc('day', now() at time zone 'UTC') at time zone 'UTC' as begun),
+asked as (
+  select i.*, k.last_seen_at, count(*) filter (where k.path is null) over (order by i.path collate "C", i.json_type collate "C")
+      + (select count(*) from flanks.unknown_fields u, today where u.first_seen_at >= today.begun) as nr
+  from unnest($2::text[], $3::text[], $4::bigint[]) as i(path, json_type, count)
+  left join flanks.unknown_fields k on k.endpoint = $1 and k.path = i.path and k.json_type = i.json_type),
+taken as (
+  select a.path, a.json_type, a.count from asked a where a.last_seen_at is not null or a.nr <= $5
+  union all
+  select '(more than limits.unknown_fields_per_day)', 'any', sum(a.count) from asked a
+  where a.last_seen_at is null and a.nr > $5 having count(*) > 0)
 insert into flanks.unknown_fields as u (endpoint, path, json_type, count)
-select $1, i.path, i.json_type, i.count
-from unnest($2::text[], $3::text[], $4::bigint[]) as i(path, json_type, count)
-left join flanks.unknown_fields k on k.endpoint = $1 and k.path = i.path and k.json_type = i.json_type
-where k.last_seen_at < date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'
-  or k.path is null and (select count(*) from flanks.unknown_fields) < 10000
-order by i.path collate "C", i.json_type collate "C"
+select $1, t.path, t.json_type, t.count
+from taken t
+left join flanks.unknown_fields k on k.endpoint = $1 and k.path = t.path and k.json_type = t.json_type
+where k.path is null or k.last_seen_at < (select begun from today)
+order by t.path collate "C", t.json_type collate "C"
 on conflict (endpoint, path, json_type) do update set count = u.count + excluded.count, last_seen_at = now()
-where u.last_seen_at < date_trunc('day', now() at time zone 'UTC') at time zone 'UTC')"};
+where u.last_seen_at < (select begun from today))"};
 
 }  // namespace
 
@@ -33,7 +43,7 @@ void unknown_fields::add(const std::vector<unknown_record_field>& fields) {
   }
 }
 
-std::optional<call> unknown_fields::write(std::string_view endpoint) const {
+std::optional<call> unknown_fields::write(std::string_view endpoint, int limit) const {
   if (seen_.empty()) return std::nullopt;
   array_literal paths, types, counts;
   for (const auto& [key, count] : seen_) {
@@ -41,7 +51,7 @@ std::optional<call> unknown_fields::write(std::string_view endpoint) const {
     types.add(std::string_view(key.second));
     counts.add(count);
   }
-  return call{write_fields, sql_values(endpoint, paths.take(), types.take(), counts.take())};
+  return call{write_fields, sql_values(endpoint, paths.take(), types.take(), counts.take(), limit)};
 }
 
 }  // namespace flanks

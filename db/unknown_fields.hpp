@@ -19,8 +19,9 @@ class unknown_fields {
   void add(const std::vector<unknown_record_field>& fields);
   // Writes what is new, and once a day that it still comes: so a replay writes nothing, and windows
   // that commit at the same time hardly ever wait for each other here. What is to be run last in
-  // the window's own transaction; nothing when there were none. `endpoint` is the product.
-  [[nodiscard]] std::optional<call> write(std::string_view endpoint) const;
+  // the window's own transaction; nothing when there were none. `endpoint` is the product, `limit`
+  // how many new ones a day may add (limits.unknown_fields_per_day).
+  [[nodiscard]] std::optional<call> write(std::string_view endpoint, int limit) const;
 
  private:
   static constexpr std::size_t most = 256;

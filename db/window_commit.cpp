@@ -30,9 +30,11 @@ select count(*) from flanks.transactions where credential_id = $1 and product = 
   and updated_at = now() and removed_at is null)"};
 
 // clock_timestamp(), not now(): this transaction may have begun long ago. What else it reads can
-// only have been written under a lease of this credential, or while nobody held one (removals).
+// only have been written under a lease of this credential, or while nobody held one (removals). The
+// lease also is the order between two answers (promise P6): who was asked under an earlier claim
+// has lost it, whatever the provider says of the time of its data.
 constexpr statement lock_lease{"lock_lease", R"(
-select (select provider_seen_at from flanks.coverage where credential_id = $1 and product = $3 and provider_seen_at > $4),
+select
   exists (select from flanks.removal_reviews where credential_id = $1 and product = $3 and state in ('open', 'rejected'))
 from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp() for update)"};
 
@@ -83,23 +85,15 @@ void window_writer::check_written() {
 }
 
 // True: rows of this list wait for a person's decision, or have had one.
-bool window_writer::check_lease_and_age(const run_record& record) {
-  const pqxx::result held =
-      db_.run(lock_lease, sql_values(scope_.credential, scope_.lease.value, to_string(scope_.what),
-                                     record.provider_update));
+bool window_writer::check_lease() {
+  const pqxx::result held = db_.run(
+      lock_lease, sql_values(scope_.credential, scope_.lease.value, to_string(scope_.what)));
   if (held.empty()) {
     throw failure(stage::lease, verdict::later, "lease_lost",
                   fmt::format("credential {}: the lease was lost, nothing was stored",
                               scope_.credential.value));
   }
-  if (!held[0][0].is_null()) {
-    throw failure(
-        stage::commit, verdict::later, "stale_answer",
-        fmt::format("credential {}: this answer is of {}, but one of {} is stored already",
-                    scope_.credential.value, to_string(*record.provider_update),
-                    held[0][0].c_str()));
-  }
-  return held[0][1].as<bool>();
+  return held[0][0].as<bool>();
 }
 
 bool window_writer::shown(std::string_view id) {
@@ -190,11 +184,25 @@ std::vector<call> window_writer::last_words(const run_record& record,
   window_ends ends;
   ends.add(scope_, record, evidence, new_data);
   words.push_back(ends.take());
-  if (const auto fields = unknown_.write(what)) words.push_back(*fields);
+  resolve_quarantine(words);
+  if (const auto fields = unknown_.write(what, db_.limits().unknown_fields_per_day))
+    words.push_back(*fields);
   run_records run;
   run.add(sync_run_id_, record);
   words.push_back(run.take(true));
   return words;
+}
+
+// What was in quarantine and came again as it should, and what does not come any more.
+void window_writer::resolve_quarantine(std::vector<call>& words) const {
+  std::vector<std::int64_t> stored;
+  for (const quarantine::open_record& open : open_records_) {
+    if (!met_again_.contains(open.id) && came_.contains(open.record_id)) stored.push_back(open.id);
+  }
+  if (!stored.empty()) words.push_back(quarantine::resolve(stored, sync_run_id_));
+  if (open_records_.empty()) return;
+  words.push_back(
+      quarantine::resolve_clean(scope_.credential, to_string(scope_.what), sync_run_id_));
 }
 
 void window_writer::commit(run_record record, const window_evidence& evidence,
@@ -203,7 +211,7 @@ void window_writer::commit(run_record record, const window_evidence& evidence,
   check_counts();
   if (record.how == outcome::ok && counts_.quarantined > 0) record.how = outcome::partial;
   check_written();
-  const bool has_reviews = check_lease_and_age(record);
+  const bool has_reviews = check_lease();
   absent_rows left = absent;
   settle_absent(evidence, left, has_reviews, record);
   record.counts = counts_;

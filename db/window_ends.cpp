@@ -7,28 +7,31 @@ namespace flanks {
 
 namespace {
 
-// The watermark says "nothing newer is unread", so only a window that reaches the day of the
-// provider's refresh moves it. Under another filter everything is new: what was covered says
-// nothing about it. An item that is open is found by its number, and never among all that are open
-// (see open_items).
+// The watermark says "nothing of another refresh is unread", so only a window that reaches the day
+// of the provider's refresh moves it; never beyond our own clock, whatever the provider says. Under
+// another filter everything is new: what was covered says nothing about it. An item that is open is
+// found by its number, and never among all that are open (see open_items).
 constexpr statement end_windows{"end_windows", R"(
 with ended as (
   select * from unnest($1::bigint[], $2::text[], $3::date[], $4::date[], $5::timestamptz[], $6::boolean[], $7::boolean[],
-      $8::text[], $9::boolean[], $10::bigint[])
-    as e(credential_id, product, first_day, last_day, provider_seen_at, all_history, recent_history, query, new_data, item_id)),
+      $8::text[], $9::boolean[], $10::bigint[], $11::boolean[])
+    as e(credential_id, product, first_day, last_day, provider_seen_at, all_history, recent_history, query, new_data, item_id,
+      unclean)),
 covered as (
   insert into flanks.coverage as c (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at, query,
-    last_recent_sweep_at)
+    last_recent_sweep_at, unclean)
   select e.credential_id, e.product, datemultirange(daterange(e.first_day, e.last_day, '[]')),
     case when e.last_day >= least((e.provider_seen_at at time zone 'UTC')::date, (now() at time zone 'UTC')::date)
-      then e.provider_seen_at end,
+      then least(e.provider_seen_at, now() + interval '1 minute') end,
     clock_timestamp(), case when e.all_history then clock_timestamp() end, e.query,
-    case when e.recent_history then clock_timestamp() end
+    case when e.recent_history then clock_timestamp() end,
+    case when e.unclean then datemultirange(daterange(e.first_day, e.last_day, '[]')) else '{}' end
   from ended e order by e.credential_id
   on conflict (credential_id, product) do update set
     days = case when c.query = excluded.query then c.days + excluded.days else excluded.days end,
-    provider_seen_at = case when c.query = excluded.query then greatest(c.provider_seen_at, excluded.provider_seen_at)
+    provider_seen_at = case when c.query = excluded.query then coalesce(excluded.provider_seen_at, c.provider_seen_at)
       else excluded.provider_seen_at end,
+    unclean = case when c.query = excluded.query then c.unclean - excluded.days else '{}' end + excluded.unclean,
     last_success_at = excluded.last_success_at,
     last_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_sweep_at, c.last_sweep_at)
       else excluded.last_sweep_at end,
@@ -48,7 +51,7 @@ void window_ends::add(const window_scope& scope, const run_record& record,
                       const window_evidence& evidence, bool new_data) {
   rows_.add(sql_values(scope.credential, to_string(scope.what), scope.days.from, scope.days.to,
                        record.provider_update, evidence.all_history, evidence.recent_history,
-                       scope.query, new_data, scope.item));
+                       scope.query, new_data, scope.item, record.counts.quarantined > 0));
 }
 
 call window_ends::take() {
@@ -58,7 +61,8 @@ call window_ends::take() {
 namespace {
 
 // Of each product what its windows have shown, in the order of the products.
-void add_unknown_fields(std::span<window_request* const> windows, std::vector<call>& words) {
+void add_unknown_fields(std::span<window_request* const> windows, int limit,
+                        std::vector<call>& words) {
   for (const product what : all_products) {
     unknown_fields fields;
     for (const window_request* r : windows) {
@@ -66,13 +70,14 @@ void add_unknown_fields(std::span<window_request* const> windows, std::vector<ca
       for (const transaction_batch& batch : r->answer)
         fields.add(batch.unknown);
     }
-    if (const auto writing = fields.write(to_string(what))) words.push_back(*writing);
+    if (const auto writing = fields.write(to_string(what), limit)) words.push_back(*writing);
   }
 }
 
 }  // namespace
 
-void end_together(std::span<window_request* const> windows, std::vector<call>& words) {
+void end_together(const session& db, std::span<window_request* const> windows,
+                  std::vector<call>& words) {
   window_ends ends;
   run_records runs;
   for (const window_request* r : windows) {
@@ -81,7 +86,7 @@ void end_together(std::span<window_request* const> windows, std::vector<call>& w
     runs.add(r->sync_run_id, r->record);
   }
   words.push_back(ends.take());
-  add_unknown_fields(windows, words);
+  add_unknown_fields(windows, db.limits().unknown_fields_per_day, words);
   words.push_back(runs.take(true));
 }
 

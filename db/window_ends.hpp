@@ -24,6 +24,7 @@ class window_ends {
 };
 
 // All that ends these windows, in the transaction that holds the leases of all: added to `words`.
-void end_together(std::span<window_request* const> windows, std::vector<call>& words);
+void end_together(const session& db, std::span<window_request* const> windows,
+                  std::vector<call>& words);
 
 }  // namespace flanks

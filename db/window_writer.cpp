@@ -21,7 +21,10 @@ select gen_random_uuid(), set_config('flanks.writer', case when w.watch is null 
   exists (select from flanks.coverage
     where credential_id = $1 and product = $3 and days && daterange($4::date, $5::date, '[]')),
   exists (select from flanks.transaction_sightings where credential_id = $1),
-  w.meddled_with, )" FLANKS_READ_BACK_STATE R"(
+  w.meddled_with,
+  exists (select from flanks.quarantine
+    where credential_id = $1 and product = $3 and part = 'transactions' and resolved_at is null), )" FLANKS_READ_BACK_STATE
+                                         R"(
 from flanks_internal.transactions_watch w
 left join flanks_internal.read_backs b on b.credential_id = $1 and b.product = $3)"};
 
@@ -96,8 +99,14 @@ window_writer::window_writer(session& db, window_scope scope)
   }
   look_first_ = r[0][3].as<bool>();
   meddled_with_ = r[0][5].as<bool>();
-  read_back_.emplace(scope_, read_back_state_of(r[0], 6), sync_run_id_);
+  read_back_.emplace(scope_, read_back_state_of(r[0], 7), sync_run_id_);
   read_back_->read(db_);
+  if (r[0][6].as<bool>()) {
+    open_records_ =
+        quarantine::read_open(db_, scope_.credential, to_string(scope_.what), "transactions");
+    for (const quarantine::open_record& open : open_records_)
+      open_ids_.insert(open.record_id);
+  }
   shares_rows_ = r[0][4].as<bool>();
   if (shares_rows_) load_joint();
   known().seal();
@@ -124,6 +133,7 @@ void window_writer::write(std::vector<transaction_batch>& batches) {
     unknown_.add(batch.unknown);
     for (const transaction& t : batch.transactions) {
       pending.push_back(&t);
+      if (!open_ids_.empty() && open_ids_.contains(std::string(t.id()))) came_.emplace(t.id());
       const std::string_view on = t[column::operation_date];
       if (on < first_day_ || on > last_day_) shown_for_later_.emplace_back(t.id());
     }
@@ -377,6 +387,7 @@ void window_writer::note_sightings() {
 void window_writer::refuse(const transaction& t, const std::string& reason,
                            const std::string& detail) {
   ++counts_.quarantined;
+  came_.erase(std::string(t.id()));
   std::string raw = to_json(t);
   const bool cut = raw.size() > rejected_record::raw_limit;
   raw.resize(std::min(raw.size(), rejected_record::raw_limit));
@@ -385,8 +396,11 @@ void window_writer::refuse(const transaction& t, const std::string& reason,
 }
 
 void window_writer::write_quarantine() {
-  quarantine(db_, scope_.credential, to_string(scope_.what), "transactions", sync_run_id_,
-             rejected_);
+  const quarantine::list where{scope_.credential, to_string(scope_.what),
+                               "transactions",    sync_run_id_,
+                               scope_.days,       db_.limits().quarantine_per_day};
+  for (const std::int64_t id : quarantine::write(db_, where, rejected_))
+    met_again_.insert(id);
   rejected_.clear();
 }
 

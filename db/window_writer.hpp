@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "db/latest_versions.hpp"
+#include "db/quarantine.hpp"
 #include "db/read_back.hpp"
 #include "db/row_writes.hpp"
 #include "db/session.hpp"
@@ -85,7 +86,8 @@ class window_writer {
   void stretch_written(const transaction& t);
   void check_counts() const;
   void check_written();
-  bool check_lease_and_age(const run_record& record);
+  bool check_lease();
+  void resolve_quarantine(std::vector<call>& words) const;
   [[nodiscard]] std::optional<known_answer> answer_stored(const window_evidence& evidence) const;
   [[nodiscard]] std::vector<call> last_words(const run_record& record,
                                              const window_evidence& evidence) const;
@@ -127,6 +129,12 @@ class window_writer {
   std::unordered_set<std::uint64_t> shown_besides_;
   std::vector<std::string> shown_for_later_;  // what absent_rows::shown gets of this part
   std::int64_t unreadable_ = 0;               // records without a usable _id
+  // What of this list is in quarantine since earlier runs; which rows of it this response has met
+  // again; and of which records it has shown one that can be stored.
+  std::vector<quarantine::open_record> open_records_;
+  std::unordered_set<std::string> open_ids_;
+  std::unordered_set<std::int64_t> met_again_;
+  std::unordered_set<std::string> came_;
 
   // Other credentials, or products of this one, from which rows were taken.
   std::set<std::pair<credential_id, std::string>> forgotten_;

@@ -53,6 +53,12 @@ std::optional<window> covered_days(const product_coverage& covered) {
   return window{*covered.from, *covered.to};
 }
 
+// Whether the provider has no other data than at the last success. Any other time of its refresh,
+// also an earlier one, is other data.
+bool is_read(const credential_status& status, std::optional<instant> seen) {
+  return status.last_update && status.last_update == seen;
+}
+
 // `list`: "card transactions", for people.
 fetch_decision available(const credential_status& status, const product_status& said,
                          const std::string& list) {
@@ -93,8 +99,12 @@ fetch_decision decide_fetch(const credential_status& status, const product_cover
     decision.days.from =
         std::max(all, std::min(decision.days.from, today - policy.recent_sweep_days));
   }
-  const bool seen =
-      status.last_update && covered.provider_seen && *status.last_update <= *covered.provider_seen;
+  // Until it can be stored: the provider may have mended it.
+  if (covered.unclean_from) {
+    const day all = history(today, policy.history_months).from;
+    decision.days.from = std::min(decision.days.from, std::max(all, *covered.unclean_from));
+  }
+  const bool seen = is_read(status, covered.provider_seen);
   const bool whole = covered.from && *covered.from <= history(today, policy.history_months).from;
   if (seen && whole && again == sweep::none && !force)
     return no(outcome::unchanged_upstream, "", "");
@@ -106,8 +116,7 @@ fetch_decision decide_fetch(const credential_status& status, product_kind what,
   fetch_decision decision =
       available(status, status.of(what), fmt::format("the list of {}", table_of(what)));
   if (!decision.fetch || force) return decision;
-  const bool known = status.last_update && seen && *status.last_update <= *seen;
-  return known ? no(outcome::unchanged_upstream, "", "") : decision;
+  return is_read(status, seen) ? no(outcome::unchanged_upstream, "", "") : decision;
 }
 
 sweep sweep_due(credential_id id, const product_coverage& covered, instant now,

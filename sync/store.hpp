@@ -35,7 +35,9 @@ struct product_coverage {
   std::optional<day> from;  // the contiguous range verified so far, both bounds included
   std::optional<day> to;
   std::optional<instant> provider_seen;  // watermark: last_update of the status that the last
-                                         // success was fetched under
+                                         // success was fetched under; never of the future
+  std::optional<day> unclean_from;       // the first day whose last answer held records that are in
+                                         // quarantine
   std::optional<instant> last_success;
   std::optional<instant> last_sweep;         // when all history was last read whole
   std::optional<instant> last_recent_sweep;  // when its recent part was

@@ -354,7 +354,7 @@ awaitable<std::unique_ptr<http_response>> https_api::authorized(const http_place
     std::unique_ptr<http_response> response = co_await std::move(asking);
     const int status = response->head().status;
     // Only what deletes is done when there is nothing to say.
-    const bool good = status == 200 || status == 201 || (status == 204 && method == "DELETE");
+    const bool good = status == 200 || status == 201 || (status == 204 && asked.method == "DELETE");
     if (good) co_return response;
     http_response& open = *response;
     const answer a = co_await read_whole(open, error_body_limit);
@@ -407,7 +407,9 @@ awaitable<credential_status> https_api::status(const secret& credentials_token) 
   json_call asked =
       posting(status_endpoint, status_body(credentials_token), object_limit, &credentials_token);
   const call_info who = call(asked);
-  asked.read = [&](const answer& a) { status = read_status(a, who); };
+  asked.read = [&](const answer& a) {
+    status = read_status(a, who, options_.limits.bank_name_bytes);
+  };
   awaitable<void> asking = ask_json(std::move(asked));
   co_await std::move(asking);
   co_return status;
@@ -485,7 +487,7 @@ awaitable<std::vector<std::string>> https_api::product_ids(const secret& credent
   who.secrets.push_back(&credentials_token);
   const std::vector<std::string> none;
   std::vector<std::string> ids;
-  page_walk walk(who);
+  page_walk walk(who, options_.limits.answer_pages);
   do {
     secret body = listing_body(credentials_token, none, walk.token());
     answer a;
@@ -510,7 +512,7 @@ awaitable<response_summary> https_api::fetch_pages(const secret& credentials_tok
   who.secrets.push_back(&credentials_token);
   const credential_status before = co_await status(credentials_token);
   const std::vector<std::string> ids = co_await product_ids(credentials_token, what);
-  page_walk walk(who);
+  page_walk walk(who, options_.limits.answer_pages);
   listed_transactions reader(who, what, ids);
   for (bool more = !ids.empty(); more; more = walk.more()) {
     secret body = listing_body(credentials_token, ids, walk.token());

@@ -9,6 +9,7 @@
 
 #include "sync/flanks/caller.hpp"
 #include "sync/flanks_api.hpp"
+#include "sync/limits.hpp"
 #include "sync/retry.hpp"
 #include "sync/secret.hpp"
 
@@ -47,6 +48,7 @@ struct api_options {
   transaction_source source = transaction_source::v1;
   std::string
       query;  // v1 only; canonical members of the query object (query_filter.hpp); empty: no filter
+  sync_limits limits;
   std::string user_agent = "flanks-sync";
 };
 

@@ -1,5 +1,7 @@
 #include "sync/flanks/page.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
@@ -166,8 +168,13 @@ void page_walk::go_on(const page& answered) {
   token_ = answered.next;
   if (!token_) return;
   const bool is_new = seen_.insert(*token_).second;
-  if (is_new && seen_.size() <= most_pages) return;
-  throw misfit(call_, is_new ? "that is one of too many" : "whose next_page_token came before");
+  if (!is_new) throw misfit(call_, "whose next_page_token came before");
+  if (seen_.size() < most_pages_) return;
+  failure f = misfit(call_, fmt::format("after {} others, as many as limits.answer_pages allows",
+                                        most_pages_ - 1));
+  f.error_class = "too_many_pages";
+  f.hint = "raise limits.answer_pages if the account really has so much";
+  throw f;
 }
 
 transaction_batch listed_transactions::read(const page& p, const answer& a, std::size_t from,

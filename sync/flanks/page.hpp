@@ -33,19 +33,20 @@ struct listed_product {
 [[nodiscard]] std::vector<listed_product> read_products(const page& p, const answer& a,
                                                         const call_info& call);
 
-// From page to page. Throws failure when the provider leads in a circle, or never ends.
+// From page to page. Throws failure when the provider leads in a circle, or has more than
+// `most_pages` (limits.answer_pages).
 class page_walk {
  public:
-  explicit page_walk(call_info call) : call_(std::move(call)) {}
+  page_walk(call_info call, int most_pages)
+      : call_(std::move(call)), most_pages_(static_cast<std::size_t>(most_pages)) {}
   // Of the page to ask for; none for the first.
   [[nodiscard]] const std::optional<std::string>& token() const { return token_; }
   void go_on(const page& answered);
   [[nodiscard]] bool more() const { return token_.has_value(); }
 
-  static constexpr std::size_t most_pages = 100'000;
-
  private:
   call_info call_;
+  std::size_t most_pages_;
   std::optional<std::string> token_;
   std::unordered_set<std::string> seen_;
 };

@@ -5,6 +5,10 @@
 #include <boost/json.hpp>
 #include <initializer_list>
 
+#include "sync/blank.hpp"
+#include "sync/flanks/secret_mask.hpp"
+#include "sync/text.hpp"
+
 namespace flanks {
 
 namespace json = boost::json;
@@ -100,9 +104,23 @@ std::string_view status_name_of(product_kind kind) {
   return to_string(kind);
 }
 
+// A key here: of a longer one only the beginning is used.
+std::string bank_name(const json::object& status, const call_info& call, int most,
+                      std::vector<std::string>& oddities) {
+  std::string name = text_at(status, "name");
+  secret_mask(call.secrets).apply(name);
+  if (is_blank(name)) return {};
+  const std::string_view beginning = clipped(name, static_cast<std::size_t>(most));
+  if (beginning.size() < name.size()) {
+    oddities.push_back(fmt::format("name has more than {} bytes (limits.bank_name_bytes)", most));
+    name.resize(beginning.size());
+  }
+  return name;
+}
+
 }  // namespace
 
-credential_status read_status(const answer& a, const call_info& call) {
+credential_status read_status(const answer& a, const call_info& call, int bank_name_bytes) {
   json::error_code bad;
   const json::value body = json::parse(json::string_view{a.body.data(), a.body.size()}, bad);
   const json::object* const object = bad ? nullptr : body.if_object();
@@ -123,7 +141,7 @@ credential_status read_status(const answer& a, const call_info& call) {
   status.reset_required = is_set(*object, "reset_token");
   status.sca_required = is_set(*object, "sca_token");
   status.transaction_token_required = is_set(*object, "transaction_token");
-  status.bank = text_at(*object, "name");
+  status.bank = bank_name(*object, call, bank_name_bytes, status.oddities);
   status.last_update = instant_at(*object, "last_update_timestamp");
   status.created_at = instant_at(*object, "created_at_timestamp");
   status.last_transaction_date = day_from(text_at(*object, "last_transaction_date").substr(0, 10));

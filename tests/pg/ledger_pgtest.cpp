@@ -327,7 +327,8 @@ TEST_F(ledger, bad_records_go_to_quarantine_once_and_the_rest_is_stored) {
   EXPECT_THAT(rows("select reason, _id, stored_anyway, octet_length(raw), first_sync_run_id <> "
                    "last_sync_run_id "
                    "from flanks.quarantine order by reason"),
-              ElementsAre("missing_id||f|15|t", "nul_character|a|t|9|t"));
+              ElementsAre("missing_id||f|15|f", "nul_character|a|t|9|f"))
+      << "the second time writes nothing";
   EXPECT_EQ(value("select state from flanks.sync_status where credential_id = 1"), "ok");
 }
 
@@ -392,21 +393,43 @@ TEST_F(ledger, lease_that_expires_while_the_window_is_open_cannot_commit) {
   EXPECT_EQ(failure_of([&] { commit(*window, record_for(c)); }).error_class, "lease_lost");
 }
 
-TEST_F(ledger, older_answer_never_overwrites_a_newer_one) {
+// The order of two answers is that of our claims (P6), which the lease keeps: the provider's clock
+// may go back, or be wrong, and what came last is what it shows.
+TEST_F(ledger, the_watermark_is_what_was_read_last_and_never_of_the_future) {
   const claimed_credential c = claim(first_);
   const auto store_at = [&](instant seen, const char* amount) {
-    auto window = run(store_->open_window(c.id, c.lease, product::account,
-                                          {may.from, day_of(refreshed_at)}, std::nullopt));
+    const window days{may.from, day_of(refreshed_at)};
+    auto window = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt));
     run(window->apply(batch_of({{"a", "2026-05-10", amount}})));
-    run_record record = record_for(c, product::account, {may.from, day_of(refreshed_at)});
+    run_record record = record_for(c, product::account, days);
     record.provider_update = seen;
     commit(*window, record);
   };
   store_at(refreshed_at, "2");
-  EXPECT_EQ(failure_of([&] { store_at(refreshed_at - std::chrono::hours{1}, "1"); }).error_class,
-            "stale_answer");
-  EXPECT_EQ(value("select amount from flanks.transactions"), "2");
+  store_at(refreshed_at - std::chrono::hours{1}, "1");
+  EXPECT_EQ(value("select amount from flanks.transactions"), "1");
+  EXPECT_EQ(value("select provider_seen_at from flanks.coverage"), "2026-05-31 23:00:00+00");
+  store_at(refreshed_at, "3");
   EXPECT_EQ(value("select provider_seen_at from flanks.coverage"), "2026-06-01 00:00:00+00");
+}
+
+TEST_F(ledger, a_watermark_of_the_future_is_not_written_and_one_that_is_there_is_none) {
+  claimed_credential c = claim(first_);
+  const day today =
+      day_of(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+  const window days{today - std::chrono::days{30}, today + std::chrono::days{1}};
+  auto window = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt));
+  run_record record = record_for(c, product::account, days);
+  record.provider_update = instant{std::chrono::sys_days{std::chrono::year{2099} / 1 / 1}};
+  commit(*window, record);
+  EXPECT_EQ(
+      value("select provider_seen_at between now() - interval '1 minute' and now() + interval "
+            "'1 minute' from flanks.coverage"),
+      "t");
+  release(c);
+  sql("update flanks.coverage set provider_seen_at = '2099-01-01'");
+  c = claim(first_);
+  EXPECT_FALSE(c.of(product::account).provider_seen) << "so it is fetched, and heals";
 }
 
 TEST_F(ledger, window_that_ends_before_the_refresh_grows_coverage_but_not_the_watermark) {

@@ -280,7 +280,7 @@ TEST(config, the_example_names_the_bounds_that_are_kept) {
     }
     comment.clear();
   }
-  EXPECT_EQ(checked, 29);
+  EXPECT_EQ(checked, 33);
 }
 
 TEST(config, the_example_loads_as_it_is) {

@@ -126,7 +126,7 @@ TEST(page, a_product_of_a_new_type_fails_loudly) {
 }
 
 TEST(page, a_walk_that_leads_in_a_circle_ends) {
-  page_walk walk(call);
+  page_walk walk(call, 100);
   EXPECT_FALSE(walk.token());
   page p;
   p.next = "a";
@@ -136,7 +136,7 @@ TEST(page, a_walk_that_leads_in_a_circle_ends) {
   EXPECT_EQ(walk.token(), "b");
   p.next = "a";
   EXPECT_THROW(walk.go_on(p), failure);
-  page_walk other(call);
+  page_walk other(call, 100);
   p.next = std::nullopt;
   other.go_on(p);
   EXPECT_FALSE(other.more());
@@ -149,6 +149,23 @@ TEST(query, listing_bodies) {
   EXPECT_EQ(
       listing_body(token, {"a", "b"}, "t").reveal(),
       R"({"query":{"connection_id_in":["ct\"1"],"product_id_in":["a","b"]},"page_token":"t"})");
+}
+
+TEST(page, a_walk_of_too_many_pages_ends_and_names_its_limit) {
+  page_walk walk(call, 3);
+  page one;
+  for (const char* const next : {"a", "b"}) {
+    one.next = next;
+    walk.go_on(one);
+  }
+  one.next = "c";
+  try {
+    walk.go_on(one);
+    ADD_FAILURE() << "a fourth page was asked for";
+  } catch (const failure& f) {
+    EXPECT_EQ(f.error_class, "too_many_pages");
+    EXPECT_THAT(f.what(), testing::HasSubstr("after 2 others, as many as limits.answer_pages"));
+  }
 }
 
 }  // namespace
