@@ -526,6 +526,16 @@ class Counters(WithSandbox):
             self.assertEqual(connection.getresponse().read()[:1], b"{")
         self.assertLessEqual(self.box.requests()["connections_accepted"], 2)
 
+    def test_the_log_tells_when_a_request_came_and_how_it_was_answered(self):
+        self.box.access_token()
+        before = time.time()
+        self.box.fault("latency", endpoint="account", ms=1000)
+        self.box.transactions(self.tokens[0])
+        wait_until(lambda: self.box.arrivals(before), "it is in the log")
+        [(at, status)] = self.box.arrivals(before)
+        self.assertEqual(status, 200)
+        self.assertLess(at, before + 0.9, "when it came, not when it was answered")
+
     def test_the_log_holds_no_secret(self):
         self.box.transactions(self.tokens[0])
         with open(self.box.request_log, encoding="utf-8") as log:

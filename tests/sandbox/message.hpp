@@ -20,6 +20,7 @@ struct request {
   std::string authorization;
   std::string content_type;
   std::string body;
+  std::chrono::system_clock::time_point arrived{};  // when its last byte was read
 };
 
 // A body that is made while it is sent, so that a large answer never sits in memory whole.
