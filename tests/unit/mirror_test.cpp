@@ -381,6 +381,15 @@ TEST_F(mirror_story, a_dead_provider_is_not_asked_for_ever_smaller_windows) {
   EXPECT_EQ(api.asked.size(), 4U);
 }
 
+TEST_F(mirror_story, a_wait_that_is_not_for_the_answer_makes_no_window_smaller) {
+  for (const char* wait : {"rate_grant_timeout", "connection_wait_timeout", "connect_timeout"}) {
+    const std::size_t before = api.asked.size();
+    api.script = {{of(verdict::later, wait), 0}};
+    EXPECT_EQ(tell().failed, 1) << wait;
+    EXPECT_EQ(api.asked.size(), before + 1) << wait;
+  }
+}
+
 TEST_F(mirror_story, one_failing_product_does_not_stop_the_next) {
   policy.products = {product::account, product::card};
   api.script = {{of(verdict::later, "html"), 0}, {{}, 4}};
