@@ -14,13 +14,13 @@
 #include "sync/flanks/answer_reader.hpp"
 #include "sync/flanks/errors.hpp"
 #include "sync/flanks/http_client.hpp"
+#include "sync/flanks/pacer.hpp"
 #include "sync/flanks/page.hpp"
 #include "sync/flanks/parse.hpp"
 #include "sync/flanks/products.hpp"
 #include "sync/flanks/query.hpp"
 #include "sync/flanks/status.hpp"
 #include "sync/flanks/token.hpp"
-#include "sync/limiter.hpp"
 
 namespace flanks {
 
@@ -92,7 +92,9 @@ class https_api final : public provider_client {
         options_(std::move(options)),
         where_(origin_of(options_.base_url)),
         client_(executor_, where_, options_),
-        limiter_(options_.requests_per_second, std::max(1.0, options_.requests_per_second / 2)),
+        own_rate_(options_.rate == nullptr ? make_local_rate_grants() : nullptr),
+        pacer_(executor_, options_.requests_per_second, own_rate_ ? *own_rate_ : *options_.rate,
+               {options_.retry.longest_wait, options_.timeouts.rate_grant}),
         chance_(unforeseeable()) {}
 
   awaitable<credential_status> status(const secret& credentials_token) override;
@@ -105,7 +107,7 @@ class https_api final : public provider_client {
   awaitable<void> authenticate() override;
   awaitable<void> ask_json(json_call asked) override;
   std::string authority() const override { return where_.authority(); }
-  awaitable<void> close() override { return client_.close(); }
+  awaitable<void> close() override;
 
  private:
   call_info call(std::string_view endpoint) const;
@@ -113,7 +115,6 @@ class https_api final : public provider_client {
   std::string question(std::string_view endpoint, window days) const;
   awaitable<void> sleep(clock_type::time_point until);
   awaitable<void> take_turn(attempts& so_far);
-  [[nodiscard]] failure asked_to_wait(std::chrono::seconds wait) const;
   retry_decision judge(const failure& f, attempts& so_far);
   awaitable<void> after(failure f, attempts& so_far);
   // Calls try_once(so_far), which gives an awaitable<Result>, until it returns, throws something
@@ -124,6 +125,7 @@ class https_api final : public provider_client {
                                                 attempts& so_far);
 
   awaitable<access_token> fresh_token(const http_place& place, attempts& so_far);
+  awaitable<access_token> turn_and_token(const http_place& place, attempts& so_far);
   awaitable<void> fetch_token(const http_place& place, attempts& so_far);
   awaitable<granted_token> ask_for_token(const http_place& place, attempts& so_far);
   awaitable<std::unique_ptr<http_response>> authorized(const http_place& place,
@@ -148,7 +150,8 @@ class https_api final : public provider_client {
   api_options options_;
   origin where_;
   http_client client_;
-  limiter limiter_;
+  std::unique_ptr<rate_grants> own_rate_;
+  pacer pacer_;
   retry_budget budget_;
   token_state token_;
   std::shared_ptr<token_flight> flight_;  // while a token call is on its way
@@ -177,6 +180,11 @@ std::string https_api::question(std::string_view endpoint, window days) const {
                      to_string(days.from), to_string(days.to), options_.query);
 }
 
+awaitable<void> https_api::close() {
+  co_await pacer_.close();
+  co_await client_.close();
+}
+
 awaitable<void> https_api::sleep(clock_type::time_point until) {
   asio::steady_timer timer(executor_, until);
   co_await timer.async_wait(asio::use_awaitable);
@@ -184,38 +192,22 @@ awaitable<void> https_api::sleep(clock_type::time_point until) {
 
 // One budget of waiting for all turns of a request, those of the token call that it needs included.
 awaitable<void> https_api::take_turn(attempts& so_far) {
-  for (;;) {
-    const auto now = clock_type::now();
-    const auto due = limiter_.reserve(now);
-    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(due - now);
-    if (so_far.waited + wait > options_.retry.longest_wait) {
-      throw asked_to_wait(std::chrono::ceil<std::chrono::seconds>(wait));
-    }
-    so_far.waited += wait;
-    if (due > now) co_await sleep(due);
-    // Someone may have been told to slow down while we stood in line.
-    if (!limiter_.paused(clock_type::now())) break;
-  }
+  const auto begun = clock_type::now();
+  const std::chrono::milliseconds patience =
+      std::max(options_.retry.longest_wait - so_far.waited, std::chrono::milliseconds{0});
+  co_await pacer_.take_turn(patience);
+  so_far.waited += std::chrono::ceil<std::chrono::milliseconds>(clock_type::now() - begun);
   // One turn of the loop: a lease that has run out, also while the process stood still, cancels
   // what works under it before anything is sent.
   auto turning = asio::post(executor_, asio::use_awaitable);
   co_await std::move(turning);
 }
 
-failure https_api::asked_to_wait(std::chrono::seconds wait) const {
-  failure f{stage::send, verdict::later, "rate_limited",
-            fmt::format("{} asked us to wait; {} s are left, longer than a request may wait",
-                        where_.authority(), wait.count())};
-  f.hint = "nothing to do: it is asked again when that time is over";
-  f.retry_after = wait;
-  return f;
-}
-
 // What comes after `f`. A rate limit makes everyone wait, also when this request gives up.
 retry_decision https_api::judge(const failure& f, attempts& so_far) {
   const double dice = std::uniform_real_distribution<double>(0, 1)(chance_);
   const retry_decision d = decide(f, so_far, budget_, options_.retry, dice);
-  if (d.what != next_step::again && d.wait.count() > 0) limiter_.pause(clock_type::now() + d.wait);
+  if (d.what != next_step::again && d.wait.count() > 0) pacer_.pause(d.wait, f.http_status);
   return d;
 }
 
@@ -333,16 +325,26 @@ awaitable<access_token> https_api::fresh_token(const http_place& place, attempts
   }
 }
 
-// The caller has his place already, and the one who fetches the token uses his own for it: so those
-// who wait here for a token hold up nobody who could bring it, and nobody sends a token that grew
-// old in the line. Asks with the access token; a 401 is answered by one newer token and one replay,
-// shared by all who were answered so.
+// A turn, and a token that is good when it comes. The one who fetches the token has his place
+// already and takes a turn of his own, so those who wait here for a token hold up nobody who could
+// bring it; nobody who has a turn waits for a token, or all would go at once when it comes.
+awaitable<access_token> https_api::turn_and_token(const http_place& place, attempts& so_far) {
+  for (bool again = false;; again = true) {
+    access_token token = co_await fresh_token(place, so_far);
+    co_await take_turn(so_far);
+    std::optional<access_token> held = token_.usable(clock_type::now());
+    if (held) co_return *held;
+    if (again) co_return token;  // it lives shorter than the line is long
+  }
+}
+
+// Asks with the access token; a 401 is answered by one newer token and one replay, shared by all
+// who were answered so.
 awaitable<std::unique_ptr<http_response>> https_api::authorized(const http_place& place,
                                                                 const json_call& asked,
                                                                 call_info who, attempts& so_far) {
   for (bool replay = false;; replay = true) {
-    co_await take_turn(so_far);
-    const access_token token = co_await fresh_token(place, so_far);
+    const access_token token = co_await turn_and_token(place, so_far);
     http_request request;
     request.method = asked.method;
     request.target = asked.endpoint;

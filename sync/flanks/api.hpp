@@ -10,6 +10,7 @@
 #include "sync/flanks/caller.hpp"
 #include "sync/flanks_api.hpp"
 #include "sync/limits.hpp"
+#include "sync/rate_grants.hpp"
 #include "sync/retry.hpp"
 #include "sync/secret.hpp"
 
@@ -25,6 +26,7 @@ struct api_timeouts {
   std::chrono::milliseconds idle{60'000};         // idle_timeout: between two pieces, either way
   std::chrono::milliseconds total{900'000};  // total_timeout: from having a connection's turn to
                                              // the last byte; stands still while a batch is stored
+  std::chrono::milliseconds rate_grant{60'000};  // rate_grant_timeout: the rate limit's database
 };
 
 enum class grant { client_credentials, password };
@@ -41,7 +43,8 @@ struct api_options {
   secret password;       // grant password only
   std::string ca_file;   // PEM; empty: the system's store
   int max_connections = 8;
-  double requests_per_second = 10;                          // 0: no limit
+  double requests_per_second = 10;  // 0: no limit; of all who share `rate`
+  rate_grants* rate = nullptr;      // must outlive the client; null: nobody shares it
   std::int64_t max_response_bytes = std::int64_t{1} << 30;  // everything received, headers included
   api_timeouts timeouts;
   retry_policy retry;
