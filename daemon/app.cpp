@@ -13,6 +13,7 @@
 #include "db/dsn.hpp"
 #include "db/migrate.hpp"
 #include "db/pg_store.hpp"
+#include "db/rate_grants.hpp"
 #include "sync/flanks/api.hpp"
 
 namespace flanks {
@@ -29,7 +30,7 @@ namespace {
                        "flanks-sync config example prints every key with its meaning");
 }
 
-api_options provider_options(const configuration& c) {
+api_options provider_options(const configuration& c, rate_grants& rate) {
   const config::provider_settings& from = c.values().flanks;
   api_options o;
   o.base_url = from.base_url;
@@ -42,6 +43,7 @@ api_options provider_options(const configuration& c) {
   o.ca_file = config::ca_file(c.file).string();
   o.max_connections = from.max_connections;
   o.requests_per_second = from.requests_per_second;
+  o.rate = &rate;
   o.max_response_bytes = static_cast<std::int64_t>(from.max_response_bytes);
   o.timeouts.resolve = from.timeouts.resolve;
   o.timeouts.connect = from.timeouts.connect;
@@ -126,7 +128,8 @@ engine::engine(const invocation& asked, configuration c)
       executor(loop_.get_executor()),
       clock(make_clock(executor)),
       db(make_store(executor, database_options(settings))),
-      api(make_flanks_api(executor, provider_options(settings))) {}
+      rate(make_rate_grants(executor, database_options(settings))),
+      api(make_flanks_api(executor, provider_options(settings, *rate))) {}
 
 engine::~engine() = default;
 

@@ -86,6 +86,7 @@ class engine {
   boost::asio::any_io_executor executor;
   std::unique_ptr<engine_clock> clock;
   std::unique_ptr<store> db;
+  std::unique_ptr<rate_grants> rate;
   std::unique_ptr<provider_client> api;
 };
 

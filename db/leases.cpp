@@ -90,13 +90,6 @@ select greatest(0, ceil(extract(epoch from min(d.next_due_at) - clock_timestamp(
 from (select next_due_at from free union all select next_due_at from held) d
 having count(*) > 0)"};
 
-std::string holder_of(const db_options& options) {
-  if (!options.holder.empty()) return options.holder;
-  std::array<char, 256> host{};
-  gethostname(host.data(), host.size() - 1);
-  return fmt::format("{}:{}", host.data(), getpid());
-}
-
 std::optional<instant> instant_of(const pqxx::field& f) {
   if (f.is_null()) return std::nullopt;
   return instant{std::chrono::seconds{f.as<std::int64_t>()}};
@@ -155,6 +148,13 @@ std::vector<claimed_credential> claimed_from(session& db, const db_options& opti
 }
 
 }  // namespace
+
+std::string holder_of(const db_options& options) {
+  if (!options.holder.empty()) return options.holder;
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return fmt::format("{}:{}", host.data(), getpid());
+}
 
 std::vector<claimed_credential> claim_due(session& db, const db_options& options, int limit) {
   db.begin();

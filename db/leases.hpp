@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "db/requests.hpp"
@@ -11,6 +12,8 @@
 
 namespace flanks::leases {
 
+// Who we are, for people: what the options say, or host:pid.
+[[nodiscard]] std::string holder_of(const db_options& options);
 [[nodiscard]] std::vector<claimed_credential> claim_due(session& db, const db_options& options,
                                                         int limit);
 // Claims what is free, in the open transaction; skips rows that are locked.

@@ -62,11 +62,31 @@ class Cluster:
         subprocess.run([ROOT / "tests/support/pg-cluster", "remove", self.dir + "/pg"], check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def kill(self):
-        """Ends the server at once, as a crash would; start_again() brings it back at the same socket."""
+    def postmaster(self):
         elsewhere = pathlib.Path(self.dir, "pg", "elsewhere")
         base = pathlib.Path(elsewhere.read_text().strip()) if elsewhere.exists() else pathlib.Path(self.dir, "pg")
-        pid = int((base / "data/postmaster.pid").read_text().split()[0])
+        return int((base / "data/postmaster.pid").read_text().split()[0])
+
+    def signal_all(self, number):
+        """To the server and every process that it has begun."""
+        pid = self.postmaster()
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for each in (pid, *map(int, children)):
+            try:
+                os.kill(each, number)
+            except ProcessLookupError:
+                pass  # it has ended meanwhile
+
+    def freeze(self):
+        """The server accepts connections and bytes, and does nothing, until thaw()."""
+        self.signal_all(signal.SIGSTOP)
+
+    def thaw(self):
+        self.signal_all(signal.SIGCONT)
+
+    def kill(self):
+        """Ends the server at once, as a crash would; start_again() brings it back at the same socket."""
+        pid = self.postmaster()
         os.kill(pid, signal.SIGQUIT)
         wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "PostgreSQL has ended")
 

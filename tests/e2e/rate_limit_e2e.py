@@ -1,0 +1,169 @@
+"""One rate limit and one pause for all daemons of a database: what the provider sees of it, by its own clock."""
+import signal
+import subprocess
+import time
+import unittest
+
+from world import WorldTest, wait_until
+
+LIMIT = 60  # requests per second: a tenth of what the slowest machine does, so that only the limit holds them back
+BURST = LIMIT // 10  # a tenth of a second's worth
+
+
+def densest_second(times):
+    """The most requests that came within any second."""
+    most = first = 0
+    for last, time_of_last in enumerate(times):
+        while times[first] <= time_of_last - 1:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+class RateLimit(WorldTest):
+    def loaded(self, **settings):
+        """A world with more to fetch than any of these tests waits for, two requests a credential."""
+        world = self.world(credentials=2500, transactions=20, products="account", no_oddities=True, seed=5, settings={
+            "flanks": {"requests_per_second": LIMIT, **settings},
+            "sync": {"lease": "120s", "products": ["account"], "product_details": []}})
+        tokens = [c["credentials_token"] for c in world.sandbox.credentials()]
+        for first in range(0, len(tokens), 500):
+            some = ",".join(tokens[first:first + 500])
+            world.sql(f"select count(flanks.register_credential('u', t)) from unnest('{{{some}}}'::text[]) t")
+        return world
+
+    def arrivals(self, world, since=0.0):
+        return [at for at, _ in world.sandbox.arrivals(since)]
+
+    def has_sent(self, world, requests, since=0.0):
+        return wait_until(lambda: (found := self.arrivals(world, since)) and len(found) >= requests and found,
+                          f"{requests} requests came")
+
+    def ends(self, *daemons):
+        for daemon in daemons:
+            daemon.send_signal(signal.SIGTERM)
+        for daemon in daemons:
+            self.assertEqual(daemon.wait(60), 0, daemon.log.read_text())
+
+    def writes(self, world):
+        world.sql("select pg_stat_force_next_flush()")
+        return int(world.sql("select n_tup_upd from pg_stat_user_tables where relid = 'flanks_internal.rate_limit'::regclass"))
+
+    def test_two_daemons_together_keep_to_the_limit(self):
+        world = self.loaded()
+        both = [world.start("run"), world.start("run")]
+        times = self.has_sent(world, 15 * LIMIT)
+        for daemon in both:
+            self.assertIn("credential_id=", daemon.log.read_text(), "both had a share of the work")
+        self.ends(*both)
+        times = self.arrivals(world)
+        self.assertLessEqual(densest_second(times), LIMIT + BURST)
+        self.assertLessEqual(len(times), LIMIT * (times[-1] - times[0]) + BURST + 1)
+
+    def test_one_write_of_the_bucket_is_enough_for_100_requests(self):
+        world = self.loaded()
+        both = [world.start("run"), world.start("run")]
+        self.has_sent(world, 8 * LIMIT)  # grants grow to their size
+        before, begun = self.writes(world), time.time()
+        count = len(self.has_sent(world, 15 * LIMIT, since=begun))
+        written = self.writes(world) - before
+        self.ends(*both)
+        # Each of the two may have asked for what it has not used yet.
+        self.assertLessEqual(written, count / 100 + 2)
+        self.assertEqual(world.sql("select n_tup_upd - n_tup_hot_upd from pg_stat_user_tables "
+                                   "where relid = 'flanks_internal.rate_limit'::regclass"), "0", "all on one page")
+
+    def test_a_daemon_alone_reaches_the_limit(self):
+        world = self.loaded()
+        daemon = world.start("run")
+        begin = self.has_sent(world, LIMIT)[0] + 2
+        wait_until(lambda: self.arrivals(world)[-1] >= begin + 10, "10 s are over")
+        count = sum(begin <= at < begin + 10 for at in self.arrivals(world))
+        self.ends(daemon)
+        self.assertGreaterEqual(count, 0.95 * 10 * LIMIT)
+
+    def test_a_daemon_that_stood_still_does_not_make_up_for_it(self):
+        world = self.loaded()
+        both = [world.start("run"), world.start("run")]
+        self.has_sent(world, 3 * LIMIT)
+        for daemon in both:
+            daemon.send_signal(signal.SIGSTOP)
+            stopped = time.time()
+            self.has_sent(world, 2 * LIMIT, since=stopped)  # by the other
+            daemon.send_signal(signal.SIGCONT)
+            self.has_sent(world, 2 * LIMIT, since=time.time())
+        self.ends(*both)
+        self.assertLessEqual(densest_second(self.arrivals(world)), LIMIT + BURST)
+
+    def paused(self, world, seconds):
+        """The provider tells one request to come back in so many seconds; gives when it did."""
+        begun = time.time()
+        world.sandbox.fault("status", status=429, retry_after=str(seconds), times=1)
+        return wait_until(lambda: [at for at, status in world.sandbox.arrivals(begun) if status == 429],
+                          "one was told to slow down")[0]
+
+    def test_a_pause_that_one_is_told_holds_for_both(self):
+        for limit in (LIMIT, 0):
+            with self.subTest(requests_per_second=limit):
+                world = self.loaded(requests_per_second=limit)
+                both = [world.start("run"), world.start("run")]
+                for daemon in both:
+                    wait_until(lambda: "credential_id=" in daemon.log.read_text(), "it works")
+                told = self.paused(world, 4)
+                self.has_sent(world, 20, since=told + 4)
+                self.ends(*both)
+                silent = [at - told for at in self.arrivals(world, told) if at > told + 1.1]
+                self.assertGreaterEqual(silent[0], 4, "within a second both know, and wait")
+
+    def test_a_pause_outlives_who_was_told(self):
+        world = self.loaded()
+        daemon = world.start("run")
+        told = self.paused(world, 8)
+        wait_until(lambda: world.sql("select paused_until > now() from flanks_internal.rate_limit") == "t", "it is stored")
+        daemon.kill()
+        daemon.wait()
+        restarted = time.time()
+        self.assertLess(restarted, told + 6, "the machine is too slow for this test")
+        daemon = world.start("run")
+        first = self.has_sent(world, 1, since=restarted)[0]
+        self.ends(daemon)
+        self.assertGreaterEqual(first, told + 8)
+
+    def test_without_the_bucket_a_daemon_uses_its_grant_and_waits_until_it_is_back(self):
+        world = self.loaded()
+        daemon = world.start("run")
+        self.has_sent(world, 5 * LIMIT)
+        command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", world.cluster.host, "-U", "postgres", "-d", world.database]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
+            psql.stdin.write("begin; lock table flanks_internal.rate_limit in access exclusive mode;\n"
+                             "select extract(epoch from next_at - clock_timestamp()) from flanks_internal.rate_limit;\n")
+            psql.stdin.flush()
+            granted = float(psql.stdout.readline())
+            locked = time.time()
+            wait_until(lambda: time.time() > self.arrivals(world)[-1] + 3, "it has stopped sending")
+            rest = self.arrivals(world, locked)
+            self.assertTrue(rest, "what was granted is used")
+            self.assertLessEqual(rest[-1] - locked, granted + 0.5)
+            self.assertIsNone(daemon.poll())
+        released = time.time()
+        times = self.has_sent(world, 5 * LIMIT, since=released)
+        self.ends(daemon)
+        self.assertLessEqual(densest_second(times), LIMIT + BURST, "what was missed is not made up for")
+
+    def test_a_database_that_stands_still_stops_the_requests_and_they_go_on_with_it(self):
+        world = self.loaded()
+        daemon = world.start("run")
+        self.has_sent(world, 3 * LIMIT)
+        world.cluster.freeze()
+        self.addCleanup(world.cluster.thaw)
+        frozen = time.time()
+        wait_until(lambda: time.time() > self.arrivals(world)[-1] + 2, "it has stopped sending")
+        self.assertLess(self.arrivals(world)[-1], frozen + 6, "no longer than two grants last")
+        world.cluster.thaw()
+        self.has_sent(world, 3 * LIMIT, since=time.time())
+        self.ends(daemon)
+        self.assertLessEqual(densest_second(self.arrivals(world)), LIMIT + BURST)
+
+
+if __name__ == "__main__":
+    unittest.main()
