@@ -93,7 +93,7 @@ awaitable<admin_answer> admin::scrape() {
   }
   admin_answer answer;
   answer.type = "text/plain; version=0.0.4; charset=utf-8";
-  answer.body = sources_.counted.text(database);
+  answer.body = sources_.counted.text(database, sources_.rates);
   co_return answer;
 }
 

@@ -19,6 +19,7 @@ namespace flanks {
 // What the pages are made of; must outlive them.
 struct admin_sources {
   const metrics& counted;
+  const rate_totals& rates;
   gauge_source& database;
   // Why the daemon itself is not ready, a sentence's end ("stopping"); empty when it is.
   std::function<std::string()> trouble;

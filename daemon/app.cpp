@@ -30,7 +30,7 @@ namespace {
                        "flanks-sync config example prints every key with its meaning");
 }
 
-api_options provider_options(const configuration& c, rate_grants& rate) {
+api_options provider_options(const configuration& c, rate_grants& rate, rate_observer& waits) {
   const config::provider_settings& from = c.values().flanks;
   api_options o;
   o.base_url = from.base_url;
@@ -44,6 +44,7 @@ api_options provider_options(const configuration& c, rate_grants& rate) {
   o.max_connections = from.max_connections;
   o.requests_per_second = from.requests_per_second;
   o.rate = &rate;
+  o.waits = &waits;
   o.max_response_bytes = static_cast<std::int64_t>(from.max_response_bytes);
   o.timeouts.resolve = from.timeouts.resolve;
   o.timeouts.connect = from.timeouts.connect;
@@ -124,12 +125,13 @@ std::unique_ptr<log> log_of(const invocation& asked, const configuration& c) {
 engine::engine(const invocation& asked, configuration c)
     : settings(std::move(c)),
       events(log_of(asked, settings)),
+      rates(*events),
       policy(policy_of(settings.values())),
       executor(loop_.get_executor()),
       clock(make_clock(executor)),
       db(make_store(executor, database_options(settings))),
       rate(make_rate_grants(executor, database_options(settings))),
-      api(make_flanks_api(executor, provider_options(settings, *rate))) {}
+      api(make_flanks_api(executor, provider_options(settings, *rate, rates))) {}
 
 engine::~engine() = default;
 

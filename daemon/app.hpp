@@ -12,6 +12,7 @@
 #include "daemon/command_line.hpp"
 #include "daemon/exit_code.hpp"
 #include "daemon/log.hpp"
+#include "daemon/rate_log.hpp"
 #include "db/options.hpp"
 #include "sync/clock.hpp"
 #include "sync/flanks/api.hpp"
@@ -72,6 +73,7 @@ class engine {
 
   configuration settings;
   std::unique_ptr<log> events;
+  rate_log rates;
   sync_policy policy;
 
  private:

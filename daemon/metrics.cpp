@@ -4,6 +4,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <array>
 #include <sstream>
 #include <string_view>
@@ -57,17 +58,19 @@ void add(const std::string& name, outcome how, const row_counts& counts, Family<
     rows.Add({{"product", name}, {"kind", k.name}}).Increment(static_cast<double>(counts.*k.count));
 }
 
+// Numbers that somebody else keeps.
 class gauge_family {
  public:
-  gauge_family(const char* name, const char* help) {
+  gauge_family(const char* name, const char* help,
+               prometheus::MetricType type = prometheus::MetricType::Gauge) {
     family_.name = name;
     family_.help = help;
-    family_.type = prometheus::MetricType::Gauge;
+    family_.type = type;
   }
   gauge_family& add(double value, std::vector<prometheus::ClientMetric::Label> labels = {}) {
     prometheus::ClientMetric metric;
     metric.label = std::move(labels);
-    metric.gauge.value = value;
+    metric.gauge.value = metric.counter.value = value;
     family_.metric.push_back(std::move(metric));
     return *this;
   }
@@ -131,6 +134,27 @@ void add_proofs(const mirror_gauges& g, std::vector<MetricFamily>& to) {
   to.push_back(last.take());
 }
 
+void add_rates(const rate_totals& r, std::vector<MetricFamily>& to) {
+  gauge_family pauses("flanks_provider_pauses_total",
+                      "Pauses that the provider asked this process for (429, or 503 with "
+                      "Retry-After). All processes of the database keep them.",
+                      prometheus::MetricType::Counter);
+  to.push_back(pauses.add(static_cast<double>(r.pauses)).take());
+  double left = 0;
+  if (r.paused_until)
+    left =
+        std::chrono::duration<double>(*r.paused_until - std::chrono::system_clock::now()).count();
+  gauge_family pause(
+      "flanks_provider_pause_seconds",
+      "How long the provider's pause still lasts, in seconds; 0 when there is none.");
+  to.push_back(pause.add(std::max(0.0, left)).take());
+  gauge_family waited("flanks_rate_limit_wait_seconds_total",
+                      "How long requests of this process waited for their turns, in seconds, all "
+                      "together: under flanks.requests_per_second and in pauses.",
+                      prometheus::MetricType::Counter);
+  to.push_back(waited.add(std::chrono::duration<double>(r.waited).count()).take());
+}
+
 }  // namespace
 
 struct metrics::counters {
@@ -176,13 +200,14 @@ void metrics::count(const product_run& r) {
     counters_->failures.Add({{"error_class", r.error_class}}).Increment();
 }
 
-std::string metrics::text(const database_view& database) const {
+std::string metrics::text(const database_view& database, const rate_totals& rates) const {
   std::vector<MetricFamily> all;
   gauge_family build("flanks_build_info", "Which flanks-sync this is; always 1.");
   build.add(1, {{"version", FLANKS_SYNC_VERSION}});
   all.push_back(build.take());
   for (MetricFamily& family : counters_->registry.Collect())
     all.push_back(std::move(family));
+  add_rates(rates, all);
   gauge_family up("flanks_database_up", "1 when the database answered this scrape in time.");
   up.add(database.up ? 1 : 0);
   all.push_back(up.take());

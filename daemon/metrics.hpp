@@ -2,7 +2,9 @@
 // holds a token, a user or a credential.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "sync/gauges.hpp"
@@ -14,6 +16,13 @@ namespace flanks {
 struct database_view {
   bool up = false;                        // it answered
   const mirror_gauges* gauges = nullptr;  // null: none are known; not told when it is not up
+};
+
+// How requests of this process had to wait.
+struct rate_totals {
+  std::int64_t pauses = 0;             // that the provider asked this process for
+  std::chrono::nanoseconds waited{0};  // for their turns, all requests together
+  std::optional<std::chrono::system_clock::time_point> paused_until;
 };
 
 class metrics {
@@ -28,7 +37,7 @@ class metrics {
   void count(const product_run& run);
 
   // The text format (version 0.0.4).
-  [[nodiscard]] std::string text(const database_view& database) const;
+  [[nodiscard]] std::string text(const database_view& database, const rate_totals& rates) const;
 
  private:
   struct counters;

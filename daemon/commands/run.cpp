@@ -114,7 +114,8 @@ class daemon_story {
   // An address that nobody chose may be taken by another daemon of this machine: that is no reason
   // not to work. One that was chosen is expected to answer.
   void open_admin() {
-    const admin_sources sources{counted_, *gauges_, [this] { return trouble(); }};
+    const admin_sources sources{counted_, engine_.rates.totals(), *gauges_,
+                                [this] { return trouble(); }};
     try {
       admin_ = std::make_unique<admin>(engine_.executor, engine_.settings.values().admin, sources,
                                        *engine_.events);

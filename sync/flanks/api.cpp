@@ -94,6 +94,7 @@ class https_api final : public provider_client {
         client_(executor_, where_, options_),
         own_rate_(options_.rate == nullptr ? make_local_rate_grants() : nullptr),
         pacer_(executor_, options_.requests_per_second, own_rate_ ? *own_rate_ : *options_.rate,
+               options_.waits != nullptr ? *options_.waits : untold_,
                {options_.retry.longest_wait, options_.timeouts.rate_grant}),
         chance_(unforeseeable()) {}
 
@@ -151,6 +152,7 @@ class https_api final : public provider_client {
   origin where_;
   http_client client_;
   std::unique_ptr<rate_grants> own_rate_;
+  rate_observer untold_;
   pacer pacer_;
   retry_budget budget_;
   token_state token_;
@@ -207,7 +209,7 @@ awaitable<void> https_api::take_turn(attempts& so_far) {
 retry_decision https_api::judge(const failure& f, attempts& so_far) {
   const double dice = std::uniform_real_distribution<double>(0, 1)(chance_);
   const retry_decision d = decide(f, so_far, budget_, options_.retry, dice);
-  if (d.what != next_step::again && d.wait.count() > 0) pacer_.pause(d.wait, f.http_status);
+  if (d.what != next_step::again && d.wait.count() > 0) pacer_.pause(d.wait, f);
   return d;
 }
 

@@ -11,6 +11,7 @@
 #include "sync/flanks_api.hpp"
 #include "sync/limits.hpp"
 #include "sync/rate_grants.hpp"
+#include "sync/rate_observer.hpp"
 #include "sync/retry.hpp"
 #include "sync/secret.hpp"
 
@@ -45,6 +46,7 @@ struct api_options {
   int max_connections = 8;
   double requests_per_second = 10;  // 0: no limit; of all who share `rate`
   rate_grants* rate = nullptr;      // must outlive the client; null: nobody shares it
+  rate_observer* waits = nullptr;   // must outlive the client; null: nobody is told
   std::int64_t max_response_bytes = std::int64_t{1} << 30;  // everything received, headers included
   api_timeouts timeouts;
   retry_policy retry;

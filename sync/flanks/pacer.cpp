@@ -41,13 +41,15 @@ struct pacer::waiter {
 };
 
 pacer::pacer(asio::any_io_executor executor, double per_second, rate_grants& shared,
-             const pacer_timeouts& timeouts)
+             rate_observer& told, const pacer_timeouts& timeouts)
     : executor_(std::move(executor)),
       per_second_(per_second > 0 ? std::max(per_second, slowest) : 0),
       limiter_(per_second_),
       shared_(shared),
+      told_(told),
       timeouts_(timeouts),
-      idle_(executor_, clock::time_point::max()) {}
+      idle_(executor_, clock::time_point::max()),
+      pause_end_(executor_) {}
 
 asio::awaitable<void> pacer::take_turn(chr::milliseconds patience) {
   waiter me(*this, patience);
@@ -55,7 +57,10 @@ asio::awaitable<void> pacer::take_turn(chr::milliseconds patience) {
     const auto now = clock::now();
     clock::time_point look = clock::time_point::max();
     if (me.first()) {
-      if (limiter_.take(now)) co_return;
+      if (limiter_.take(now)) {
+        told_.waited(now - me.joined);
+        co_return;
+      }
       ask(now);
       look = limiter_.next_look(now);
     }
@@ -104,11 +109,37 @@ void pacer::give_up(const waiter& who, clock::time_point now) const {
   throw f;
 }
 
-void pacer::pause(chr::milliseconds wait, int http_status) {
+void pacer::pause(chr::milliseconds wait, const failure& answer) {
   const auto now = clock::now();
   limiter_.pause(now + wait);
-  if (!unwritten_ || now + wait > unwritten_->until) unwritten_ = {now + wait, http_status};
+  if (!unwritten_ || now + wait > unwritten_->until) unwritten_ = {now + wait, answer.http_status};
+  pause_notice notice;
+  notice.http_status = answer.http_status;
+  notice.answer = answer.what();
+  note_pause(now, std::move(notice));
   ask(now);
+}
+
+void pacer::note_pause(clock::time_point now, pause_notice notice) {
+  const clock::time_point until = limiter_.paused_until();
+  if (until > now) {
+    notice.left = chr::ceil<chr::milliseconds>(until - now);
+    told_.paused(notice, !paused_since_);
+    if (!paused_since_) paused_since_ = now;
+    pause_ends(until);
+  } else if (paused_since_) {
+    told_.pause_over(chr::floor<chr::milliseconds>(now - *paused_since_));
+    paused_since_.reset();
+    pause_end_.cancel();
+  }
+}
+
+// Its end is told also when nobody sends then.
+void pacer::pause_ends(clock::time_point at) {
+  pause_end_.expires_at(at);
+  pause_end_.async_wait([this](boost::system::error_code cancelled) {
+    if (!cancelled) note_pause(clock::now(), {});
+  });
 }
 
 // The question comes first that others depend on.
@@ -139,16 +170,31 @@ asio::awaitable<void> pacer::ask_all() {
     if (!silent_since_) silent_since_ = now;
     try {
       const rate_grant answer = co_await send(asked);
-      limiter_.answered(answer, clock::now());
-      if (unwritten_) limiter_.pause(unwritten_->until);
-      silent_since_.reset();
-      trouble_.reset();
+      answered(answer);
     } catch (const failure& f) {
-      limiter_.unanswered(clock::now());
-      trouble_ = f;
+      unanswered(f);
     }
     wake_first();
   }
+}
+
+void pacer::answered(const rate_grant& answer) {
+  const auto now = clock::now();
+  limiter_.answered(answer, now);
+  if (unwritten_) limiter_.pause(unwritten_->until);
+  pause_notice notice;
+  notice.http_status = answer.pause.http_status;
+  notice.other = answer.pause.told;
+  note_pause(now, std::move(notice));
+  silent_since_.reset();
+  if (trouble_) told_.reachable();
+  trouble_.reset();
+}
+
+void pacer::unanswered(const failure& why) {
+  limiter_.unanswered(clock::now());
+  if (!trouble_) told_.unreachable(why);
+  trouble_ = why;
 }
 
 asio::awaitable<rate_grant> pacer::send(limiter::question what) {
@@ -177,6 +223,7 @@ asio::awaitable<void> pacer::close() {
     auto wait = idle_.async_wait(asio::redirect_error(asio::use_awaitable, ended));
     co_await std::move(wait);
   }
+  pause_end_.cancel();  // nobody is left to tell
 }
 
 }  // namespace flanks

@@ -11,6 +11,7 @@
 #include "sync/failure.hpp"
 #include "sync/limiter.hpp"
 #include "sync/rate_grants.hpp"
+#include "sync/rate_observer.hpp"
 
 namespace flanks {
 
@@ -21,17 +22,18 @@ struct pacer_timeouts {
 
 class pacer {
  public:
-  // `shared` must outlive it. Everything happens on `executor`, which must be one thread.
+  // `shared` and `told` must outlive it. Everything happens on `executor`, which must be one
+  // thread.
   pacer(boost::asio::any_io_executor executor, double per_second, rate_grants& shared,
-        const pacer_timeouts& timeouts);
+        rate_observer& told, const pacer_timeouts& timeouts);
 
   // Returns when a request may be sent; in the order of the calls. Throws failure when `patience` is
   // over (rate_limit_wait_timeout), at once when a pause would last longer (rate_limited), and what
   // the database said when an operator must act; operation_aborted when cancelled.
   boost::asio::awaitable<void> take_turn(std::chrono::milliseconds patience);
 
-  // The provider said so with this status: no process sends for as long as `wait`.
-  void pause(std::chrono::milliseconds wait, int http_status);
+  // The provider said so with `answer`: no process sends for as long as `wait`.
+  void pause(std::chrono::milliseconds wait, const failure& answer);
 
   // Returns when no question is under way. No turn may be waited for.
   boost::asio::awaitable<void> close();
@@ -50,6 +52,10 @@ class pacer {
   boost::asio::awaitable<rate_grant> send(limiter::question what);
   boost::asio::awaitable<rate_pause> write_pause();
   void wake_first();
+  void answered(const rate_grant& answer);
+  void unanswered(const failure& why);
+  void note_pause(clock::time_point now, pause_notice notice);
+  void pause_ends(clock::time_point at);
   [[nodiscard]] clock::time_point patience_of(const waiter& who) const;
   void give_up(const waiter& who, clock::time_point now) const;
 
@@ -57,6 +63,7 @@ class pacer {
   double per_second_;
   limiter limiter_;
   rate_grants& shared_;
+  rate_observer& told_;
   pacer_timeouts timeouts_;
   std::list<waiter*> line_;
   bool asking_ = false;
@@ -64,6 +71,8 @@ class pacer {
   std::optional<told_pause> unwritten_;            // that the database does not know yet
   std::optional<clock::time_point> silent_since_;  // the first question without an answer
   std::optional<failure> trouble_;                 // how the last question failed
+  std::optional<clock::time_point> paused_since_;  // what was told
+  boost::asio::steady_timer pause_end_;
 };
 
 }  // namespace flanks

@@ -138,7 +138,9 @@ class Metrics(MetricsTest):
         for row in world.rows("select error_class, count(*) from (select error_class from flanks.sync_runs where outcome = 'failed' "
                               "union all select error_class from flanks.product_runs where outcome = 'failed') f group by 1"):
             expected[metric("flanks_failures_total", error_class=row["error_class"])] = int(row["count"])
+        expected[metric("flanks_provider_pauses_total")] = 0
         counters = {k: v for k, v in scraped.items() if k[0].endswith("_total")}
+        self.assertGreater(counters.pop(metric("flanks_rate_limit_wait_seconds_total")), 0)
         self.assertEqual(counters, expected)
         self.assertGreater(counters[metric("flanks_failures_total", error_class="http_500")], 0)
         self.assertGreater(counters[metric("flanks_rows_total", product="card", kind="quarantined")], 0)
@@ -146,6 +148,18 @@ class Metrics(MetricsTest):
         self.assertEqual(scraped[metric("flanks_database_up")], 1)
         self.assertEqual(scraped[metric("flanks_credentials_due")], 0)
         self.check_with_promtool(admin)
+
+    def test_a_pause_of_the_provider_shows_while_it_lasts_and_is_counted(self):
+        world, daemon, admin = self.started()
+        world.sandbox.fault("status", status=429, retry_after="4", times=1)
+        world.register_all()
+        paused = wait_until(lambda: (found := admin.metrics()) and found[metric("flanks_provider_pause_seconds")] and found, "paused")
+        self.assertLessEqual(paused[metric("flanks_provider_pause_seconds")], 5)
+        self.assertEqual(paused[metric("flanks_provider_pauses_total")], 1)
+        self.check_with_promtool(admin)
+        after = wait_until(lambda: not (found := admin.metrics())[metric("flanks_provider_pause_seconds")] and found, "it is over")
+        self.assertEqual(after[metric("flanks_provider_pauses_total")], 1)
+        wait_until(lambda: admin.metrics()[metric("flanks_rate_limit_wait_seconds_total")] >= 4, "what waited in it went on")
 
     def check_with_promtool(self, admin):
         promtool = shutil.which("promtool")
@@ -253,7 +267,8 @@ class Readiness(MetricsTest):
         self.assertEqual(admin.get("/-/healthy")[::2], (200, "healthy\n"))
         scraped = admin.metrics()
         self.assertEqual(scraped[metric("flanks_database_up")], 0)
-        self.assertEqual({k[0] for k in scraped if not k[0].endswith("_total")}, {"flanks_database_up", "flanks_build_info"})
+        self.assertEqual({k[0] for k in scraped if not k[0].endswith("_total")},
+                         {"flanks_database_up", "flanks_build_info", "flanks_provider_pause_seconds"})
         self.assertEqual({k: v for k, v in scraped.items() if k[0] == "flanks_rows_total"},
                          {k: v for k, v in before.items() if k[0] == "flanks_rows_total"})
         world.cluster.start_again()

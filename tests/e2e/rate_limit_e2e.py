@@ -1,5 +1,7 @@
 """One rate limit and one pause for all daemons of a database: what the provider sees of it, by its own clock."""
+import re
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -114,6 +116,16 @@ class RateLimit(WorldTest):
                 self.ends(*both)
                 silent = [at - told for at in self.arrivals(world, told) if at > told + 1.1]
                 self.assertGreaterEqual(silent[0], 4, "within a second both know, and wait")
+                asked = []
+                for daemon in both:
+                    log = daemon.log.read_text()
+                    asked += re.findall("the provider asks us to wait; no process sends before until=(?:.*)http_status=429 "
+                                        "asked=(.*)", log)
+                    self.assertEqual(log.count("asks us to wait"), 1, log)
+                    self.assertEqual(log.count("the provider's pause is over pause_seconds="), 1, log)
+                by_the_one, by_the_other = sorted(asked)  # quoted text comes first
+                self.assertRegex(by_the_one, '^"this process" error="(GET|POST) /v0/.* answered 429')
+                self.assertRegex(by_the_other, f"^{socket.gethostname()}:({both[0].pid}|{both[1].pid})$")
 
     def test_a_pause_outlives_who_was_told(self):
         world = self.loaded()
@@ -128,6 +140,22 @@ class RateLimit(WorldTest):
         first = self.has_sent(world, 1, since=restarted)[0]
         self.ends(daemon)
         self.assertGreaterEqual(first, told + 8)
+
+    def test_a_pause_longer_than_a_request_may_wait_ends_a_command_and_the_next_one_sends_nothing(self):
+        world = self.world(credentials=1, transactions=5, products="account", settings={"sync": {"products": ["account"]}})
+        [number] = world.register_all().values()
+        world.sandbox.fault("status", endpoint="status", status=429, retry_after="3600", times=1)
+        first = world.cli("sync", "--credential", number)
+        self.assertEqual(first.returncode, 3, first.stdout + first.stderr)
+        self.assertRegex(first.stderr, "the provider asks us to wait; no process sends before until=.* http_status=429")
+        world.sandbox.reset_requests()
+        second = world.cli("sync", "--credential", number)
+        self.assertEqual(second.returncode, 3, second.stdout + second.stderr)
+        self.assertIn("the provider asked us to wait longer than a request may", second.stdout)
+        self.assertEqual(world.sandbox.requests()["requests"], 0)
+        # As its comment says: an operator can end it.
+        world.sql("update flanks_internal.rate_limit set paused_until = null, next_at = now()")
+        world.ok("sync", "--credential", number)
 
     def test_without_the_bucket_a_daemon_uses_its_grant_and_waits_until_it_is_back(self):
         world = self.loaded()

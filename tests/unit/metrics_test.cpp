@@ -37,7 +37,7 @@ mirror_gauges some_gauges() {
 
 TEST(metrics, counters_begin_at_zero) {
   const metrics m;
-  const std::string text = m.text({});
+  const std::string text = m.text({}, {});
   for (const char* line :
        {"flanks_windows_total{outcome=\"ok\",product=\"account\"} 0\n",
         "flanks_rows_total{kind=\"quarantined\",product=\"liability\"} 0\n",
@@ -50,7 +50,7 @@ TEST(metrics, a_window_counts_once_and_its_rows_by_kind) {
   metrics m;
   m.count(window_of(product::card, outcome::partial, seven()));
   m.count(window_of(product::card, outcome::ok, seven()));
-  const std::string text = m.text({});
+  const std::string text = m.text({}, {});
   for (const char* line : {"flanks_windows_total{outcome=\"partial\",product=\"card\"} 1\n",
                            "flanks_windows_total{outcome=\"ok\",product=\"card\"} 1\n",
                            "flanks_rows_total{kind=\"fetched\",product=\"card\"} 42\n",
@@ -78,7 +78,7 @@ TEST(metrics, failures_count_by_class_and_a_status_that_failed_has_no_product) {
   run_record waiting = window_of(product::card, outcome::not_available);
   waiting.error_class = "provider_pending";  // why, and not that anything failed
   m.count(waiting);
-  const std::string text = m.text({});
+  const std::string text = m.text({}, {});
   EXPECT_THAT(text, HasSubstr("flanks_windows_total{outcome=\"failed\",product=\"none\"} 1\n"));
   EXPECT_THAT(text,
               HasSubstr("flanks_product_lists_total{outcome=\"failed\",product=\"holder\"} 1\n"));
@@ -89,7 +89,7 @@ TEST(metrics, failures_count_by_class_and_a_status_that_failed_has_no_product) {
 TEST(metrics, gauges_name_every_state_and_lag_where_it_means_something) {
   const metrics m;
   const mirror_gauges g = some_gauges();
-  const std::string text = m.text({true, &g});
+  const std::string text = m.text({true, &g}, {});
   for (const char* line :
        {"flanks_database_up 1\n", "flanks_database_read_timestamp_seconds 1700000001\n",
         "flanks_credentials{state=\"ok\"} 7\n", "flanks_credentials{state=\"error\"} 2\n",
@@ -109,7 +109,7 @@ TEST(metrics, proofs_by_product_and_outcome_and_all_their_differences) {
               {"account", "failed", 1, 1, 0, 0},
               {"card", "not_verifiable", 4, 0, 0, 0}};
   g.last_verification = instant{std::chrono::seconds{1700000000}};
-  const std::string text = m.text({true, &g});
+  const std::string text = m.text({true, &g}, {});
   for (const char* line :
        {"flanks_verifications{product=\"account\",outcome=\"equal\"} 5\n",
         "flanks_verifications{product=\"account\",outcome=\"different\"} 2\n",
@@ -127,10 +127,29 @@ TEST(metrics, proofs_by_product_and_outcome_and_all_their_differences) {
 TEST(metrics, of_a_database_that_is_down_only_that_is_told) {
   const metrics m;
   const mirror_gauges g = some_gauges();
-  const std::string text = m.text({false, &g});
+  const std::string text = m.text({false, &g}, {});
   EXPECT_THAT(text, HasSubstr("flanks_database_up 0\n"));
   EXPECT_THAT(text, Not(HasSubstr("flanks_credentials")));
   EXPECT_THAT(text, HasSubstr("flanks_rows_total"));
+}
+
+TEST(metrics, pauses_and_waits_are_told_and_no_pause_is_zero) {
+  const metrics m;
+  rate_totals r;
+  for (const char* line :
+       {"# TYPE flanks_provider_pauses_total counter\nflanks_provider_pauses_total 0\n",
+        "# TYPE flanks_provider_pause_seconds gauge\nflanks_provider_pause_seconds 0\n",
+        "# TYPE flanks_rate_limit_wait_seconds_total counter\n"
+        "flanks_rate_limit_wait_seconds_total 0\n"})
+    EXPECT_THAT(m.text({}, r), HasSubstr(line));
+  r.pauses = 3;
+  r.waited = std::chrono::milliseconds{12'500};
+  r.paused_until = std::chrono::system_clock::now() + std::chrono::seconds{3600};
+  EXPECT_THAT(m.text({}, r), HasSubstr("flanks_provider_pauses_total 3\n"));
+  EXPECT_THAT(m.text({}, r), HasSubstr("flanks_rate_limit_wait_seconds_total 12.5\n"));
+  EXPECT_THAT(m.text({}, r), HasSubstr("flanks_provider_pause_seconds 3599."));
+  r.paused_until = std::chrono::system_clock::now() - std::chrono::seconds{1};
+  EXPECT_THAT(m.text({}, r), HasSubstr("flanks_provider_pause_seconds 0\n"));
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ class bucket_by_hand final : public rate_grants {
   asio::awaitable<rate_pause> paused() override {
     ++asked;
     co_await answering();
-    const rate_pause now = bucket.paused(clock::now());
+    const rate_pause now = says ? *says : bucket.paused(clock::now());
     co_return now;
   }
   void go_on() {
@@ -59,6 +59,7 @@ class bucket_by_hand final : public rate_grants {
   std::vector<int> taken;
   std::vector<milliseconds> pauses;
   std::optional<failure> fails;
+  std::optional<rate_pause> says;  // when asked about the pause
   bool stalls = false;
   int asked = 0;
 
@@ -76,10 +77,30 @@ class bucket_by_hand final : public rate_grants {
   asio::steady_timer stalled_;
 };
 
+class recorder final : public rate_observer {
+ public:
+  void paused(const pause_notice& n, bool began) override {
+    if (began)
+      heard.push_back("paused " + std::to_string(n.http_status) + " " + n.answer + n.other);
+    left = n.left;
+  }
+  void pause_over(milliseconds lasted) override {
+    heard.push_back("over");
+    left = lasted;
+  }
+  void waited(chr::nanoseconds time) override { total += time; }
+  void unreachable(const failure& why) override { heard.push_back(why.what()); }
+  void reachable() override { heard.push_back("reachable"); }
+
+  std::vector<std::string> heard;
+  milliseconds left{0};
+  chr::nanoseconds total{0};
+};
+
 class pacer_line : public ::testing::Test {
  protected:
   pacer& with(double per_second, pacer_timeouts timeouts = {}) {
-    paces_ = std::make_unique<pacer>(loop_.get_executor(), per_second, bucket_, timeouts);
+    paces_ = std::make_unique<pacer>(loop_.get_executor(), per_second, bucket_, told_, timeouts);
     return *paces_;
   }
   // Nobody may wait when the pacer goes.
@@ -87,8 +108,10 @@ class pacer_line : public ::testing::Test {
     for (asio::cancellation_signal& each : cancels_)
       each.emit(asio::cancellation_type::terminal);
     bucket_.go_on();
+    asio::co_spawn(loop_, paces_->close(), [](std::exception_ptr) {});
     loop_.restart();
-    loop_.run();
+    EXPECT_GT(loop_.run_for(chr::seconds{2}), 0U);
+    EXPECT_TRUE(loop_.stopped()) << "something is left that keeps a process from ending";
   }
   // Waits for a turn; `done_` gets the name of who had one, and errors_ who had none. Cancelled by
   // what it returns.
@@ -131,11 +154,18 @@ class pacer_line : public ::testing::Test {
 
   asio::io_context loop_{1};
   bucket_by_hand bucket_{loop_.get_executor()};
+  recorder told_;
   std::unique_ptr<pacer> paces_;
   std::vector<std::string> done_;
   std::vector<std::exception_ptr> errors_;
   std::list<asio::cancellation_signal> cancels_;
 };
+
+failure limited(int http_status) {
+  failure f{stage::answer, verdict::later, "rate_limited", "POST /v0/token at h answered"};
+  f.http_status = http_status;
+  return f;
+}
 
 failure out_of_reach(verdict then = verdict::later) {
   failure f{stage::database, then, "database_unreachable", "cannot open database \"m\" at db:5432"};
@@ -198,13 +228,13 @@ TEST_F(pacer_line, a_pause_is_written_with_what_is_left_of_it_and_once_the_bucke
   wants("a");
   ASSERT_TRUE(until([&] { return done_.size() == 1; }));
   bucket_.stalls = true;
-  paces_->pause(milliseconds{1500}, 429);
+  paces_->pause(milliseconds{1500}, limited(429));
   wants("b");
   run_for(milliseconds{200});
   bucket_.go_on();
   ASSERT_TRUE(until([&] { return bucket_.pauses.size() == 1; }));
   bucket_.fails = out_of_reach();
-  paces_->pause(milliseconds{2500}, 503);
+  paces_->pause(milliseconds{2500}, limited(503));
   run_for(milliseconds{200});
   bucket_.fails.reset();
   ASSERT_TRUE(until([&] { return bucket_.pauses.size() == 2; }));
@@ -218,7 +248,7 @@ TEST_F(pacer_line, an_answer_that_was_on_its_way_does_not_end_a_pause) {
   bucket_.stalls = true;
   wants("a");
   ASSERT_TRUE(until([&] { return bucket_.asked == 1; }));
-  paces_->pause(milliseconds{200}, 429);
+  paces_->pause(milliseconds{200}, limited(429));
   const auto begin = clock::now();
   bucket_.go_on();
   ASSERT_TRUE(until([&] { return !done_.empty(); }));
@@ -272,7 +302,7 @@ TEST_F(pacer_line, goes_on_by_itself_when_the_bucket_is_back) {
 
 TEST_F(pacer_line, a_pause_longer_than_a_request_may_wait_sends_it_away_with_the_time) {
   with(10, {.turn = chr::seconds{900}, .grant = chr::seconds{60}});
-  paces_->pause(chr::seconds{3600}, 429);
+  paces_->pause(chr::seconds{3600}, limited(429));
   wants("a");
   ASSERT_TRUE(until([&] { return !errors_.empty(); }));
   EXPECT_EQ(only_failure().error_class, "rate_limited");
@@ -292,9 +322,44 @@ TEST_F(pacer_line, a_line_that_is_too_slow_sends_away_who_waited_too_long) {
   EXPECT_THAT(only_failure().hint, HasSubstr("flanks.requests_per_second"));
 }
 
+TEST_F(pacer_line, a_pause_is_told_once_when_it_begins_and_once_when_it_is_over) {
+  with(0);
+  paces_->pause(milliseconds{100}, limited(429));
+  paces_->pause(milliseconds{150}, limited(429));
+  ASSERT_TRUE(until([&] { return told_.heard.size() == 2; })) << "nobody sends, and it is told";
+  EXPECT_THAT(told_.heard, ElementsAre("paused 429 POST /v0/token at h answered", "over"));
+  EXPECT_GE(told_.left, milliseconds{150});
+}
+
+TEST_F(pacer_line, a_pause_that_another_process_was_told_is_told_with_its_name_and_its_end) {
+  rate_pause other;
+  other.left = milliseconds{300};
+  other.http_status = 503;
+  other.told = "host:7";
+  bucket_.says = other;
+  with(0);
+  wants("a");
+  ASSERT_TRUE(until([&] { return !told_.heard.empty(); }));
+  EXPECT_THAT(told_.heard, ElementsAre("paused 503 host:7"));
+  bucket_.says.reset();
+  ASSERT_TRUE(until([&] { return !done_.empty(); }));
+  EXPECT_THAT(told_.heard, ElementsAre("paused 503 host:7", "over"));
+}
+
+TEST_F(pacer_line, a_bucket_out_of_reach_is_told_once_and_that_it_is_back) {
+  bucket_.fails = out_of_reach();
+  with(10);
+  wants("a");
+  ASSERT_TRUE(until([&] { return bucket_.asked == 3; }));
+  bucket_.fails.reset();
+  ASSERT_TRUE(until([&] { return !done_.empty(); }));
+  EXPECT_THAT(told_.heard, ElementsAre("cannot open database \"m\" at db:5432", "reachable"));
+  EXPECT_GE(told_.total, milliseconds{990}) << "the request waited for it";
+}
+
 TEST_F(pacer_line, close_brings_the_pause_to_the_bucket_first) {
   with(0);
-  paces_->pause(chr::seconds{60}, 429);
+  paces_->pause(chr::seconds{60}, limited(429));
   bool closed = false;
   auto done = [&](std::exception_ptr) { closed = true; };
   asio::co_spawn(loop_, paces_->close(), done);
