@@ -95,7 +95,7 @@ class https_api final : public provider_client {
         own_rate_(options_.rate == nullptr ? make_local_rate_grants() : nullptr),
         pacer_(executor_, options_.requests_per_second, own_rate_ ? *own_rate_ : *options_.rate,
                options_.waits != nullptr ? *options_.waits : untold_,
-               {options_.retry.longest_wait, options_.timeouts.rate_grant}),
+               {options_.timeouts.rate_grant}),
         chance_(unforeseeable()) {}
 
   awaitable<credential_status> status(const secret& credentials_token) override;

@@ -21,8 +21,8 @@ constexpr double slowest = 1e-6;
 
 // Waits in a coroutine's frame. Whoever leaves, for whatever reason, makes the next one look.
 struct pacer::waiter {
-  waiter(pacer& owner, chr::milliseconds patience)
-      : line(owner), timer(owner.executor_), until(clock::now() + patience) {
+  waiter(pacer& owner, chr::milliseconds longest)
+      : line(owner), timer(owner.executor_), patience(longest), until(joined + longest) {
     place = line.line_.insert(line.line_.end(), this);
   }
   waiter(const waiter&) = delete;
@@ -35,8 +35,9 @@ struct pacer::waiter {
 
   pacer& line;
   asio::steady_timer timer;
-  std::list<waiter*>::iterator place;
   clock::time_point joined = clock::now();
+  std::list<waiter*>::iterator place;
+  chr::milliseconds patience;
   clock::time_point until;  // it waits no longer
 };
 
@@ -96,7 +97,7 @@ void pacer::give_up(const waiter& who, clock::time_point now) const {
   if (now >= who.until) {
     failure f{stage::send, verdict::later, "rate_limit_wait_timeout",
               fmt::format("the rate limit left no place for a request within {} s",
-                          seconds(chr::ceil<chr::milliseconds>(who.until - who.joined)))};
+                          seconds(who.patience))};
     f.hint = "raise flanks.requests_per_second or lower sync.concurrency";
     throw f;
   }

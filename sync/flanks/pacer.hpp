@@ -27,9 +27,9 @@ class pacer {
   pacer(boost::asio::any_io_executor executor, double per_second, rate_grants& shared,
         rate_observer& told, const pacer_timeouts& timeouts);
 
-  // Returns when a request may be sent; in the order of the calls. Throws failure when `patience` is
-  // over (rate_limit_wait_timeout), at once when a pause would last longer (rate_limited), and what
-  // the database said when an operator must act; operation_aborted when cancelled.
+  // Returns when a request may be sent; in the order of the calls. Throws failure when `patience`
+  // is over (rate_limit_wait_timeout), at once when a pause would last longer (rate_limited), and
+  // what the database said when an operator must act; operation_aborted when cancelled.
   boost::asio::awaitable<void> take_turn(std::chrono::milliseconds patience);
 
   // The provider said so with `answer`: no process sends for as long as `wait`.

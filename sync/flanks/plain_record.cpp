@@ -212,8 +212,8 @@ void plain_record::begin_extra() {
 // character that begins with another one than these.
 FLANKS_IN_REGISTERS bool begins_visibly(std::string_view text) {
   const auto first = text.empty() ? 0U : static_cast<unsigned char>(text.front());
-  return first > 0x20 && first != 0x7F && first != 0xC2 && (first < 0xE1 || first > 0xE3) &&
-         first != 0xEF;
+  return first > 0x20 && first != 0x7F && first != 0xC2 && first != 0xD8 &&
+         (first < 0xE1 || first > 0xE3) && first != 0xEF;
 }
 
 FLANKS_IN_REGISTERS bool plain_record::set_reference(std::string_view text) {

@@ -116,19 +116,20 @@ class pacer_line : public ::testing::Test {
   // Waits for a turn; `done_` gets the name of who had one, and errors_ who had none. Cancelled by
   // what it returns.
   asio::cancellation_signal& wants(const std::string& name) {
-    auto story = [](pacer& p, std::string who,
+    auto story = [](pacer& p, std::string who, milliseconds patience,
                     std::vector<std::string>& to) -> asio::awaitable<void> {
-      co_await p.take_turn();
+      co_await p.take_turn(patience);
       to.push_back(who);
     };
     auto ended = [this](std::exception_ptr error) {
       if (error) errors_.push_back(error);
     };
     asio::cancellation_signal& cancel = cancels_.emplace_back();
-    asio::co_spawn(loop_, story(*paces_, name, done_),
+    asio::co_spawn(loop_, story(*paces_, name, patience_, done_),
                    asio::bind_cancellation_slot(cancel.slot(), ended));
     return cancel;
   }
+  milliseconds patience_ = chr::seconds{900};
   // Until it is so; false when it was not within two seconds.
   template <class Condition>
   bool until(Condition met) {
@@ -257,7 +258,8 @@ TEST_F(pacer_line, an_answer_that_was_on_its_way_does_not_end_a_pause) {
 
 TEST_F(pacer_line, a_bucket_out_of_reach_ends_the_wait_by_its_own_name_and_says_why) {
   bucket_.fails = out_of_reach();
-  with(10, {.turn = chr::seconds{9}, .grant = milliseconds{250}});
+  patience_ = chr::seconds{9};
+  with(10, {.grant = milliseconds{250}});
   wants("a");
   ASSERT_TRUE(until([&] { return !errors_.empty(); }));
   const failure f = only_failure();
@@ -272,7 +274,8 @@ TEST_F(pacer_line, a_bucket_out_of_reach_ends_the_wait_by_its_own_name_and_says_
 
 TEST_F(pacer_line, a_bucket_that_says_nothing_ends_the_wait_as_well) {
   bucket_.stalls = true;
-  with(0, {.turn = chr::seconds{9}, .grant = milliseconds{100}});
+  patience_ = chr::seconds{9};
+  with(0, {.grant = milliseconds{100}});
   wants("a");
   ASSERT_TRUE(until([&] { return !errors_.empty(); }));
   EXPECT_STREQ(
@@ -301,7 +304,7 @@ TEST_F(pacer_line, goes_on_by_itself_when_the_bucket_is_back) {
 }
 
 TEST_F(pacer_line, a_pause_longer_than_a_request_may_wait_sends_it_away_with_the_time) {
-  with(10, {.turn = chr::seconds{900}, .grant = chr::seconds{60}});
+  with(10);
   paces_->pause(chr::seconds{3600}, limited(429));
   wants("a");
   ASSERT_TRUE(until([&] { return !errors_.empty(); }));
@@ -312,7 +315,8 @@ TEST_F(pacer_line, a_pause_longer_than_a_request_may_wait_sends_it_away_with_the
 }
 
 TEST_F(pacer_line, a_line_that_is_too_slow_sends_away_who_waited_too_long) {
-  with(1, {.turn = milliseconds{200}, .grant = chr::seconds{60}});
+  patience_ = milliseconds{200};
+  with(1);
   wants("a");
   wants("b");
   ASSERT_TRUE(until([&] { return !errors_.empty(); }));
