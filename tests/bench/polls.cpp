@@ -43,10 +43,11 @@ class quiet_provider final : public flanks_api {
       s.created = true, s.errored = false;
     co_return said;
   }
-  awaitable<response_summary> transactions(const secret&, product, window, batch_sink&) override {
+  awaitable<response_summary> transactions(const secret&, product, window, connection_use,
+                                           batch_sink&) override {
     throw std::logic_error("transactions were asked for");
   }
-  awaitable<product_batch> products(const secret&, product_kind) override {
+  awaitable<product_batch> products(const secret&, product_kind, connection_use) override {
     throw std::logic_error("products were asked for");
   }
   awaitable<product_batch> entities() override { co_return product_batch{}; }
