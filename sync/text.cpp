@@ -76,4 +76,13 @@ std::string_view clipped(std::string_view text, std::size_t limit) {
   return text.substr(0, end);
 }
 
+std::string plural(std::int64_t count, std::string_view one, std::string_view many) {
+  if (count == 1) return std::string(one);
+  return many.empty() ? std::string(one) + "s" : std::string(many);
+}
+
+std::string counted(std::int64_t count, std::string_view one, std::string_view many) {
+  return std::to_string(count) + " " + plural(count, one, many);
+}
+
 }  // namespace flanks

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,13 @@ namespace flanks {
 // Well-formed UTF-8: each byte that is part of no character becomes U+FFFD, each steering character
 // becomes `instead` (may be empty).
 [[nodiscard]] std::string cleaned(std::string_view text, std::string_view instead);
+
+// `one` for 1, else `many`; without `many`, `one` and an "s".
+[[nodiscard]] std::string plural(std::int64_t count, std::string_view one,
+                                 std::string_view many = "");
+// "1 window", "2 windows", "3 entities".
+[[nodiscard]] std::string counted(std::int64_t count, std::string_view one,
+                                  std::string_view many = "");
 
 // The first `limit` bytes of well-formed UTF-8, without half a character at the end.
 [[nodiscard]] std::string_view clipped(std::string_view text, std::size_t limit);

@@ -53,5 +53,12 @@ TEST(text, clipping_leaves_no_half_character) {
   EXPECT_EQ(clipped("é", 1), "");
 }
 
+TEST(text, counts_agree_with_their_words) {
+  EXPECT_EQ(counted(1, "window"), "1 window");
+  EXPECT_EQ(counted(0, "window"), "0 windows");
+  EXPECT_EQ(counted(2, "entity", "entities"), "2 entities");
+  EXPECT_EQ(plural(1, "is", "are"), "is");
+}
+
 }  // namespace
 }  // namespace flanks
