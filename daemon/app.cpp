@@ -97,6 +97,8 @@ db_options database_options(const configuration& c) {
   o.statement_timeout = std::chrono::ceil<std::chrono::seconds>(from.statement_timeout);
   o.lock_timeout = std::chrono::ceil<std::chrono::seconds>(from.lock_timeout);
   o.lease_time = c.values().sync.lease;
+  // A daemon that stands still holds what its transaction has locked no longer than its lease.
+  o.idle_in_transaction_timeout = c.values().sync.lease;
   o.limits = c.values().limits;
   o.query = canonical_members(c.values().sync.query);
   return o;
@@ -201,7 +203,8 @@ exit_code exit_code_of(const failure& f) {
   if (f.at == stage::configuration || f.error_class == "database_schema" ||
       f.error_class == "schema_newer" || f.error_class == "schema_changed")
     return exit_code::configuration;
-  if (f.error_class == "database_lock_timeout" || f.error_class == "migration_locked") {
+  if (f.error_class == "database_lock_timeout" || f.error_class == "migration_locked" ||
+      f.error_class == "claim_locked") {
     return exit_code::try_again;
   }
   return exit_code::unavailable;

@@ -176,6 +176,11 @@ struct metrics::counters {
   Family<Counter>& failures =
       counter(registry, "flanks_failures_total",
               "Windows and lists that failed in this process, by error_class.");
+  Counter& unrecorded =
+      counter(registry, "flanks_unrecorded_failures_total",
+              "How often this process could not write down what had happened to a credential: a "
+              "right, a trigger or row security of the database is in the way. The log says which.")
+          .Add({});
 };
 
 metrics::metrics() : counters_(std::make_unique<counters>()) {
@@ -192,6 +197,10 @@ void metrics::count(const run_record& r) {
   add(name, r.how, r.counts, counters_->windows, counters_->rows);
   if (r.how == outcome::failed)
     counters_->failures.Add({{"error_class", r.error_class}}).Increment();
+}
+
+void metrics::count_unrecorded() {
+  counters_->unrecorded.Increment();
 }
 
 void metrics::count(const product_run& r) {

@@ -35,6 +35,8 @@ class metrics {
   // One line of flanks.sync_runs, of flanks.product_runs: since this object was made.
   void count(const run_record& record);
   void count(const product_run& run);
+  // What happened to a credential could not be written down.
+  void count_unrecorded();
 
   // The text format (version 0.0.4).
   [[nodiscard]] std::string text(const database_view& database, const rate_totals& rates) const;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <random>
 
+#include "sync/text.hpp"
+
 namespace flanks {
 
 namespace asio = boost::asio;
@@ -18,6 +20,8 @@ constexpr int batches = 8;
 constexpr chr::milliseconds longest_vacancy{50};
 // A credential that is due but claimed elsewhere must not spin us.
 constexpr chr::milliseconds shortest_quiet{200};
+// How long the claim of another daemon may lock a row.
+constexpr chr::milliseconds longest_lock{2000};
 
 // A provider that fails is left alone for two looks at first.
 breaker_policy patience_of(const scheduler_options& options) {
@@ -34,7 +38,8 @@ scheduler::scheduler(worker_tools tools, const scheduler_options& options)
       options_(options),
       health_(patience_of(options)),
       group_(tools.executor),
-      progress_(chr::steady_clock::now()) {
+      progress_(chr::steady_clock::now()),
+      begun_(progress_) {
   tools_.health = &health_;
 }
 
@@ -77,26 +82,80 @@ bool scheduler::worth_a_claim(int places, chr::steady_clock::time_point now) {
 }
 
 asio::awaitable<bool> scheduler::claim(int places) {
+  // What becomes due while a single cycle runs belongs to the next one.
+  chr::milliseconds age{0};
+  if (options_.once) age = chr::floor<chr::milliseconds>(chr::steady_clock::now() - begun_);
   std::vector<claimed_credential> due;
+  bool more = false;
+  std::optional<failure> failed;
   try {
-    due = co_await tools_.mirror.db.claim_due(places);
-    if (!trouble_.empty()) tools_.events.info("the database answers again");
-    trouble_.clear();
+    due = co_await tools_.mirror.db.claim_due(places, age);
+    if (!due.empty()) unclaimable_since_.reset();
+    if (due.empty()) more = co_await look_for_unclaimable(age);
   } catch (const failure& f) {
-    if (options_.once) ended_by_ = f;
-    if (options_.once) stopping_ = true;
-    if (trouble_ != f.what()) {
-      tools_.events.error("cannot claim due credentials; trying again",
-                          {{"error", f.what()}, {"hint", f.hint}});
-    }
-    trouble_ = f.what();
+    failed = f;
+  }
+  if (failed) {
+    in_trouble(*failed);
+  } else if (!unclaimable_since_ && trouble_) {
+    tools_.events.info("credentials can be claimed again");
+    trouble_.reset();
   }
   progress_ = chr::steady_clock::now();
   free_since_.reset();
   backlog_ = static_cast<int>(due.size()) == places;
-  const bool any = !due.empty();
+  leave_out_worked(due);
+  more = more || !due.empty();
   start(std::move(due));
-  co_return any;
+  co_return more;
+}
+
+// Something may lock their rows, or hide them: then the daemon would stand still and look healthy.
+asio::awaitable<bool> scheduler::look_for_unclaimable(chr::milliseconds age) {
+  const std::int64_t unheld = co_await tools_.mirror.db.unheld_due(age);
+  const auto now = chr::steady_clock::now();
+  if (unheld == 0) unclaimable_since_.reset();
+  if (unheld == 0) co_return false;
+  if (!unclaimable_since_) unclaimable_since_ = now;
+  // Another daemon locks rows for the moment of its claim.
+  if (now - *unclaimable_since_ < std::max<chr::milliseconds>(2 * options_.poll, longest_lock))
+    co_return true;
+  failure f(stage::lease, verdict::later, "claim_locked",
+            fmt::format("{} that nobody holds {} due, but cannot be claimed",
+                        counted(unheld, "credential"), plural(unheld, "is", "are")));
+  f.hint = "something locks rows of flanks_internal.leases: see pg_locks and pg_stat_activity";
+  in_trouble(f);
+  co_return false;
+}
+
+void scheduler::in_trouble(const failure& f) {
+  if (options_.once) ended_by_ = f;
+  if (options_.once) stopping_ = true;
+  if (!trouble_ || std::string_view(trouble_->what()) != f.what()) {
+    tools_.events.error("cannot claim due credentials; trying again",
+                        {{"error", f.what()}, {"hint", f.hint}});
+  }
+  trouble_ = f;
+}
+
+// A credential that could not be given back is due again when its lease has run out.
+void scheduler::leave_out_worked(std::vector<claimed_credential>& due) {
+  if (!options_.once) return;
+  for (claimed_credential& c : std::exchange(due, {})) {
+    if (worked_.insert(c.id.value).second) {
+      due.push_back(std::move(c));
+    } else {
+      group_.spawn(postpone(std::move(c), chr::seconds{30}));
+    }
+  }
+}
+
+std::string scheduler::trouble() const {
+  if (!trouble_) return "";
+  return fmt::format("{} ({}); the log says more",
+                     trouble_->at == stage::lease ? "due credentials cannot be claimed"
+                                                  : "the database cannot be used",
+                     trouble_->error_class);
 }
 
 void scheduler::start(std::vector<claimed_credential> due) {
@@ -117,8 +176,8 @@ void scheduler::start(std::vector<claimed_credential> due) {
 
 asio::awaitable<chr::milliseconds> scheduler::time_to_next_look() {
   const auto now = chr::steady_clock::now();
-  if (static_cast<int>(group_.size()) >= options_.concurrency || !trouble_.empty())
-    co_return options_.poll;
+  if (static_cast<int>(group_.size()) >= options_.concurrency || trouble_) co_return options_.poll;
+  if (unclaimable_since_) co_return std::min(shortest_quiet, options_.poll);
   const chr::seconds backing_off = health_.wait(now);
   if (backing_off.count() > 0) co_return std::min<chr::milliseconds>(backing_off, options_.poll);
   if (now < paused_until_ && !options_.once)
@@ -213,7 +272,7 @@ asio::awaitable<void> scheduler::drain() {
 
 std::string scheduler::summary() const {
   if (stopping_) return fmt::format("stopping: {} credentials in hand", group_.size());
-  if (!trouble_.empty()) return fmt::format("not ready: {}", trouble_);
+  if (trouble_) return fmt::format("not ready: {}", trouble_->what());
   if (totals_.stopped_by) return fmt::format("not ready: {}", totals_.stopped_by->what());
   if (health_.backs_off())
     return fmt::format("not ready: the provider fails for every credential; {} in hand",

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <unordered_set>
 
 #include "daemon/task_group.hpp"
 #include "daemon/worker.hpp"
@@ -17,7 +18,7 @@ struct scheduler_options {
   std::chrono::milliseconds poll{
       30'000};  // the longest sleep between two looks (config: sync.poll)
   std::chrono::milliseconds grace{20'000};  // how long stop() lets work in hand go on
-  bool once = false;                        // end when nothing is due any more
+  bool once = false;  // end when all that was due at the beginning has been worked on, once each
 };
 
 // What a scheduler has seen since it began.
@@ -45,6 +46,8 @@ class scheduler {
   [[nodiscard]] const scheduler_totals& totals() const { return totals_; }
   // When the database last answered a look for due work: what the watchdog is fed by.
   [[nodiscard]] std::chrono::steady_clock::time_point last_progress() const { return progress_; }
+  // Why nothing can be claimed just now, for /-/ready: names nobody; empty when all is well.
+  [[nodiscard]] std::string trouble() const;
   // One line for people: what is going on.
   [[nodiscard]] std::string summary() const;
 
@@ -52,6 +55,9 @@ class scheduler {
   boost::asio::awaitable<bool> look();
   [[nodiscard]] bool worth_a_claim(int places, std::chrono::steady_clock::time_point now);
   boost::asio::awaitable<bool> claim(int places);
+  boost::asio::awaitable<bool> look_for_unclaimable(std::chrono::milliseconds age);
+  void in_trouble(const failure& f);
+  void leave_out_worked(std::vector<claimed_credential>& due);
   void start(std::vector<claimed_credential> due);
   boost::asio::awaitable<void> one(claimed_credential credential, std::string run_id);
   boost::asio::awaitable<void> postpone(claimed_credential credential, std::chrono::seconds wait);
@@ -74,8 +80,12 @@ class scheduler {
   std::chrono::steady_clock::time_point banks_due_{};  // when to ask whether their list is due
   int stops_ = 0;                                      // times in a row that nothing could go on
   bool stopping_ = false;
-  std::optional<failure> ended_by_;  // with `once`: the database did not answer
-  std::string trouble_;              // why nothing can be done just now; empty when all is well
+  std::optional<failure> ended_by_;  // with `once`: why it could not go on
+  std::optional<failure> trouble_;   // why nothing can be claimed just now
+  std::chrono::steady_clock::time_point begun_;
+  std::unordered_set<std::int64_t> worked_;  // with `once`: claimed already
+  // Since when credentials are due that nobody holds, but none of them can be claimed.
+  std::optional<std::chrono::steady_clock::time_point> unclaimable_since_;
 };
 
 // A random (version 4) UUID as text: names one run in flanks.sync_runs.

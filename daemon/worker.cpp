@@ -43,15 +43,103 @@ asio::awaitable<void> tell_story(worker_tools tools, assignment job,
   report = co_await mirror(tools.mirror, std::move(job));
 }
 
-// Runs the story with a keeper beside it. What it leaves in `report` is whole or nothing.
+// Until when nobody else can have the lease, by our own steady clock: counted from the sending of
+// the last claim or renewal that succeeded.
+struct lease_time {
+  std::chrono::steady_clock::time_point until;
+  bool lost = false;
+};
+
+// Renews the lease three times in its life. A database that does not answer is not a lost lease
+// yet.
+asio::awaitable<void> renew_lease(worker_tools tools, credential_id id, lease_id lease,
+                                  lease_time& held, task_group& story) {
+  const std::chrono::milliseconds period = std::chrono::milliseconds{tools.lease} / 3;
+  while (!held.lost) {
+    co_await tools.mirror.clock.sleep(period);
+    const auto sent = tools.mirror.clock.steady();
+    bool renewed = false;
+    try {
+      renewed = co_await tools.mirror.db.renew(id, lease);
+      held.lost = !renewed;
+    } catch (const failure& f) {
+      tools.events.warn("cannot renew a lease", {{"credential_id", id.value}, {"error", f.what()}});
+    }
+    if (renewed) held.until = sent + tools.lease;
+  }
+  tools.events.warn("lost the lease; the work in hand is dropped", {{"credential_id", id.value}});
+  story.cancel();
+}
+
+// Ends the story when the lease has run out, whatever the database says or does not say: another
+// worker may ask the provider for this credential from then on (promise P12).
+asio::awaitable<void> end_with_lease(worker_tools tools, credential_id id, lease_time& held,
+                                     task_group& story) {
+  for (auto now = tools.mirror.clock.steady(); now < held.until;
+       now = tools.mirror.clock.steady()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(held.until - now);
+    co_await tools.mirror.clock.sleep(left);
+  }
+  held.lost = true;
+  tools.events.warn("the lease ran out before it could be renewed; the work in hand is dropped",
+                    {{"credential_id", id.value}});
+  story.cancel();
+}
+
+// What the story leaves in `report` is whole or nothing; a lease that was lost leaves a report of
+// that.
 asio::awaitable<void> tell_under_lease(worker_tools tools, assignment job,
                                        std::optional<credential_report>& report) {
+  const claimed_credential credential = job.credential;
+  auto telling = tell_story(tools, std::move(job), report);
+  auto running = under_lease(tools, credential, std::move(telling));
+  const bool held = co_await std::move(running);
+  if (report || held) co_return;
+  report.emplace();
+  report->id = credential.id;
+  report->add(failure(stage::lease, verdict::later, "lease_lost",
+                      fmt::format("credential {}: the lease was lost; nothing of what was in hand "
+                                  "is stored",
+                                  credential.id.value)));
+}
+
+// False when that could not be recorded. With the failure's delay whatever goes wrong: a credential
+// that stays due as it was would be tried again at once, for ever.
+asio::awaitable<bool> give_back(worker_tools tools, credential_id id, lease_id lease,
+                                std::optional<next_attempt> next) {
+  std::optional<failure> failed;
+  try {
+    if (next) {
+      co_await tools.mirror.db.release(id, lease, *next);
+    } else {
+      co_await tools.mirror.db.release_untouched(id, lease);
+    }
+    co_return true;
+  } catch (const failure& f) {
+    failed = f;
+  }
+  tools.mirror.observer.unrecorded(id, *failed);
+  if (!next) co_return false;
+  next->lease_only = true;
+  try {
+    co_await tools.mirror.db.release(id, lease, *next);
+  } catch (const failure& f) {
+    tools.events.warn("cannot give back a lease; it runs out by itself",
+                      {{"credential_id", id.value}, {"error", f.what()}});
+  }
+  co_return false;
+}
+
+}  // namespace
+
+asio::awaitable<bool> under_lease(worker_tools tools, claimed_credential credential,
+                                  asio::awaitable<void> work) {
   task_group story(tools.executor);
   task_group keeper(tools.executor);
-  const credential_id id = job.credential.id;
-  const lease_id lease = job.credential.lease;
-  story.spawn(tell_story(tools, std::move(job), report));
-  keeper.spawn(keep_lease(tools, id, lease, story));
+  lease_time held{credential.claimed_at + tools.lease};
+  story.spawn(std::move(work));
+  keeper.spawn(renew_lease(tools, credential.id, credential.lease, held, story));
+  keeper.spawn(end_with_lease(tools, credential.id, held, story));
   std::exception_ptr error;
   try {
     co_await story.join();
@@ -63,42 +151,11 @@ asio::awaitable<void> tell_under_lease(worker_tools tools, assignment job,
   co_await shield;
   co_await keeper.join();
   if (error) std::rethrow_exception(error);
+  co_return !held.lost;
 }
-
-asio::awaitable<void> give_back(worker_tools tools, credential_id id, lease_id lease,
-                                std::optional<next_attempt> next) {
-  try {
-    if (next) {
-      co_await tools.mirror.db.release(id, lease, *next);
-    } else {
-      co_await tools.mirror.db.release_untouched(id, lease);
-    }
-  } catch (const failure& f) {
-    tools.events.warn("cannot give back a lease; it runs out by itself",
-                      {{"credential_id", id.value}, {"error", f.what()}});
-  }
-}
-
-}  // namespace
 
 std::unique_ptr<engine_clock> make_clock(asio::any_io_executor executor) {
   return std::make_unique<process_clock>(std::move(executor));
-}
-
-asio::awaitable<void> keep_lease(worker_tools tools, credential_id id, lease_id lease,
-                                 task_group& story) {
-  const std::chrono::milliseconds period = std::chrono::milliseconds{tools.lease} / 3;
-  bool held = true;
-  while (held) {
-    co_await tools.mirror.clock.sleep(period);
-    try {
-      held = co_await tools.mirror.db.renew(id, lease);
-    } catch (const failure& f) {
-      tools.events.warn("cannot renew a lease", {{"credential_id", id.value}, {"error", f.what()}});
-    }
-  }
-  tools.events.warn("lost the lease; the work in hand is dropped", {{"credential_id", id.value}});
-  story.cancel();
 }
 
 void logging_observer::received(std::int64_t) {}
@@ -185,6 +242,13 @@ void logging_observer::listed(const product_run& r) {
                  {"run_id", r.run_id}});
 }
 
+void logging_observer::unrecorded(credential_id id, const failure& f) {
+  events_.error("cannot record what happened to a credential", {{"credential_id", id.value},
+                                                                {"error_class", f.error_class},
+                                                                {"error", f.what()},
+                                                                {"hint", f.hint}});
+}
+
 void logging_observer::odd_status(credential_id id, const std::vector<std::string>& clauses) {
   events_.warn(
       "the provider's status holds what cannot be used",
@@ -221,10 +285,6 @@ asio::awaitable<std::optional<credential_report>> work(worker_tools tools, assig
   std::exception_ptr error;
   try {
     co_await tell_under_lease(tools, std::move(job), report);
-  } catch (const failure& f) {
-    tools.events.error(
-        "cannot record what happened to a credential",
-        {{"credential_id", credential.id.value}, {"error", f.what()}, {"hint", f.hint}});
   } catch (...) {
     error = std::current_exception();
   }
@@ -236,7 +296,8 @@ asio::awaitable<std::optional<credential_report>> work(worker_tools tools, assig
     const double jitter = tools.mirror.clock.random();
     next = after(*report, credential, tools.mirror.policy, tools.mirror.clock.now(), jitter);
   }
-  co_await give_back(tools, credential.id, credential.lease, next);
+  const bool recorded = co_await give_back(tools, credential.id, credential.lease, next);
+  if (report && !recorded) ++report->failed;
   if (error && !is_cancellation(error)) std::rethrow_exception(error);
   co_return report;
 }

@@ -26,11 +26,13 @@ struct worker_tools {
 // The clock of the process, its waits on `executor`.
 [[nodiscard]] std::unique_ptr<engine_clock> make_clock(boost::asio::any_io_executor executor);
 
-// Renews the lease three times in its life; ends when it was lost, having cancelled `story`, and
-// when it is cancelled itself. A database that does not answer is not a lost lease: what commits
-// re-checks it (promise P6).
-[[nodiscard]] boost::asio::awaitable<void> keep_lease(worker_tools tools, credential_id id,
-                                                      lease_id lease, task_group& story);
+// Runs `work` while the credential's lease, which it renews, is held. Cancels it and gives false
+// when the lease was lost, or ran out by our own steady clock before the database said that it was
+// renewed (promise P12: then another worker may ask the provider for the credential). Rethrows what
+// it throws.
+[[nodiscard]] boost::asio::awaitable<bool> under_lease(worker_tools tools,
+                                                       claimed_credential credential,
+                                                       boost::asio::awaitable<void> work);
 
 // Logs every window as it ends; the base of the observers of the commands. What goes well is logged
 // at `good`: the daemon's log tells of every window, a command that prints a summary only of what
@@ -41,6 +43,7 @@ class logging_observer : public mirror_observer {
   void received(std::int64_t elements) override;
   void ended(const run_record& record) override;
   void listed(const product_run& run) override;
+  void unrecorded(credential_id id, const failure& f) override;
   void odd_status(credential_id id, const std::vector<std::string>& clauses) override;
 
  private:
@@ -48,9 +51,8 @@ class logging_observer : public mirror_observer {
   config::log_level good_;
 };
 
-// Mirrors one claimed credential and releases its lease. Nothing when it was cancelled (the lease
-// is given back and the credential stays due) or the database went away meanwhile (logged; the
-// lease runs out by itself).
+// Mirrors one claimed credential and releases its lease, which it keeps alive meanwhile and never
+// outlives. Nothing when it was cancelled: the lease is given back and the credential stays due.
 [[nodiscard]] boost::asio::awaitable<std::optional<credential_report>> work(worker_tools tools,
                                                                             assignment job);
 

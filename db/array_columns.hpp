@@ -18,6 +18,7 @@ class array_columns {
       columns_[i].add(value ? std::string_view(*value) : std::string_view());
     }
   }
+  [[nodiscard]] bool empty() const { return columns_.empty(); }
   // The arrays, in the order of the columns. Ends them.
   [[nodiscard]] sql_values take() {
     sql_values arrays;

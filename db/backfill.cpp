@@ -6,6 +6,7 @@
 #include <map>
 
 #include "db/array_columns.hpp"
+#include "db/text_format.hpp"
 
 namespace flanks::backfill {
 
@@ -230,11 +231,11 @@ void settle(session& db, std::span<items_request* const> requests) {
 }
 
 void fail_item(session& db, std::int64_t item_id, const std::string& error) {
-  db.run(fail_item_sql, sql_values(item_id, error));
+  db.run(fail_item_sql, sql_values(item_id, storable_words(error)));
 }
 
 void skip_item(session& db, std::int64_t item_id, const std::string& reason) {
-  db.run(skip_item_sql, sql_values(item_id, reason));
+  db.run(skip_item_sql, sql_values(item_id, storable_words(reason)));
 }
 
 std::int64_t finish(session& db, std::int64_t backfill_id) {

@@ -38,7 +38,7 @@ void store(session& db, const product_batch& batch) {
 }
 
 void fail(session& db, const std::string& error) {
-  db.run(note_failure, sql_values(error));
+  db.run(note_failure, sql_values(storable_words(error)));
 }
 
 }  // namespace flanks::entities

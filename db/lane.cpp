@@ -129,7 +129,7 @@ void lane_pool::close() {
 }
 
 bool lane_pool::may_take(lane_use use) const {
-  return !free_.empty() && (use == lane_use::brief || held_ + 1 < lanes_.size());
+  return !free_.empty() && (use == lane_use::brief || held_.size() + 1 < lanes_.size());
 }
 
 lane& lane_pool::take_free(lane_use use) {
@@ -137,7 +137,7 @@ lane& lane_pool::take_free(lane_use use) {
   // warm.
   lane* const taken = free_.back();
   free_.pop_back();
-  if (use == lane_use::held) ++held_;
+  if (use == lane_use::held) held_.push_back(taken);
   return *taken;
 }
 
@@ -165,8 +165,23 @@ asio::awaitable<void> lane_pool::run(const job& work, stage at) {
   co_await std::move(running);
 }
 
+void lane_pool::keep_alive() {
+  static constexpr statement still_here{"still_here", "select"};
+  if (closed_) return;
+  for (lane* const held : held_) {
+    asio::post(held->thread, [held] {
+      if (!held->db || !held->db->in_transaction()) return;
+      try {
+        held->db->run(still_here);
+      } catch (const sql_problem&) {  // the next step finds it out
+        return;
+      }
+    });
+  }
+}
+
 void lane_pool::give_back(lane& which, lane_use use) {
-  if (use == lane_use::held) --held_;
+  if (use == lane_use::held) std::erase(held_, &which);
   free_.push_back(&which);
   if (!closed_) serve_waiters();
 }

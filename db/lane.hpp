@@ -72,6 +72,10 @@ class lane_pool : public std::enable_shared_from_this<lane_pool> {
   boost::asio::awaitable<std::unique_ptr<lane_hold>> take(lane_use use);
   // Takes a lane for one repeatable job. The usual way for small work.
   boost::asio::awaitable<void> run(const job& work, stage at);
+  // Says something on every connection whose transaction is open between two steps: the server
+  // would end one that is silent for as long as a lease (idle_in_transaction_session_timeout), also
+  // while a slow provider is all that it waits for. Waits for nothing.
+  void keep_alive();
   // Waits for running jobs and joins the threads. Call before the executor's context dies.
   void close();
 
@@ -92,7 +96,7 @@ class lane_pool : public std::enable_shared_from_this<lane_pool> {
   std::vector<std::unique_ptr<lane>> lanes_;
   std::vector<lane*> free_;
   std::deque<waiter*> waiting_;
-  std::size_t held_ = 0;
+  std::vector<lane*> held_;
   bool closed_ = false;
 };
 

@@ -8,6 +8,7 @@
 
 #include "db/known_answers.hpp"
 #include "db/text_format.hpp"
+#include "db/window_lock.hpp"
 
 namespace flanks::leases {
 
@@ -18,16 +19,16 @@ namespace {
 // flight stand before the others; there are as many as workers.
 constexpr statement claim_due_sql{"claim_due", R"(
 with due as (
-  select credential_id, next_due_at from flanks_internal.leases
-  where next_due_at <= now() and (lease_id is null or expires_at <= now())
+  select credential_id, next_due_at, lease_id is not null as expired from flanks_internal.leases
+  where next_due_at <= now() - make_interval(secs => $4::float8) and (lease_id is null or expires_at <= now())
   order by next_due_at limit $1 for update skip locked),
 claimed as (
   update flanks_internal.leases l set lease_id = gen_random_uuid(), holder = $2,
     expires_at = now() + make_interval(secs => $3)
   from due where l.credential_id = due.credential_id
-  returning l.credential_id, l.lease_id, l.next_due_at, l.failures_in_a_row)
+  returning l.credential_id, l.lease_id, l.next_due_at, l.failures_in_a_row, due.expired)
 select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, l.failures_in_a_row,
-  floor(extract(epoch from c.not_found_since))::bigint
+  floor(extract(epoch from c.not_found_since))::bigint, l.expired
 from claimed l
 join flanks.credentials c using (credential_id)
 join flanks_internal.credentials_tokens t using (credential_id)
@@ -37,16 +38,16 @@ order by l.next_due_at, l.credential_id)"};
 // Due or not. A credential whose token is gone (removed) has no lease row.
 constexpr statement claim_sql{"claim", R"(
 with free as (
-  select credential_id from flanks_internal.leases
+  select credential_id, lease_id is not null as expired from flanks_internal.leases
   where credential_id = any($1::bigint[]) and (lease_id is null or expires_at <= now())
   order by credential_id for update skip locked),
 claimed as (
   update flanks_internal.leases l set lease_id = gen_random_uuid(), holder = $2,
     expires_at = now() + make_interval(secs => $3)
   from free where l.credential_id = free.credential_id
-  returning l.credential_id, l.lease_id, l.failures_in_a_row)
+  returning l.credential_id, l.lease_id, l.failures_in_a_row, free.expired)
 select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, l.failures_in_a_row,
-  floor(extract(epoch from c.not_found_since))::bigint
+  floor(extract(epoch from c.not_found_since))::bigint, l.expired
 from claimed l
 join flanks.credentials c using (credential_id)
 join flanks_internal.credentials_tokens t using (credential_id)
@@ -72,6 +73,26 @@ constexpr statement products_seen_sql{"read_product_coverage", R"(
 select credential_id, product, floor(extract(epoch from provider_seen_at))::bigint
 from flanks.product_coverage
 where credential_id = any($1::bigint[]) and provider_seen_at <= now() + interval '1 minute')"};
+
+// A role may end its own backends (pg_terminate_backend, PostgreSQL 15, 9.27.2). The transactions
+// could not commit any more: the lease has expired, and is another one's now or about to be.
+constexpr statement end_windows_sql{
+    "end_windows_of_expired_leases",
+    "select count(pg_terminate_backend(l.pid)) from pg_locks l "
+    "join pg_stat_activity a on a.pid = l.pid and a.usename = current_user and a.datname = current_database() "
+    "join unnest($1::bigint[]) e(credential_id) "
+    "on (l.classid::bigint << 32 | l.objid::bigint) = " FLANKS_WINDOW_LOCK("e.credential_id") " "
+    "where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and l.pid <> pg_backend_pid()"};
+// Expired, and not claimed: a claim skips a lease for as long as something locks its row. Those
+// that are due are the first in the index.
+constexpr statement locked_sql{"find_locked_leases", R"(
+select credential_id from flanks_internal.leases
+where next_due_at <= now() and lease_id is not null and expires_at <= now() order by next_due_at limit 100)"};
+
+constexpr statement unheld_due_sql{"count_unheld_due", R"(
+select count(*) from (select from flanks_internal.leases
+  where next_due_at <= now() - make_interval(secs => $1::float8) and (lease_id is null or expires_at <= now())
+  order by next_due_at limit 1000) d)"};
 
 constexpr statement renew_sql{"renew", R"(
 update flanks_internal.leases set expires_at = now() + make_interval(secs => $3)
@@ -129,9 +150,14 @@ void add_coverage(session& db, const db_options& options,
   }
 }
 
+void end_windows(session& db, array_literal credentials) {
+  if (!credentials.empty()) db.run(end_windows_sql, sql_values(credentials.take()));
+}
+
 std::vector<claimed_credential> claimed_from(session& db, const db_options& options,
                                              const pqxx::result& rows) {
   std::vector<claimed_credential> claimed;
+  array_literal taken_over;
   for (const auto& r : rows) {
     claimed_credential c;
     c.id = credential_id{r[0].as<std::int64_t>()};
@@ -141,13 +167,19 @@ std::vector<claimed_credential> claimed_from(session& db, const db_options& opti
     c.state = credential_state_from(r[4].c_str()).value_or(credential_state::fresh);
     c.failures_in_a_row = r[5].as<int>();
     c.not_found_since = instant_of(r[6]);
+    if (r[7].as<bool>()) taken_over.add(c.id.value);
     claimed.push_back(std::move(c));
   }
+  end_windows(db, std::move(taken_over));
   if (!claimed.empty()) add_coverage(db, options, claimed);
   return claimed;
 }
 
 }  // namespace
+
+std::string seconds_of(std::chrono::milliseconds time) {
+  return fmt::format("{}.{:03}", time.count() / 1000, time.count() % 1000);
+}
 
 std::string holder_of(const db_options& options) {
   if (!options.holder.empty()) return options.holder;
@@ -156,14 +188,23 @@ std::string holder_of(const db_options& options) {
   return fmt::format("{}:{}", host.data(), getpid());
 }
 
-std::vector<claimed_credential> claim_due(session& db, const db_options& options, int limit) {
+std::vector<claimed_credential> claim_due(session& db, const db_options& options, int limit,
+                                          std::chrono::milliseconds age) {
   db.begin();
-  auto claimed = claimed_from(
-      db, options,
-      db.run(claim_due_sql, sql_values(limit, holder_of(options),
-                                       static_cast<std::int64_t>(options.lease_time.count()))));
+  const sql_values values(limit, holder_of(options),
+                          static_cast<std::int64_t>(options.lease_time.count()), seconds_of(age));
+  auto claimed = claimed_from(db, options, db.run(claim_due_sql, values));
   db.commit();
+  if (static_cast<int>(claimed.size()) == limit) return claimed;
+  array_literal locked;
+  for (const auto& r : db.run(locked_sql))
+    locked.add(r[0].as<std::int64_t>());
+  end_windows(db, std::move(locked));
   return claimed;
+}
+
+std::int64_t unheld_due(session& db, std::chrono::milliseconds age) {
+  return db.run(unheld_due_sql, sql_values(seconds_of(age)))[0][0].as<std::int64_t>();
 }
 
 void settle(session& db, const db_options& options, std::span<claim_request* const> requests) {

@@ -28,24 +28,41 @@ class pg_store final : public store {
         changed_{group_commit(loop, lanes_), group_commit(loop, lanes_)} {}
   ~pg_store() override { lanes_->close(); }
 
-  awaitable<std::vector<claimed_credential>> claim_due(int limit) override {
+  awaitable<std::vector<claimed_credential>> claim_due(int limit,
+                                                       std::chrono::milliseconds age) override {
+    const auto sent = std::chrono::steady_clock::now();
     std::vector<claimed_credential> result;
-    const job work = [&](session& db) { result = leases::claim_due(db, lanes_->options(), limit); };
+    const job work = [&](session& db) {
+      result = leases::claim_due(db, lanes_->options(), limit, age);
+    };
+    auto running = lanes_->run(work, stage::database);
+    co_await std::move(running);
+    for (claimed_credential& c : result)
+      c.claimed_at = sent;
+    co_return result;
+  }
+
+  awaitable<std::int64_t> unheld_due(std::chrono::milliseconds age) override {
+    std::int64_t result = 0;
+    const job work = [&](session& db) { result = leases::unheld_due(db, age); };
     auto running = lanes_->run(work, stage::database);
     co_await std::move(running);
     co_return result;
   }
 
   awaitable<std::optional<claimed_credential>> claim(credential_id id) override {
+    const auto sent = std::chrono::steady_clock::now();
     claim_request asked{id, nullptr, false, {}};
     auto running = group_.run(&asked, stage::database);
     co_await std::move(running);
+    if (asked.result) asked.result->claimed_at = sent;
     co_return std::move(asked.result);
   }
 
   awaitable<bool> renew(credential_id id, lease_id lease) override {
     bool result = false;
     const job work = [&](session& db) { result = leases::renew(db, lanes_->options(), id, lease); };
+    lanes_->keep_alive();
     auto running = lanes_->run(work, stage::lease);
     co_await std::move(running);
     co_return result;
@@ -175,10 +192,12 @@ class pg_store final : public store {
   }
 
   awaitable<backfill_claim> claim_for(std::int64_t backfill_id, credential_id id) override {
+    const auto sent = std::chrono::steady_clock::now();
     items_request items{backfill_id, id, false, {}};
     claim_request asked{id, &items, false, {}};
     auto running = group_.run(&asked, stage::database);
     co_await std::move(running);
+    if (asked.result) asked.result->claimed_at = sent;
     co_return backfill_claim{std::move(asked.result), std::move(items.result)};
   }
 

@@ -293,13 +293,14 @@ void insert_run(session& db, const product_run& r, const std::string& product_ru
   db.run(write_run,
          sql_values(product_run_id, r.run_id, to_string(r.why), r.credential, to_string(r.what),
                     to_string(r.how), c.fetched, c.inserted, c.updated, c.unchanged, c.duplicates,
-                    c.removed, c.quarantined, c.warnings, r.error_class, r.error_stage,
-                    r.error_message, r.error_hint, r.http_status, r.provider_code, r.trace_id,
+                    c.removed, c.quarantined, c.warnings, storable_words(r.error_class),
+                    r.error_stage, storable_words(r.error_message), storable_words(r.error_hint),
+                    r.http_status, storable_words(r.provider_code), storable_words(r.trace_id),
                     r.response_bytes, r.provider_update, r.started_at));
 }
 
 void cover(session& db, const product_run& run) {
-  std::string reason = run.error_message;
+  std::string reason = storable_words(run.error_message);
   if (run.how == outcome::partial) reason = "some records are in quarantine";
   db.run(write_coverage, sql_values(run.credential, to_string(run.what), run.provider_update,
                                     to_string(run.how), reason));

@@ -1,6 +1,7 @@
 #include "db/ready_windows.hpp"
 
 #include "db/array_columns.hpp"
+#include "db/window_lock.hpp"
 
 namespace flanks {
 
@@ -21,7 +22,7 @@ where not exists (select from flanks.transaction_sightings s where s.credential_
 
 // In the order of all who lock leases.
 constexpr statement hold{"hold_ready_windows", R"(
-select a.nr
+select a.nr, )" FLANKS_SHARE_WINDOW_LOCK("a.credential_id") R"(
 from flanks_internal.transactions_watch w
 cross join unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[], $5::bigint[])
   as a(credential_id, product, generation, lease_id, nr)

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "db/array_columns.hpp"
+#include "db/text_format.hpp"
 
 namespace flanks::leases {
 
@@ -68,6 +69,19 @@ noted as (
   where c.credential_id = a.credential_id and a.how in ('good', 'failed'))
 select credential_id from held)"};
 
+// The same without flanks.credentials.
+constexpr statement release_leases_only{"release_lease_only", R"(
+with asked as (
+  select * from unnest($1::bigint[], $2::uuid[], $3::bigint[]) as a(credential_id, lease_id, seconds)),
+held as (
+  select l.credential_id from flanks_internal.leases l join asked a using (credential_id)
+  where l.lease_id = a.lease_id order by l.credential_id for update of l skip locked)
+update flanks_internal.leases l set lease_id = null, holder = null, expires_at = null,
+  next_due_at = case when l.next_due_at = 'infinity' then l.next_due_at else now() + make_interval(secs => a.seconds) end,
+  failures_in_a_row = l.failures_in_a_row + 1
+from asked a join held h using (credential_id) where l.credential_id = a.credential_id
+returning l.credential_id)"};
+
 std::string product_status_json(const credential_status& status) {
   std::string out = "{";
   for (const product p : all_products) {
@@ -105,7 +119,8 @@ void add(array_columns& rows, const release_request& r) {
   const bool confirmed = next.error.empty() && next.state == credential_state::ok;
   rows.add(sql_values(r.id, r.lease.value, next.failed ? "failed" : "good",
                       static_cast<std::int64_t>(next.delay.count()), state, confirmed,
-                      next.not_found, next.error, next.hint, next.error_class));
+                      next.not_found, storable_words(next.error), storable_words(next.hint),
+                      storable_words(next.error_class)));
 }
 
 }  // namespace
@@ -126,10 +141,17 @@ void settle(session& db, std::span<status_request* const> requests) {
 
 void settle(session& db, std::span<release_request* const> requests) {
   if (requests.empty()) return;
-  array_columns rows;
-  for (const release_request* r : requests)
-    add(rows, *r);
-  mark(requests, db.run(release_leases, rows.take()));
+  array_columns rows, lease_only;
+  for (const release_request* r : requests) {
+    if (r->next && r->next->lease_only) {
+      lease_only.add(
+          sql_values(r->id, r->lease.value, static_cast<std::int64_t>(r->next->delay.count())));
+    } else {
+      add(rows, *r);
+    }
+  }
+  if (!rows.empty()) mark(requests, db.run(release_leases, rows.take()));
+  if (!lease_only.empty()) mark(requests, db.run(release_leases_only, lease_only.take()));
 }
 
 }  // namespace flanks::leases

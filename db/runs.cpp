@@ -2,6 +2,9 @@
 
 #include <unordered_map>
 #include <utility>
+
+#include "db/text_format.hpp"
+
 namespace flanks {
 
 namespace {
@@ -60,8 +63,9 @@ sql_values values_of(const std::string& sync_run_id, const run_record& r) {
   const row_counts& c = r.counts;
   return sql_values(sync_run_id, r.run_id, to_string(r.why), r.credential, what, from, to,
                     to_string(r.how), c.fetched, c.inserted, c.updated, c.unchanged, c.duplicates,
-                    c.removed, c.quarantined, c.warnings, r.error_class, r.error_stage,
-                    r.error_message, r.error_hint, r.http_status, r.provider_code, r.trace_id,
+                    c.removed, c.quarantined, c.warnings, storable_words(r.error_class),
+                    r.error_stage, storable_words(r.error_message), storable_words(r.error_hint),
+                    r.http_status, storable_words(r.provider_code), storable_words(r.trace_id),
                     r.requests, r.response_bytes, r.provider_time, r.database_time,
                     r.provider_update, r.started_at);
 }
@@ -101,7 +105,8 @@ void wait_for_credential(session& db, credential_id id) {
 
 void note_failure(session& db, credential_id credential, const std::string& message,
                   const std::string& error_class, const std::string& hint) {
-  db.run(note_attempt, sql_values(credential, message, error_class, hint));
+  db.run(note_attempt, sql_values(credential, storable_words(message), storable_words(error_class),
+                                  storable_words(hint)));
 }
 
 }  // namespace flanks

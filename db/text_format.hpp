@@ -28,6 +28,11 @@ void append_uuid(std::string& out, const content_hash& hash);
 // Well-formed UTF-8 without U+0000, at most `limit` bytes: what is not becomes '?'.
 [[nodiscard]] std::string storable_text(std::string_view text, std::size_t limit);
 
+// What is said of a failure, whoever's words they are: recording it must not fail of them.
+[[nodiscard]] inline std::string storable_words(std::string_view words) {
+  return storable_text(words, 4000);
+}
+
 // A random (version 4) uuid.
 [[nodiscard]] std::string random_uuid();
 

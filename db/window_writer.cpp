@@ -8,6 +8,7 @@
 #include "db/copy_binary.hpp"
 #include "db/quarantine.hpp"
 #include "db/text_format.hpp"
+#include "db/window_lock.hpp"
 
 namespace flanks {
 
@@ -23,8 +24,9 @@ select gen_random_uuid(), set_config('flanks.writer', case when w.watch is null 
   exists (select from flanks.transaction_sightings where credential_id = $1),
   w.meddled_with,
   exists (select from flanks.quarantine
-    where credential_id = $1 and product = $3 and part = 'transactions' and resolved_at is null), )" FLANKS_READ_BACK_STATE
-                                         R"(
+    where credential_id = $1 and product = $3 and part = 'transactions' and resolved_at is null),
+  )" FLANKS_SHARE_WINDOW_LOCK("$1") R"(, )" FLANKS_READ_BACK_STATE
+                                    R"(
 from flanks_internal.transactions_watch w
 left join flanks_internal.read_backs b on b.credential_id = $1 and b.product = $3)"};
 
@@ -99,7 +101,7 @@ window_writer::window_writer(session& db, window_scope scope)
   }
   look_first_ = r[0][3].as<bool>();
   meddled_with_ = r[0][5].as<bool>();
-  read_back_.emplace(scope_, read_back_state_of(r[0], 7), sync_run_id_);
+  read_back_.emplace(scope_, read_back_state_of(r[0], 8), sync_run_id_);
   read_back_->read(db_);
   if (r[0][6].as<bool>()) {
     open_records_ =

@@ -107,6 +107,21 @@ class credential_story {
   }
 
   awaitable<credential_report> tell() {
+    std::optional<failure> unrecorded;
+    try {
+      co_await tell_all();
+    } catch (const failure& f) {
+      unrecorded = f;
+    }
+    if (unrecorded) {
+      report_.add(*unrecorded);
+      t_.observer.unrecorded(report_.id, *unrecorded);
+    }
+    co_return std::move(report_);
+  }
+
+ private:
+  awaitable<void> tell_all() {
     const std::optional<credential_status> status = co_await ask_status();
     if (status) {
       status_ = *status;
@@ -123,10 +138,8 @@ class credential_story {
       }
       co_await mirror_products(t_, job_, *status, report_);
     }
-    co_return std::move(report_);
   }
 
- private:
   [[nodiscard]] bool must_stop() const { return report_.must_stop(); }
 
   // Asks the provider how the credential is and writes that down; nothing when that failed.

@@ -24,6 +24,8 @@ class mirror_observer {
   virtual void ended(const run_record& record) = 0;
   // One list of products was fetched, or could not be.
   virtual void listed(const product_run&) {}
+  // What happened could not be written down.
+  virtual void unrecorded(credential_id, const failure&) {}
   // The provider's status of a credential holds what cannot be used.
   virtual void odd_status(credential_id, const std::vector<std::string>& /*clauses*/) {}
 };
@@ -90,8 +92,8 @@ struct mirror_tools {
 };
 
 // Mirrors one credential. Failures of the provider and the database are recorded and reported,
-// never thrown; what travels out is cancellation (boost::system::system_error, operation_aborted)
-// and failures to record.
+// never thrown, and so is one that could not be recorded; what travels out is cancellation
+// (boost::system::system_error, operation_aborted).
 [[nodiscard]] boost::asio::awaitable<credential_report> mirror(mirror_tools tools, assignment job);
 
 // When the credential is due again, and what operators read about it.

@@ -50,6 +50,8 @@ struct product_coverage {
 struct claimed_credential {
   credential_id id;
   lease_id lease;
+  // When the claim was sent: the lease lasts at least its time from then on.
+  std::chrono::steady_clock::time_point claimed_at{};
   secret credentials_token;
   std::string bank;  // empty until the first status
   credential_state state = credential_state::fresh;
@@ -183,6 +185,8 @@ struct next_attempt {
   std::string error_class;  // of `error`, as in flanks.sync_runs; empty with it
   // It was not tried: only `delay` counts, all else stays as it is.
   bool postponed = false;
+  // flanks.credentials cannot be written: only the lease says that it failed, and when it is due.
+  bool lease_only = false;
 };
 
 class store {
@@ -191,7 +195,12 @@ class store {
 
   // Claims up to `limit` credentials that are due now (by the database's clock), skipping those
   // leased by others.
-  virtual awaitable<std::vector<claimed_credential>> claim_due(int limit) = 0;
+  // Only what was due `age` ago already.
+  virtual awaitable<std::vector<claimed_credential>> claim_due(
+      int limit, std::chrono::milliseconds age = std::chrono::milliseconds{0}) = 0;
+  // How many credentials were due `age` ago that nobody holds a lease of, whether or not they can
+  // be claimed (something may lock their rows); counted up to 1000.
+  virtual awaitable<std::int64_t> unheld_due(std::chrono::milliseconds age) = 0;
   // Claims one credential now, due or not; nothing when another worker holds its lease, or it does
   // not exist.
   virtual awaitable<std::optional<claimed_credential>> claim(credential_id id) = 0;

@@ -29,6 +29,10 @@ class counting_observer final : public logging_observer {
     counted_.count(record);
     logging_observer::ended(record);
   }
+  void unrecorded(credential_id id, const failure& f) override {
+    counted_.count_unrecorded();
+    logging_observer::unrecorded(id, f);
+  }
   void listed(const product_run& run) override {
     counted_.count(run);
     logging_observer::listed(run);
@@ -138,7 +142,7 @@ class daemon_story {
   [[nodiscard]] std::string trouble() const {
     if (stopping_) return "the daemon is stopping";
     const std::optional<failure>& stopped_by = scheduler_.totals().stopped_by;
-    if (!stopped_by) return "";
+    if (!stopped_by) return scheduler_.trouble();
     return fmt::format("nothing can be fetched until an operator acts ({}); the log says more",
                        stopped_by->error_class);
   }

@@ -183,21 +183,10 @@ class verify_story {
     const mirror_tools mirror{*engine_.api, *engine_.db, *engine_.clock, observer_, engine_.policy};
     const worker_tools tools{engine_.executor, mirror, *engine_.events,
                              engine_.settings.values().sync.lease};
-    task_group story(engine_.executor);
-    task_group keeper(engine_.executor);
-    keeper.spawn(keep_lease(tools, credential.id, credential.lease, story));
-    story.spawn(fill(std::move(credential), report));
-    std::exception_ptr error;
-    try {
-      co_await story.join();
-    } catch (...) {
-      error = std::current_exception();
-    }
-    keeper.cancel();
-    const auto shield = shield_from_cancellation();
-    co_await shield;
-    co_await keeper.join();
-    if (error) std::rethrow_exception(error);
+    const claimed_credential held = credential;
+    auto filling = fill(std::move(credential), report);
+    auto running = under_lease(tools, held, std::move(filling));
+    (void)co_await std::move(running);
   }
 
   asio::awaitable<void> fill(claimed_credential credential, std::optional<proof_report>& report) {

@@ -169,7 +169,7 @@ std::string presentable(std::string_view text, std::size_t limit,
 
 std::optional<std::chrono::seconds> retry_after(std::string_view value, std::string_view date) {
   using std::chrono::seconds;
-  constexpr seconds least{1}, most{3600};
+  constexpr seconds least{1}, most{24 * 3600};
   if (value.empty()) return std::nullopt;
   if (value.find_first_not_of("0123456789") == std::string_view::npos) {
     long long count = 0;
@@ -196,13 +196,17 @@ failure from_status(const answer& a, const call_info& call) {
   const error_object e = read_error(a, call);
   const status_rule rule = rule_for(a.status);
   const std::string name = rule.name != nullptr ? rule.name : fmt::format("http_{}", a.status);
-  const std::string says = rule.says != nullptr ? fmt::format(": it {}", rule.says) : "";
+  std::string says = rule.says != nullptr ? fmt::format(": it {}", rule.says) : "";
+  std::optional<std::chrono::seconds> wait;
+  if (a.status == 429 || a.status == 503) wait = retry_after(a.retry_after, a.date);
+  if (wait)
+    says += fmt::format("{} asks to wait {} s", says.empty() ? ": it" : " and", wait->count());
   failure f =
       with_answer(failure{stage::answer, rule.then, name,
                           fmt::format("{} answered {}{}{}", call.what, a.status, says, tail(e))},
                   a, e);
   f.hint = rule.hint;
-  if (a.status == 429 || a.status == 503) f.retry_after = retry_after(a.retry_after, a.date);
+  f.retry_after = wait;
   return f;
 }
 

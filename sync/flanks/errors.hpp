@@ -51,7 +51,7 @@ inline constexpr std::size_t error_body_limit = 64 * 1024;
                                         std::string_view client_id);
 
 // Retry-After in both forms (RFC 9110, 10.2.3), an HTTP-date against the response's own Date; 1 s
-// to 1 h. Nothing when there is none, or it cannot be read.
+// to 24 h. Nothing when there is none, or it cannot be read.
 [[nodiscard]] std::optional<std::chrono::seconds> retry_after(std::string_view value,
                                                               std::string_view date);
 

@@ -1,7 +1,5 @@
 """The admin listener: what it tells is what the tables say, and nobody who talks to it can harm the daemon."""
-import http.client
 import os
-import re
 import shutil
 import signal
 import socket
@@ -10,79 +8,10 @@ import subprocess
 import time
 import unittest
 
+from admin import Admin, metric, served_at
 from world import PRODUCTS, WorldTest, wait_until
 
 KINDS = ("fetched", "inserted", "updated", "unchanged", "removed", "quarantined", "duplicates")
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout):
-        super().__init__("localhost", timeout=timeout)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
-class Admin:
-    """The admin listener at `where`, as admin.listen and the log name it."""
-
-    def __init__(self, where):
-        self.where = where
-
-    def connection(self, timeout=30):
-        if self.where.startswith("unix:"):
-            return UnixConnection(self.where[5:], timeout)
-        host, port = self.where.rsplit(":", 1)
-        return http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout)
-
-    def socket(self):
-        connection = self.connection()
-        connection.connect()
-        return connection.sock
-
-    def get(self, path, method="GET", body=None):
-        """(status, headers, body) on a connection of its own."""
-        connection = self.connection()
-        try:
-            connection.request(method, path, body=body)
-            answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read().decode()
-        finally:
-            connection.close()
-
-    def raw(self, data):
-        """Everything that comes back for these bytes, until the connection ends."""
-        with self.socket() as s:
-            try:
-                s.sendall(data)
-            except OSError:
-                pass  # it has heard enough
-            answer = b""
-            while piece := s.recv(65536):
-                answer += piece
-            return answer.decode()
-
-    def metrics(self):
-        """{(name, (label, value), ...): number} of a scrape."""
-        status, headers, text = self.get("/metrics")
-        assert status == 200, text
-        assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8", headers
-        found = {}
-        for line in text.splitlines():
-            if line.startswith("#"):
-                continue
-            name, labels, value = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line).groups()
-            key = (name, *sorted(re.findall(r'(\w+)="([^"]*)"', labels or "")))
-            assert key not in found, line
-            found[key] = float(value)
-        return found
-
-
-def metric(name, **labels):
-    return (name, *sorted(labels.items()))
 
 
 class MetricsTest(WorldTest):
@@ -96,10 +25,9 @@ class MetricsTest(WorldTest):
 
     def start(self, world):
         daemon = world.start("run")
-        served = re.compile(r"metrics and health are served.*?listen=\"?([^\s\"]+)")
-        found = wait_until(lambda: served.search(daemon.log.read_text()) or daemon.poll() is not None, "it listens")
+        found = wait_until(lambda: served_at(daemon.log.read_text()) or daemon.poll() is not None, "it listens")
         self.assertIsNot(found, True, daemon.log.read_text())
-        return daemon, Admin(found.group(1))
+        return daemon, Admin(found)
 
     def connected(self, admin):
         s = admin.socket()
@@ -139,6 +67,7 @@ class Metrics(MetricsTest):
                               "union all select error_class from flanks.product_runs where outcome = 'failed') f group by 1"):
             expected[metric("flanks_failures_total", error_class=row["error_class"])] = int(row["count"])
         expected[metric("flanks_provider_pauses_total")] = 0
+        expected[metric("flanks_unrecorded_failures_total")] = 0
         counters = {k: v for k, v in scraped.items() if k[0].endswith("_total")}
         self.assertGreater(counters.pop(metric("flanks_rate_limit_wait_seconds_total")), 0)
         self.assertEqual(counters, expected)

@@ -16,7 +16,7 @@ struct kind_rule {
 
 const std::vector<kind_rule>& kinds() {
   static const std::vector<kind_rule> all{
-      {"status", {"status", "retry_after", "body", "location"}},
+      {"status", {"status", "retry_after", "body", "location", "location_hex"}},
       {"truncate", {"after_bytes", "chunked"}},
       {"html", {"status"}},
       {"error_object", {"message", "body"}},
@@ -75,6 +75,14 @@ std::string_view usual_body(unsigned status) {
     default:
       return R"({"error": "Internal Error"})";
   }
+}
+
+// For bytes that JSON cannot carry.
+std::string from_hex(const std::string& digits) {
+  std::string out;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
+    out += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
+  return out;
 }
 
 // A length that is wrong by so much needs the true one first.
@@ -147,8 +155,11 @@ std::optional<reply> fault::instead() const {
     reply out = text_reply(status, string("body", usual_body(status)));
     if (order_.contains("retry_after"))
       out.headers.emplace_back("Retry-After", string("retry_after", ""));
-    if (status / 100 == 3)
+    if (order_.contains("location_hex")) {
+      out.headers.emplace_back("Location", from_hex(string("location_hex", "")));
+    } else if (status / 100 == 3) {
       out.headers.emplace_back("Location", string("location", "https://127.0.0.1:1/elsewhere"));
+    }
     return out;
   }
   if (kind_ == "html") {

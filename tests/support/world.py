@@ -204,6 +204,15 @@ class World:
             ids[c["credentials_token"]] = int(self.sql(f"select flanks.register_credential('{user}', '{token}')"))
         return ids
 
+    def role(self, name):
+        """A role of this database alone with the rights of flanks_daemon (contrib/sql/roles.sql); gives a dsn that uses it."""
+        role = f"{self.database}_{name}"
+        self.sql(f"create role {role} login; grant usage on schema flanks, flanks_internal to {role}; "
+                 f"grant select, insert, update, delete on all tables in schema flanks, flanks_internal to {role}; "
+                 f"grant usage on all sequences in schema flanks, flanks_internal to {role}; "
+                 f"grant execute on all functions in schema flanks, flanks_internal to {role}")
+        return f"host={self.cluster.host} user={role} dbname={self.database}"
+
     def row_versions(self):
         """Row versions ever written to flanks.transactions: inserted, updated, deleted. Waits for the statistics."""
         self.sql("select pg_stat_force_next_flush()")

@@ -115,8 +115,9 @@ TEST(errors, retry_after_in_both_forms_within_bounds) {
   EXPECT_EQ(retry_after("", sent), std::nullopt);
   EXPECT_EQ(retry_after("7", sent), seconds{7});
   EXPECT_EQ(retry_after("0", sent), seconds{1});
-  EXPECT_EQ(retry_after("999999", sent), seconds{3600});
-  EXPECT_EQ(retry_after("99999999999999999999999", sent), seconds{3600});
+  EXPECT_EQ(retry_after("86400", sent), seconds{86'400});
+  EXPECT_EQ(retry_after("999999", sent), seconds{86'400});
+  EXPECT_EQ(retry_after("99999999999999999999999", sent), seconds{86'400});
   EXPECT_EQ(retry_after("Sun, 22 Nov 2026 10:02:00 GMT", sent), seconds{120});
   EXPECT_EQ(retry_after("Sunday, 22-Nov-26 10:02:00 GMT", sent), seconds{120});
   EXPECT_EQ(retry_after("Sun Nov 22 10:02:00 2026", sent), seconds{120});

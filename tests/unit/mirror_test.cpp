@@ -150,7 +150,8 @@ class memory_ledger final : public window_ledger {
 class memory_store final : public store {
  public:
   explicit memory_store(memory& m) : memory_(m) {}
-  awaitable<std::vector<claimed_credential>> claim_due(int) override {
+  awaitable<std::int64_t> unheld_due(chr::milliseconds) override { co_return 0; }
+  awaitable<std::vector<claimed_credential>> claim_due(int, chr::milliseconds) override {
     co_return std::vector<claimed_credential>{};
   }
   awaitable<std::optional<claimed_credential>> claim(credential_id) override {
