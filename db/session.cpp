@@ -50,7 +50,7 @@ conninfo settings_of(const db_options& o) {
   std::string options = fmt::format(
       "-c statement_timeout={}s -c lock_timeout={}s -c idle_in_transaction_session_timeout={}s "
       "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c search_path=pg_catalog "
-      "-c standard_conforming_strings=on",
+      "-c standard_conforming_strings=on -c jit=off",
       o.statement_timeout.count(), o.lock_timeout.count(), o.idle_in_transaction_timeout.count());
   for (auto& [key, value] : c.settings) {
     if (key == "options") value = options + " " + value, options.clear();

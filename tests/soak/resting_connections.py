@@ -21,7 +21,7 @@ class RestingConnections(WorldTest):
         print(f"seed {seed}", flush=True)
         world = self.world(credentials=CREDENTIALS, transactions=ROWS, seed=seed % 1000, settings={
             "flanks": {"max_connections": CONNECTIONS, "requests_per_second": 0, "timeouts": {"idle": "1s"}},
-            "sync": {"concurrency": 2 * CONNECTIONS}})
+            "sync": {"concurrency": 2 * CONNECTIONS, "overlap": "730d"}})
         ids = world.register_all()
         chance = random.Random(seed)
         sent = rounds = failed = 0
@@ -34,6 +34,8 @@ class RestingConnections(WorldTest):
             done = world.cli("sync", timeout=1200)
             self.assertIn(done.returncode, (0, 3), done.stdout + done.stderr)
             failed += done.returncode == 3
+            if done.returncode == 3:
+                print(done.stdout[-1500:], done.stderr[-1500:], flush=True)
             self.assertEqual(world.sql("select count(*) from flanks.transaction_sightings"), "0", "rows under two credentials")
             if done.returncode == 0:
                 self.assert_mirrors(world, ids, removals=True)
