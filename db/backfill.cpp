@@ -137,12 +137,12 @@ std::string arguments_of(const selection& who, window days, bool explicit_days) 
 }
 
 std::optional<backfill_plan> find_unfinished(session& db, const std::string& arguments) {
-  const pqxx::result r = db.run(find_plan, sql_values(arguments));
+  const pg_rows r = db.run(find_plan, sql_values(arguments));
   if (r.empty()) return std::nullopt;
   backfill_plan found;
   found.backfill_id = r[0][0].as<std::int64_t>();
   found.resumed = true;
-  found.days = {day_from(r[0][1].c_str()).value(), day_from(r[0][2].c_str()).value()};
+  found.days = {r[0][1].as<day>(), r[0][2].as<day>()};
   found.items = r[0][3].as<std::int64_t>();
   found.items_done = r[0][4].as<std::int64_t>();
   found.credentials = r[0][5].as<std::int64_t>();
@@ -161,7 +161,7 @@ backfill_plan new_plan(const selection& who, window days, std::size_t credential
 
 std::vector<credential_id> resolve(session& db, const selection& who) {
   const std::string users = text_array(who.users), ids = id_array(who.credentials);
-  const pqxx::result unknown = db.run(unknown_sql, sql_values(users, ids));
+  const pg_rows unknown = db.run(unknown_sql, sql_values(users, ids));
   if (!unknown.empty()) {
     failure f(stage::configuration, verdict::stop, "unknown_name",
               fmt::format("{} is not registered", unknown[0][0].c_str()));
@@ -169,7 +169,7 @@ std::vector<credential_id> resolve(session& db, const selection& who) {
     throw f;
   }
   std::vector<credential_id> found;
-  const pqxx::result rows = db.run(resolve_sql, sql_values(users, ids));
+  const pg_rows rows = db.run(resolve_sql, sql_values(users, ids));
   found.reserve(static_cast<std::size_t>(rows.size()));
   for (const auto& r : rows)
     found.push_back(credential_id{r[0].as<std::int64_t>()});
@@ -207,7 +207,7 @@ backfill_plan preview(session& db, const selection& who, window days, bool expli
 std::vector<credential_id> credentials(session& db, std::int64_t backfill_id, credential_id after,
                                        int limit) {
   std::vector<credential_id> ids;
-  const pqxx::result rows = db.run(credentials_sql, sql_values(backfill_id, after, limit));
+  const pg_rows rows = db.run(credentials_sql, sql_values(backfill_id, after, limit));
   for (const auto& r : rows)
     ids.push_back(credential_id{r[0].as<std::int64_t>()});
   return ids;
@@ -225,8 +225,8 @@ void settle(session& db, std::span<items_request* const> requests) {
   for (const auto& r : db.run(open_items_sql, rows.take())) {
     by_key.at({r[0].as<std::int64_t>(), r[1].as<std::int64_t>()})
         ->result.push_back({r[2].as<std::int64_t>(),
-                            product_from(r[3].c_str()).value(),
-                            {day_from(r[4].c_str()).value(), day_from(r[5].c_str()).value()}});
+                            r[3].as<product>(),
+                            {r[4].as<day>(), r[5].as<day>()}});
   }
 }
 

@@ -119,9 +119,9 @@ order by f._id, f.kind, f.position)"};
 constexpr statement still_ours{"proof_lease", R"(
 select from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp())"};
 
-std::optional<std::string> text_of(const pqxx::field& f) {
+std::optional<std::string> text_of(const pg_value& f) {
   if (f.is_null()) return std::nullopt;
-  return std::string(f.c_str(), f.size());
+  return std::string(f.view());
 }
 
 difference_kind kind_of(std::string_view name) {
@@ -180,7 +180,7 @@ void window_comparison::check_lease() {
 }
 
 comparison window_comparison::count() {
-  const pqxx::result r = db_.run(count_all);
+  const pg_rows r = db_.run(count_all);
   comparison found;
   found.compared = r[0][0].as<std::int64_t>();
   found.quarantined = r[0][1].as<std::int64_t>();
@@ -202,7 +202,7 @@ comparison window_comparison::compare(int limit) {
   comparison found = count();
   for (const auto& r : db_.run(list_first, sql_values(limit))) {
     const difference_kind kind = kind_of(r[1].c_str());
-    const std::string id(r[0].c_str(), r[0].size());
+    const std::string id(r[0].view());
     if (found.listed.empty() || found.listed.back().id != id)
       found.listed.push_back({kind, id, {}});
     if (kind == difference_kind::altered)

@@ -97,7 +97,7 @@ std::string array_of(const std::vector<credential_id>& ids) {
   return out.take();
 }
 
-std::vector<credential_id> ids_of(const pqxx::result& rows) {
+std::vector<credential_id> ids_of(const pg_rows& rows) {
   std::vector<credential_id> ids;
   for (const auto& r : rows)
     ids.push_back(credential_id{r[0].as<std::int64_t>()});
@@ -152,7 +152,7 @@ class eraser {
     throw f;
   }
 
-  void count(const std::string& table, const pqxx::result& deleted) {
+  void count(const std::string& table, const pg_rows& deleted) {
     const auto rows = static_cast<std::int64_t>(deleted.affected_rows());
     if (rows > 0) report_.tables.push_back({table, rows});
   }

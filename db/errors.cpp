@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <optional>
+
+#include "db/embedded_migrations.hpp"
 
 namespace flanks {
 
@@ -15,34 +18,48 @@ bool has(std::string_view text, std::string_view part) {
 // The reason alone: libpq puts `connection to server at "h" (1.2.3.4), port 5432 failed: FATAL:  `
 // before it, and tries every address; the last one's words are the ones to show.
 std::string_view reason_of(std::string_view message) {
-  if (const auto fatal = message.rfind("FATAL:  "); fatal != std::string_view::npos) {
-    message.remove_prefix(fatal + 8);
-  } else if (const auto failed = message.rfind(" failed: "); failed != std::string_view::npos) {
+  if (const auto failed = message.rfind(" failed: "); failed != std::string_view::npos)
     message.remove_prefix(failed + 9);
-  }
-  return message.substr(0, message.find('\n'));
+  message = message.substr(0, message.find('\n'));
+  // The server's severity is in its own language; two spaces follow it.
+  if (const auto severity = message.find(":  "); severity != std::string_view::npos)
+    message.remove_prefix(severity + 3);
+  return message;
 }
+
+struct known_refusal {
+  std::string_view prefix, error_class, hint;
+  verdict then;
+};
+
+// A server that does not let us in (PostgreSQL 15, appendix A); the first that fits.
+constexpr std::array known_refusals{
+    known_refusal{"28P01", "database_auth", "check database.password_file", verdict::stop},
+    known_refusal{"28", "database_auth",
+                  "check the user in database.dsn; the server's pg_hba.conf must let it in from "
+                  "here, to this database",
+                  verdict::stop},
+    known_refusal{"3D000", "database_missing",
+                  "check the name in database.dsn, or create the database", verdict::stop},
+    known_refusal{"42501", "database_auth", "grant the user the right to connect to the database",
+                  verdict::stop},
+    known_refusal{"53300", "database_full", "raise max_connections, or lower database.connections",
+                  verdict::later},
+    known_refusal{"57P03", "database_unreachable", "", verdict::later},
+    known_refusal{"08P01", "database_refused",
+                  "is there a pooler in between that does not know what the connection asks for?",
+                  verdict::stop},
+};
 
 struct known_reason {
   std::string_view part, error_class, hint;
   verdict then;
 };
 
+// What libpq finds out by itself: there is no code for it.
 constexpr std::array known_reasons{
-    known_reason{"password authentication failed", "database_auth", "check database.password_file",
-                 verdict::stop},
     known_reason{"no password supplied", "database_auth", "set database.password_file",
                  verdict::stop},
-    known_reason{"Peer authentication failed", "database_auth",
-                 "the operating system's user must be the database user; or use a password",
-                 verdict::stop},
-    known_reason{"no pg_hba.conf entry", "database_auth",
-                 "allow this host, user and database in the server's pg_hba.conf", verdict::stop},
-    known_reason{"role \"", "database_auth", "check the user in database.dsn", verdict::stop},
-    known_reason{"database \"", "database_missing",
-                 "check the name in database.dsn, or create the database", verdict::stop},
-    known_reason{"permission denied", "database_auth",
-                 "grant the user the right to connect to the database", verdict::stop},
     known_reason{"No such file or directory", "database_unreachable",
                  "is PostgreSQL running, and is the socket's directory in database.dsn right?",
                  verdict::later},
@@ -52,14 +69,9 @@ constexpr std::array known_reasons{
                  "check the host in database.dsn", verdict::later},
     known_reason{"timeout expired", "database_unreachable",
                  "is the host reachable, and is a firewall in between?", verdict::later},
-    known_reason{"too many", "database_full",
-                 "raise max_connections, or lower database.connections", verdict::later},
-    known_reason{"remaining connection slots", "database_full",
-                 "raise max_connections, or lower database.connections", verdict::later},
-    known_reason{"starting up", "database_unreachable", "", verdict::later},
-    known_reason{"shutting down", "database_unreachable", "", verdict::later},
     known_reason{"certificate", "database_tls", "check sslmode and sslrootcert in database.dsn",
                  verdict::stop},
+    known_reason{"SSL", "database_tls", "check sslmode in database.dsn", verdict::stop},
 };
 
 struct known_state {
@@ -84,15 +96,13 @@ constexpr std::array known_states{
     known_state{"53100", "database_disk_full", "make room on the database's disk", verdict::later},
     known_state{"53", "database_resources", "", verdict::later},
     known_state{"22", "database_value", "", verdict::later},
-    known_state{"42501", "database_rights", "grant the daemon's role its rights", verdict::stop},
+    known_state{"42501", "database_rights",
+                "grant the daemon's role its rights: contrib/sql/roles.sql", verdict::stop},
     known_state{"42", "database_schema", "run flanks-sync migrate up", verdict::stop},
     known_state{"3F", "database_schema", "run flanks-sync migrate up", verdict::stop},
 };
 
 std::string_view first_line(std::string_view text) {
-  for (const std::string_view prefix : {"ERROR:  ", "FATAL:  "}) {
-    if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
-  }
   return text.substr(0, text.find('\n'));
 }
 
@@ -103,22 +113,108 @@ std::string db_target::text() const {
   return fmt::format("database \"{}\" at {}:{}", database, host, port);
 }
 
-failure connect_failure(const db_target& target, std::string_view libpq_message) {
+failure connect_failure(const db_target& target, std::string_view sqlstate,
+                        std::string_view libpq_message) {
   const std::string_view reason = reason_of(libpq_message);
-  known_reason known{"", "database_unreachable", "", verdict::later};
-  for (const known_reason& k : known_reasons) {
-    if (has(reason, k.part)) {
-      known = k;
-      break;
-    }
-  }
-  failure f(stage::database, known.then, std::string(known.error_class),
+  failure f(stage::database, verdict::later, "database_unreachable",
             fmt::format("cannot open {} as {}: {}", target.text(), target.user, reason));
-  f.hint = known.hint;
+  const auto decide = [&](const auto& known) {
+    f.then = known.then;
+    f.error_class = known.error_class;
+    f.hint = known.hint;
+    return f;
+  };
+  for (const known_refusal& k : known_refusals) {
+    if (!sqlstate.empty() && sqlstate.starts_with(k.prefix)) return decide(k);
+  }
+  for (const known_reason& k : known_reasons) {
+    if (sqlstate.empty() && has(reason, k.part)) return decide(k);
+  }
   return f;
 }
 
+std::string function_in(std::string_view context) {
+  while (!context.empty()) {
+    const std::size_t at = context.rfind('\n');
+    const std::string_view line = at == std::string_view::npos ? context : context.substr(at + 1);
+    context = at == std::string_view::npos ? std::string_view{} : context.substr(0, at);
+    // Lines that quote: rows in COPY, a statement's text.
+    if (line.find('"') != std::string_view::npos) continue;
+    const std::size_t opening = line.find('(');
+    const std::size_t closing = line.find(')', opening);
+    if (opening == std::string_view::npos || closing == std::string_view::npos) continue;
+    const std::size_t space = line.rfind(' ', opening);
+    const std::size_t begin = space == std::string_view::npos ? 0 : space + 1;
+    if (begin < opening) return std::string(line.substr(begin, closing + 1 - begin));
+  }
+  return "";
+}
+
+bool is_foreign_function(std::string_view function) {
+  return !function.empty() && !function.starts_with("flanks.") &&
+         !function.starts_with("flanks_internal.");
+}
+
+bool is_foreign_constraint(std::string_view table, std::string_view constraint) {
+  if (constraint.empty()) return false;
+  if (!table.starts_with("flanks.") && !table.starts_with("flanks_internal.")) return true;
+  const std::string name(constraint);
+  for (const embedded_migration& m : embedded_migrations()) {
+    if (has(m.sql, "constraint " + name) || has(m.sql, "index " + name)) return false;
+  }
+  // As PostgreSQL names what a migration leaves unnamed.
+  const std::string_view bare = table.substr(table.find('.') + 1);
+  const auto ends = [&](std::string_view with) { return constraint.ends_with(with); };
+  return !constraint.starts_with(bare) ||
+         !(ends("_pkey") || ends("_key") || ends("_check") || ends("_fkey"));
+}
+
+namespace {
+
+// Of something that is not ours: whose it is comes first.
+std::optional<failure> foreign_refusal(const db_target& target, const sql_problem& problem,
+                                       stage at) {
+  const std::string said(first_line(problem.what()));
+  if (is_foreign_function(problem.function)) {
+    failure f(
+        at, verdict::later, "database_foreign_function",
+        fmt::format("{} failed in {}: the function {} refused it, or failed: {} ({})",
+                    problem.statement, target.text(), problem.function, said, problem.sqlstate));
+    f.hint = fmt::format(
+        "{} is none of flanks-sync's: whoever made it has to mend it or drop its trigger{}",
+        problem.function,
+        problem.sqlstate.starts_with("42")
+            ? "; it runs with search_path = pg_catalog, so it must name schemas, or set its own"
+            : "");
+    return f;
+  }
+  if (problem.sqlstate.starts_with("23") && !problem.constraint.empty()) {
+    failure f(
+        at, verdict::later, "database_constraint",
+        fmt::format("{} failed in {}: \"{}\" of {} refused a row: {} ({})", problem.statement,
+                    target.text(), problem.constraint,
+                    problem.table.empty() ? "a table" : problem.table, said, problem.sqlstate));
+    if (is_foreign_constraint(problem.table, problem.constraint))
+      f.hint = fmt::format(
+          "\"{}\" is no index or constraint of flanks-sync's: whoever made it has to drop it",
+          problem.constraint);
+    return f;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 failure statement_failure(const db_target& target, const sql_problem& problem, stage at) {
+  if (problem.silent_for.count() > 0) {
+    failure f(at, verdict::retry, "database_silent",
+              fmt::format("{} had no answer from {} in {} s; the connection was given up",
+                          problem.statement, target.text(), problem.silent_for.count()));
+    f.hint =
+        "the server, or something in between, keeps the connection and says nothing: look at the "
+        "server's machine and at proxies and firewalls on the way";
+    return f;
+  }
   if (problem.lost || problem.in_doubt) {
     const std::string why = problem.what();
     failure f(at, verdict::retry, "database_lost",
@@ -126,6 +222,7 @@ failure statement_failure(const db_target& target, const sql_problem& problem, s
                           problem.statement, first_line(why)));
     return f;
   }
+  if (auto foreign = foreign_refusal(target, problem, at)) return *foreign;
   known_state known{"", "database_error", "", verdict::later};
   for (const known_state& k : known_states) {
     if (problem.sqlstate.starts_with(k.prefix)) {

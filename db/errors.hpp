@@ -1,7 +1,8 @@
-// What PostgreSQL's errors mean for us: from SQLSTATE and libpq's words to `failure`. Pure; knows
-// neither libpq nor libpqxx.
+// What PostgreSQL's errors mean for us: from SQLSTATE and the names that the server gives to
+// `failure`. Pure; does not know libpq.
 #pragma once
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,11 +30,29 @@ class sql_problem : public std::runtime_error {
   std::string sqlstate;   // empty when the connection was lost
   bool lost = false;      // the connection is gone
   bool in_doubt = false;  // it went during COMMIT
+  // Not 0: it was given up after so long without an answer (and is lost).
+  std::chrono::seconds silent_for{0};
+  // What the server names beside its words; empty when it does not (PostgreSQL 15,
+  // PQresultErrorField).
+  std::string table;       // with its schema
+  std::string constraint;  // also the name of a unique index
+  // The outermost function inside which it failed, as in public.audit(): a trigger's.
+  std::string function;
 };
 
-// From libpq's message of a failed attempt to connect. The verdict is `stop` when an operator must
-// act (password, no such database or role, no permission), else `later`.
-[[nodiscard]] failure connect_failure(const db_target& target, std::string_view libpq_message);
+// Of a failed attempt to connect: decided by the SQLSTATE of a server that refused, else (empty) by
+// the words of libpq, which speaks English here. The verdict is `stop` when an operator must act
+// (password, no such database or role, no permission), else `later`.
+[[nodiscard]] failure connect_failure(const db_target& target, std::string_view sqlstate,
+                                      std::string_view libpq_message);
+
+// The function of the outermost line of PG_DIAG_CONTEXT that names one; lines of COPY, which quote
+// rows, are passed over.
+[[nodiscard]] std::string function_in(std::string_view context);
+
+// Whether the object that refused is a customer's: none that the migrations make.
+[[nodiscard]] bool is_foreign_function(std::string_view function);
+[[nodiscard]] bool is_foreign_constraint(std::string_view table, std::string_view constraint);
 
 [[nodiscard]] failure statement_failure(const db_target& target, const sql_problem& problem,
                                         stage at);

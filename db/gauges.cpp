@@ -45,7 +45,7 @@ select product, outcome, count(*), sum(missing)::bigint, sum(extra)::bigint, sum
 from ended join flanks.credentials c on c.credential_id = ended.credential_id and c.removed_at is null
 group by 1, 2)"};
 
-instant instant_of(const pqxx::field& f) {
+instant instant_of(const pg_value& f) {
   return instant{std::chrono::seconds{f.as<std::int64_t>()}};
 }
 
@@ -75,7 +75,7 @@ mirror_gauges read_gauges(session& db, known_proofs& known) {
     g.states.push_back(
         {r[0].c_str(), r[1].as<std::int64_t>(), std::chrono::seconds{r[2].as<std::int64_t>()}});
   }
-  const pqxx::result due = db.run(due_sql);
+  const pg_rows due = db.run(due_sql);
   g.due = due[0][0].as<std::int64_t>();
   g.read_at = instant_of(due[0][1]);
   refresh(db, known);

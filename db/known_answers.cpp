@@ -51,7 +51,7 @@ void add_to(sql_values& values, const std::optional<known_answer>& answer) {
   values.add(static_cast<std::int64_t>(answer->digest.question));
 }
 
-std::optional<known_answer> from(const pqxx::row& row, int first) {
+std::optional<known_answer> from(const pg_row& row, int first) {
   if (row[first].is_null()) return std::nullopt;
   known_answer answer;
   answer.digest.hash = uuid_from_text(row[first].c_str());

@@ -15,7 +15,7 @@ namespace flanks::known_answers {
 // answer_question.
 void add_to(sql_values& values, const std::optional<known_answer>& answer);
 // Those columns of a row, from `first` on.
-[[nodiscard]] std::optional<known_answer> from(const pqxx::row& row, int first);
+[[nodiscard]] std::optional<known_answer> from(const pg_row& row, int first);
 
 // Those of `requests` (their answers were expected, and not read) whose answer is the known one
 // still. Their leases are locked then, and their counts say so.

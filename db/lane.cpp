@@ -62,7 +62,9 @@ void perform(lane& l, const db_options& options, const step& s) {
       const db_target target = l.db->target();
       l.db->rollback();
       if (problem.lost) l.db.reset();
-      if (problem.lost && s.repeatable && (!fresh || problem.in_doubt) && !again) continue;
+      // One that said nothing for so long will not answer the same at once.
+      const bool worth_it = problem.in_doubt || (!fresh && problem.silent_for.count() == 0);
+      if (problem.lost && s.repeatable && worth_it && !again) continue;
       if (l.db) throw migrate::explained(*l.db, problem, s.at);
       throw statement_failure(target, problem, s.at);
     } catch (...) {

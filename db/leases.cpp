@@ -111,7 +111,7 @@ select greatest(0, ceil(extract(epoch from min(d.next_due_at) - clock_timestamp(
 from (select next_due_at from free union all select next_due_at from held) d
 having count(*) > 0)"};
 
-std::optional<instant> instant_of(const pqxx::field& f) {
+std::optional<instant> instant_of(const pg_value& f) {
   if (f.is_null()) return std::nullopt;
   return instant{std::chrono::seconds{f.as<std::int64_t>()}};
 }
@@ -131,7 +131,7 @@ void add_coverage(session& db, const db_options& options,
       by_id.at(r[0].as<std::int64_t>())->products_seen[static_cast<std::size_t>(*kind)] =
           instant_of(r[2]);
   }
-  const pqxx::result found = db.run(coverage_sql, sql_values(all, options.query));
+  const pg_rows found = db.run(coverage_sql, sql_values(all, options.query));
   for (const auto& r : found) {
     const auto id = r[0].as<std::int64_t>();
     claimed_credential& c = *by_id.at(id);
@@ -155,7 +155,7 @@ void end_windows(session& db, array_literal credentials) {
 }
 
 std::vector<claimed_credential> claimed_from(session& db, const db_options& options,
-                                             const pqxx::result& rows) {
+                                             const pg_rows& rows) {
   std::vector<claimed_credential> claimed;
   array_literal taken_over;
   for (const auto& r : rows) {
@@ -236,7 +236,7 @@ bool renew(session& db, const db_options& options, credential_id id, const lease
 }
 
 std::optional<std::chrono::seconds> next_due(session& db) {
-  const pqxx::result r = db.run(next_due_sql);
+  const pg_rows r = db.run(next_due_sql);
   if (r.empty()) return std::nullopt;
   return std::chrono::seconds{r[0][0].as<std::int64_t>()};
 }

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "db/session.hpp"
+#include "sync/text.hpp"
 
 namespace flanks::migrate {
 
@@ -82,9 +83,10 @@ summary summary_of(const std::vector<line>& lines) {
   }
   if (s.what == summary::kind::up_to_date && s.pending > 0) {
     s.what = summary::kind::outdated;
-    s.message = empty ? "the database has no schema of flanks-sync yet"
-                      : fmt::format("the database's schema is out of date: {} migration{} pending",
-                                    s.pending, s.pending == 1 ? " is" : "s are");
+    s.message = empty
+                    ? "the database has no schema of flanks-sync yet"
+                    : fmt::format("the database's schema is out of date: {} {} pending",
+                                  counted(s.pending, "migration"), plural(s.pending, "is", "are"));
     s.hint = "run flanks-sync migrate up";
   }
   return s;
@@ -142,9 +144,35 @@ summary check(session& db) {
   return summary_of(lines_of(read(db), embedded_migrations()));
 }
 
+namespace {
+
+// row_security is off in our sessions: a table whose policies would hide rows from us is an error.
+std::string row_security_hint(session& db) {
+  constexpr statement find{"find_row_security", R"(
+select string_agg(format('%I.%I', n.nspname, c.relname), ', ' order by n.nspname, c.relname)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname in ('flanks', 'flanks_internal') and c.relrowsecurity and row_security_active(c.oid))"};
+  const pg_rows found = db.run(find);
+  if (found[0][0].is_null()) return "";
+  return fmt::format(
+      "row security is enabled on {}: alter table ... disable row level security, or alter role "
+      "\"{}\" bypassrls",
+      found[0][0].view(), db.target().user);
+}
+
+}  // namespace
+
 failure explained(session& db, const sql_problem& problem, stage at) {
   failure plain = statement_failure(db.target(), problem, at);
   db.rollback();
+  if (is_foreign_function(problem.function)) return plain;
+  if (problem.sqlstate == "42501") {
+    try {
+      if (const std::string hint = row_security_hint(db); !hint.empty()) plain.hint = hint;
+    } catch (const sql_problem&) {  // NOLINT: the plain one says enough
+    }
+    return plain;
+  }
   // undefined_table, _column, _function, _object, invalid_schema_name
   constexpr std::string_view missing[] = {"42P01", "42703", "42883", "42704", "3F000"};
   if (std::find(std::begin(missing), std::end(missing), problem.sqlstate) == std::end(missing))

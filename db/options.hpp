@@ -18,6 +18,8 @@ struct db_options {
 
   std::chrono::seconds connect_timeout{10};  // of one address
   std::chrono::seconds statement_timeout{120};
+  // How long after that a server that has not said so itself is given up.
+  std::chrono::seconds answer_grace{10};
   std::chrono::seconds lock_timeout{30};
   std::chrono::seconds idle_in_transaction_timeout{600};  // a window whose provider has gone quiet
   std::chrono::seconds network_timeout{30};               // unacknowledged bytes (tcp_user_timeout)

@@ -1,4 +1,4 @@
-// The `store` of the engine over PostgreSQL. Nothing of libpqxx shows here.
+// The `store` of the engine over PostgreSQL. Nothing of libpq shows here.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -308,7 +308,7 @@ void cover(session& db, const product_run& run) {
 
 // What an earlier try of the same work has committed.
 bool found(session& db, const std::string& product_run_id, product_run& run) {
-  const pqxx::result r = db.run(find_run, sql_values(product_run_id));
+  const pg_rows r = db.run(find_run, sql_values(product_run_id));
   if (r.empty()) return false;
   const std::string_view how = r[0][0].c_str();
   for (const outcome o : {outcome::ok, outcome::partial, outcome::suspicious}) {
@@ -349,7 +349,7 @@ std::vector<std::string> upsert(session& db, std::string_view table,
 product_run store(session& db, const lease_id& lease, const product_batch& batch, product_run run,
                   const std::string& product_run_id, bool again) {
   db.begin();
-  const pqxx::result held =
+  const pg_rows held =
       db.run(lock_lease, sql_values(run.credential, lease.value, to_string(run.what)));
   if (held.empty()) {
     throw failure(stage::lease, verdict::later, "lease_lost",
@@ -360,7 +360,7 @@ product_run store(session& db, const lease_id& lease, const product_batch& batch
     db.rollback();
     return run;
   }
-  const pqxx::result before =
+  const pg_rows before =
       db.run(read_coverage, sql_values(run.credential, to_string(run.what), run.provider_update));
   const bool older_doubt = !before.empty() && !before[0][0].is_null() && before[0][0].as<bool>();
   run.how = outcome::ok;

@@ -41,7 +41,7 @@ constexpr statement begin_anew_sql{"begin_rate_limit", R"(
 insert into flanks_internal.rate_limit default values on conflict do nothing)"};
 
 rate_grant answer_of(session& db, const statement& question, const sql_values& values) {
-  pqxx::result rows = db.run(question, values);
+  pg_rows rows = db.run(question, values);
   if (rows.empty()) {
     db.run(begin_anew_sql);
     rows = db.run(question, values);

@@ -117,7 +117,7 @@ day read_back::month_of(day on) {
   return day{date.year() / date.month() / 1};
 }
 
-read_back_state read_back_state_of(const pqxx::row& row, int first) {
+read_back_state read_back_state_of(const pg_row& row, int first) {
   const auto at = [&](int i) { return row[first + i]; };
   read_back_state state;
   if (!at(0).is_null()) state.watch = at(0).c_str();
@@ -126,7 +126,7 @@ read_back_state read_back_state_of(const pqxx::row& row, int first) {
   if (!state.valid) return state;
   state.seed = static_cast<std::uint64_t>(at(3).as<std::int64_t>());
   if (!at(4).is_null() && !at(5).is_null())
-    state.months = window{*day_from(at(4).c_str()), *day_from(at(5).c_str())};
+    state.months = window{at(4).as<day>(), at(5).as<day>()};
   state.answer = known_answers::from(row, first + 6);
   return state;
 }

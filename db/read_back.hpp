@@ -36,7 +36,7 @@ struct read_back_state {
   "w.watch, b.generation, coalesce(b.watch = w.watch, false), b.seed, nullif(b.first_month, " \
   "'infinity'), nullif(b.last_month, '-infinity'), b.answer_hash, b.answer_seed, "            \
   "b.answer_bytes, b.answer_records, b.answer_question"
-[[nodiscard]] read_back_state read_back_state_of(const pqxx::row& row, int first);
+[[nodiscard]] read_back_state read_back_state_of(const pg_row& row, int first);
 
 class read_back {
  public:

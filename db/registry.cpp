@@ -85,11 +85,11 @@ void throw_refusal(const sql_problem& problem) {
   throw f;
 }
 
-std::string text(const pqxx::field& f) {
+std::string text(const pg_value& f) {
   return f.is_null() ? std::string() : std::string(f.c_str());
 }
 
-std::vector<credential_row> rows_of(const pqxx::result& rows) {
+std::vector<credential_row> rows_of(const pg_rows& rows) {
   std::vector<credential_row> out;
   for (const auto& r : rows) {
     const credential_id id{r[0].as<std::int64_t>()};

@@ -98,7 +98,7 @@ std::string product_status_json(const credential_status& status) {
 
 // Marks the requests whose credentials a statement has returned.
 template <class Request>
-void mark(std::span<Request* const> requests, const pqxx::result& done) {
+void mark(std::span<Request* const> requests, const pg_rows& done) {
   std::unordered_map<std::int64_t, Request*> by_id;
   for (Request* r : requests)
     by_id.emplace(r->id.value, r);

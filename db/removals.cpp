@@ -121,7 +121,7 @@ void remove(session& db, const list_of_rows& list, std::vector<std::string> ids,
     db.run(drop_sightings, sql_values(list.credential, to_string(list.what), part));
     for (const auto& r : db.run(remove_rows, sql_values(list.credential, to_string(list.what),
                                                         list.sync_run_id, part))) {
-      done.days.insert(*day_from(r[1].c_str()));
+      done.days.insert(r[1].as<day>());
       if (r[0].as<bool>()) {
         ++done.removed;
       } else {
@@ -133,7 +133,7 @@ void remove(session& db, const list_of_rows& list, std::vector<std::string> ids,
 
 void raise(session& db, const list_of_rows& list, std::string_view reason, std::int64_t stored,
            const std::vector<std::string>& ids) {
-  const pqxx::result raised = db.run(raise_sql, sql_values(list.sync_run_id, list.credential,
+  const pg_rows raised = db.run(raise_sql, sql_values(list.sync_run_id, list.credential,
                                                            to_string(list.what), reason, stored));
   const std::string name = raised[0][0].c_str();
   in_chunks(ids, [&](const std::string& part) { db.run(add_candidates, sql_values(name, part)); });
@@ -190,7 +190,7 @@ decision_made decide(const db_options& options, const std::string& run, bool con
     decision_made made{std::move(found[0]), 0};
     const review& about = made.about;
     // The lease before the review, as a window's commit takes them.
-    const pqxx::result lease = db.run(busy_sql, sql_values(about.credential));
+    const pg_rows lease = db.run(busy_sql, sql_values(about.credential));
     if (!lease.empty() && lease[0][0].as<bool>(false)) {
       failure f(stage::lease, verdict::later, "review_busy",
                 fmt::format("credential {} is being synchronised now", about.credential.value));

@@ -1,10 +1,12 @@
-// One open connection: statements by libpqxx, COPY by libpq. Blocks; lives on a lane, or in a
-// command. Statements throw sql_problem; opening throws `failure`.
+// One open connection, driven by libpq without ever blocking inside it: each statement, COPY and
+// COMMIT has its deadline here, some seconds after the server's own statement_timeout. Blocks its
+// thread; lives on a lane, or in a command. Statements throw sql_problem; opening throws `failure`.
 #pragma once
 
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -12,9 +14,10 @@
 #include <utility>
 #include <vector>
 
+#include "db/connect.hpp"
 #include "db/errors.hpp"
 #include "db/options.hpp"
-#include "db/pqxx_compat.hpp"
+#include "db/pg_rows.hpp"
 #include "sync/types.hpp"
 
 namespace flanks {
@@ -34,7 +37,7 @@ class sql_values {
     values_.reserve(sizeof...(values));
     (add(std::forward<T>(values)), ...);
   }
-  [[nodiscard]] const pqxx_compat::values& get() const { return values_; }
+  [[nodiscard]] const std::vector<std::optional<std::string>>& get() const { return values_; }
   // Whether a value is sql_bytes.
   [[nodiscard]] bool is_bytes(std::size_t i) const {
     return std::find(bytes_.begin(), bytes_.end(), i) != bytes_.end();
@@ -65,7 +68,7 @@ class sql_values {
   }
 
  private:
-  pqxx_compat::values values_;
+  std::vector<std::optional<std::string>> values_;
   std::vector<std::size_t> bytes_;
 };
 
@@ -90,7 +93,7 @@ class session {
 
   // In the open transaction, or in one of its own. A statement with values that is run again on
   // this connection is prepared: then the server parses and plans it no more.
-  pqxx::result run(const statement& s, const sql_values& values = sql_values{});
+  pg_rows run(const statement& s, const sql_values& values = sql_values{});
 
   // The rows of a statement in PostgreSQL's binary formats, one after the other.
   class binary_row;
@@ -110,7 +113,7 @@ class session {
   // Throws sql_problem with in_doubt when the connection went before the answer.
   void commit();
   void rollback() noexcept;
-  [[nodiscard]] bool in_transaction() const { return transaction_ != nullptr; }
+  [[nodiscard]] bool in_transaction() const { return in_transaction_; }
 
   // COPY ... FROM STDIN inside the open transaction; `rows` in the format that the statement names.
   // Gives how many rows the server says that it stored: fewer when a trigger swallowed some.
@@ -126,19 +129,26 @@ class session {
   [[nodiscard]] const sync_limits& limits() const { return limits_; }
 
  private:
-  template <class Work>
-  auto guarded(const char* name, Work work) -> decltype(work());
+  void start(const char* name);
+  void wait(short events);
+  void flush();
+  pg_rows::owned next_result();
+  pg_rows finish(const char* name);
+  void command(const char* name, const char* sql);
   const std::string* prepared(const std::string& sql, const char* name, bool now = false);
-  void send(const call& c, const std::string& name, bool binary_result = false);
-  [[noreturn]] void raise(const char* name, std::string state, const std::string& message);
-  std::int64_t finish_copy(const char* name);
+  void send(const std::string& sql, const std::string* name, const sql_values& values,
+            bool binary_result = false);
+  [[noreturn]] void raise(const char* name, const PGresult* result);
+  [[noreturn]] void raise(sql_problem problem);
 
   db_target target_;
   sync_limits limits_;
-  PGconn* raw_ = nullptr;  // owned by connection_
-  std::unique_ptr<pqxx_compat::connection> connection_;
-  std::unique_ptr<pqxx::quiet_errorhandler> quiet_;
-  std::unique_ptr<pqxx::work> transaction_;
+  pg_connection connection_{nullptr, &PQfinish};
+  std::chrono::seconds patience_;                     // of one statement
+  std::chrono::steady_clock::time_point deadline_{};  // of the statement that runs
+  const char* running_ = "";                          // its name
+  bool pooled_ = false;                               // nothing can be prepared by name
+  bool in_transaction_ = false;
   // By their text; an empty name: it was run once, and is not prepared yet.
   std::unordered_map<std::string, std::string> prepared_;
   int prepared_count_ = 0;

@@ -26,12 +26,12 @@ constexpr statement users_sql{"read_status_users", R"(
 select credential_id, user_id from flanks.user_credentials
 where $1::bigint[] is null or credential_id = any($1::bigint[]) order by user_id)"};
 
-std::optional<std::string> text(const pqxx::field& f) {
+std::optional<std::string> text(const pg_value& f) {
   if (f.is_null()) return std::nullopt;
   return f.c_str();
 }
 
-status_row row_of(const pqxx::row& r) {
+status_row row_of(const pg_row& r) {
   status_row row;
   row.id = credential_id{r[0].as<std::int64_t>()};
   row.bank = text(r[1]);

@@ -77,7 +77,7 @@ void window_writer::check_counts() const {
 // where there are any, what was written is counted in the table itself.
 void window_writer::check_written() {
   if (written_ == 0 || !meddled_with_) return;
-  const pqxx::result r =
+  const pg_rows r =
       db_.run(count_written,
               sql_values(scope_.credential, to_string(scope_.what), first_written_, last_written_));
   const auto found = r[0][0].as<std::int64_t>();
@@ -86,7 +86,7 @@ void window_writer::check_written() {
 
 // True: rows of this list wait for a person's decision, or have had one.
 bool window_writer::check_lease() {
-  const pqxx::result held = db_.run(
+  const pg_rows held = db_.run(
       lock_lease, sql_values(scope_.credential, scope_.lease.value, to_string(scope_.what)));
   if (held.empty()) {
     throw failure(stage::lease, verdict::later, "lease_lost",

@@ -90,7 +90,7 @@ window_writer::window_writer(session& db, window_scope scope)
   const stopwatch opening(spent_);
   db_.begin();
   db_.go_by_key();
-  const pqxx::result r =
+  const pg_rows r =
       db_.run(start, sql_values(scope_.credential, scope_.lease.value, to_string(scope_.what),
                                 scope_.days.from, scope_.days.to));
   sync_run_id_ = r[0][0].c_str();
@@ -244,7 +244,7 @@ void window_writer::insert_fresh(rows fresh, int depth) {
   const std::optional<sql_problem> problem = attempt_copy(fresh);
   if (!problem) {
     counts_.inserted += static_cast<std::int64_t>(fresh.size());
-  } else if (problem->sqlstate == "23505") {
+  } else if (problem->sqlstate == "23505" && problem->constraint == "transactions_pkey") {
     look_first_ = true;  // where one exists there are more
     settle(fresh, depth + 1);
   } else if (!is_bad_value(problem->sqlstate)) {
@@ -263,13 +263,13 @@ void window_writer::settle(rows doubtful, int depth) {
         stage::write, verdict::retry, "database_race",
         fmt::format("credential {}: others keep inserting the same rows", scope_.credential.value));
   }
-  const pqxx::result found = db_.run(look_up, sql_values(id_array(doubtful), scope_.credential));
+  const pg_rows found = db_.run(look_up, sql_values(id_array(doubtful), scope_.credential));
   std::unordered_map<std::string_view, stored_row> stored;
   for (const auto& r : found) {
     stored.emplace(r[0].c_str(),
                    stored_row{r[1].as<std::int64_t>(), r[2].c_str(), r[3].c_str(), r[4].as<bool>(),
                               r[5].is_null() || r[5].as<bool>(), r[6].as<bool>(), r[7].as<bool>(),
-                              *day_from(r[8].c_str())});
+                              r[8].as<day>()});
   }
   std::vector<const transaction*> fresh;
   for (const transaction* t : doubtful) {

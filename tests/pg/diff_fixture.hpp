@@ -388,7 +388,7 @@ class diff : public database_test {
       bytes.push_back(static_cast<char>(std::stoi(bytea.substr(at, 2), nullptr, 16)));
     return bytes;
   }
-  known_rows stored_rows(const pqxx::row& month) {
+  known_rows stored_rows(const pg_row& month) {
     known_rows rows(static_cast<std::uint64_t>(month[2].as<std::int64_t>()), may);
     for (const auto& r :
          db_->run(statement{"test",
@@ -400,7 +400,7 @@ class diff : public database_test {
       std::erase(hex, '-');
       const content_hash content{std::stoull(hex.substr(0, 16), nullptr, 16),
                                  std::stoull(hex.substr(16), nullptr, 16)};
-      rows.add(r[0].c_str(), content, *day_from(r[1].c_str()), r[2].as<bool>(), false);
+      rows.add(r[0].c_str(), content, r[1].as<day>(), r[2].as<bool>(), false);
     }
     return rows;
   }

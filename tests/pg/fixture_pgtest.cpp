@@ -26,7 +26,8 @@ std::vector<std::string> query(const db_options& options, const std::string& sql
   std::vector<std::string> out;
   for (const auto& r : db.run(statement{"test", sql.c_str()})) {
     std::string line;
-    for (const auto& field : r) {
+    for (int column = 0; column < r.size(); ++column) {
+      const pg_value field = r[column];
       if (!line.empty()) line += '|';
       line += field.is_null() ? "-" : field.c_str();
     }

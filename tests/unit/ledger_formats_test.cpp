@@ -88,7 +88,7 @@ const db_target mirror{"mirror", "db", "5432", "flanks_sync"};
 
 TEST(connect_failure, says_what_on_what_as_whom_and_what_to_do) {
   const failure f = connect_failure(
-      mirror,
+      mirror, "28P01",
       "connection to server at \"db\" (10.0.0.1), port 5432 failed: FATAL:  password "
       "authentication failed for user \"flanks_sync\"\n");
   EXPECT_STREQ(f.what(),
@@ -101,13 +101,94 @@ TEST(connect_failure, says_what_on_what_as_whom_and_what_to_do) {
 
 TEST(connect_failure, of_several_addresses_shows_the_last_and_waits) {
   const failure f = connect_failure(
-      mirror,
+      mirror, "",
       "connection to server at \"db\" (::1), port 5432 failed: Connection refused\n"
       "\tIs the server running on that host and accepting TCP/IP connections?\n"
       "connection to server at \"db\" (10.0.0.1), port 5432 failed: timeout expired\n");
   EXPECT_STREQ(f.what(),
                "cannot open database \"mirror\" at db:5432 as flanks_sync: timeout expired");
   EXPECT_EQ(f.then, verdict::later);
+}
+
+TEST(connect_failure, is_decided_by_the_code_in_whatever_language_the_server_speaks) {
+  const std::vector<std::tuple<std::string, std::string, verdict, std::string>> table{
+      {"28P01", "FATAL:  la autentificación password falló para el usuario «u»", verdict::stop,
+       "database_auth"},
+      {"28000", "FATAL:  no existe el rol «u»", verdict::stop, "database_auth"},
+      {"3D000", "SCHWERWIEGEND:  Datenbank »m« existiert nicht", verdict::stop, "database_missing"},
+      {"42501", "FATAL:  se ha denegado el permiso", verdict::stop, "database_auth"},
+      {"53300", "FATAL:  lo siento, ya tenemos demasiados clientes", verdict::later,
+       "database_full"},
+      {"57P03", "FATAL:  el sistema de base de datos está iniciándose", verdict::later,
+       "database_unreachable"},
+      // Words that a client's failure would have, in those of a server.
+      {"57P03", "FATAL:  certificate timeout expired, Connection refused", verdict::later,
+       "database_unreachable"},
+  };
+  for (const auto& [state, words, then, name] : table) {
+    const failure f = connect_failure(
+        mirror, state, "connection to server at \"db\" (::1), port 5432 failed: " + words + "\n");
+    EXPECT_EQ(f.then, then) << words;
+    EXPECT_EQ(f.error_class, name) << words;
+    EXPECT_EQ(std::string(f.what()), "cannot open database \"mirror\" at db:5432 as flanks_sync: " +
+                                         words.substr(words.find(":  ") + 3));
+  }
+}
+
+TEST(statement_failure, names_whose_object_refused) {
+  sql_problem index("copy_transactions", "23505", "llave duplicada");
+  index.table = "flanks.transactions";
+  index.constraint = "transactions_operation_date_amount_idx";
+  failure f = statement_failure(mirror, index, stage::write);
+  EXPECT_STREQ(f.what(),
+               "copy_transactions failed in database \"mirror\" at db:5432: "
+               "\"transactions_operation_date_amount_idx\" of flanks.transactions refused a row: "
+               "llave duplicada (23505)");
+  EXPECT_EQ(f.error_class, "database_constraint");
+  EXPECT_EQ(
+      f.hint,
+      "\"transactions_operation_date_amount_idx\" is no index or constraint of flanks-sync's: "
+      "whoever made it has to drop it");
+  index.constraint = "transactions_amount_check";
+  EXPECT_EQ(statement_failure(mirror, index, stage::write).hint, "");
+
+  sql_problem trigger("copy_transactions", "42P01", "no existe la relación «audit_log»");
+  trigger.function = "public.aud()";
+  f = statement_failure(mirror, trigger, stage::write);
+  EXPECT_STREQ(f.what(),
+               "copy_transactions failed in database \"mirror\" at db:5432: the function "
+               "public.aud() refused it, or failed: no existe la relación «audit_log» (42P01)");
+  EXPECT_EQ(f.error_class, "database_foreign_function");
+  EXPECT_EQ(f.hint,
+            "public.aud() is none of flanks-sync's: whoever made it has to mend it or drop its "
+            "trigger; it runs with search_path = pg_catalog, so it must name schemas, or set its "
+            "own");
+  trigger.function = "flanks_internal.guard()";
+  EXPECT_EQ(statement_failure(mirror, trigger, stage::write).error_class, "database_schema");
+}
+
+TEST(function_in, is_the_outermost_that_is_named) {
+  EXPECT_EQ(function_in("PL/pgSQL function public.inner() line 1 at RAISE\n"
+                        "SQL statement \"select inner(secret(1))\"\n"
+                        "PL/pgSQL function public.aud() line 1 at SQL statement\n"
+                        "COPY transactions, line 1: \"a salary(1)\""),
+            "public.aud()");
+  EXPECT_EQ(function_in("función PL/pgSQL public.aud() en la línea 1 en sentencia SQL"),
+            "public.aud()");
+  EXPECT_EQ(function_in("COPY transactions, line 1, column amount: \"f(x)\""), "");
+  EXPECT_EQ(function_in(""), "");
+}
+
+TEST(statement_failure, says_how_long_a_silent_database_was_waited_for) {
+  sql_problem problem("commit", "", "no answer");
+  problem.lost = problem.in_doubt = true;
+  problem.silent_for = std::chrono::seconds{130};
+  const failure f = statement_failure(mirror, problem, stage::database);
+  EXPECT_STREQ(f.what(),
+               "commit had no answer from database \"mirror\" at db:5432 in 130 s; the connection "
+               "was given up");
+  EXPECT_EQ(f.error_class, "database_silent");
+  EXPECT_EQ(f.then, verdict::retry);
 }
 
 TEST(statement_failure, verdict_follows_the_sqlstate) {
@@ -125,8 +206,8 @@ TEST(statement_failure, verdict_follows_the_sqlstate) {
       {"XX000", verdict::later, "database_error"},
   };
   for (const auto& [state, then, name] : table) {
-    const failure f = statement_failure(
-        mirror, sql_problem("load", state, "ERROR:  no\nDETAIL:  a row\n"), stage::write);
+    const failure f =
+        statement_failure(mirror, sql_problem("load", state, "no\nof a row\n"), stage::write);
     EXPECT_EQ(f.then, then) << state;
     EXPECT_EQ(f.error_class, name) << state;
     EXPECT_EQ(f.at, stage::write);

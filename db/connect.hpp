@@ -1,0 +1,38 @@
+// Opens a connection to PostgreSQL as our statements need it, with the settings that their meaning
+// rests on, and says in people's words why it cannot be opened. Blocks, with a deadline.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <memory>
+#include <string>
+
+#include "db/errors.hpp"
+#include "db/options.hpp"
+#include "db/pg_rows.hpp"
+
+namespace flanks {
+
+using pg_connection = std::unique_ptr<PGconn, decltype(&PQfinish)>;
+
+struct opened {
+  pg_connection connection;
+  // A pooler in between takes no `options` (pgbouncer): the next transaction may run on another
+  // connection of the server, so that nothing can be prepared by name.
+  bool pooled = false;
+};
+
+// Throws `failure`: connect_failure() when there is no connection, database_encoding when the
+// database is not UTF8.
+[[nodiscard]] opened open_connection(const db_options& options);
+
+// Selects the settings of the session that the meaning of our statements rests on, in one row.
+[[nodiscard]] std::string settings_query();
+// Throws failure{database_settings} (stage::configuration, verdict::stop) when one of them is
+// another one than was asked for: a pooler does not pass on what a connection asks for, and a
+// superuser's settings nobody else may change.
+void check_settings(const db_target& at, const pg_rows& found);
+
+[[nodiscard]] db_target target_of(const PGconn* connection);
+
+}  // namespace flanks
