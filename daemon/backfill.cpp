@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "daemon/scheduler.hpp"
+#include "sync/text.hpp"
 
 namespace flanks {
 
@@ -157,7 +158,9 @@ void backfill::finished(credential_id id, std::size_t items,
   if (report->ok()) ++result_.complete;
   if (report->partial()) {
     result_.incomplete.push_back(
-        {id, fmt::format("{} records are in quarantine", report->counts.quarantined),
+        {id,
+         fmt::format("{} in quarantine",
+                     counted(report->quarantined(), "record is", "records are")),
          "select reason, detail from flanks.quarantine"});
   }
   if (!report->ok()) {

@@ -1,5 +1,11 @@
 #include "daemon/csv.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sync/text.hpp"
+
 namespace flanks::csv {
 
 namespace {
@@ -30,6 +36,7 @@ class reader {
   bool read_record(record& r) {
     for (;;) {
       std::string field;
+      r.places.push_back({line_, column()});
       const bool quoted = !at_end() && text_[at_] == '"';
       if (quoted ? !read_quoted(field) : !read_plain(field)) return false;
       r.fields.push_back(std::move(field));
@@ -55,7 +62,7 @@ class reader {
         if (at_end() || text_[at_] != '"')
           return at_end() || text_[at_] == ',' || text_[at_] == '\n' || text_[at_] == '\r';
       }
-      if (text_[at_] == '\n') ++line_;
+      if (text_[at_] == '\n') begin_line(at_ + 1);
       field += text_[at_];
     }
     return false;
@@ -64,20 +71,60 @@ class reader {
   bool end_line() {
     if (text_[at_] == '\r') ++at_;
     if (!at_end() && text_[at_] == '\n') ++at_;
-    ++line_;
+    begin_line(at_);
     return true;
   }
 
+  void begin_line(std::size_t at) {
+    ++line_;
+    line_at_ = at;
+  }
+  // In characters: bytes that continue one are not counted.
+  [[nodiscard]] int column() const {
+    const std::string_view before = text_.substr(line_at_, at_ - line_at_);
+    return 1 + static_cast<int>(std::count_if(before.begin(), before.end(), [](char c) {
+             return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+           }));
+  }
+
   std::string_view text_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0, line_at_ = 0;
   int line_ = 1;
 };
 
-}  // namespace
-
-document parse(std::string_view text) {
+std::string_view without_mark(std::string_view text) {
   constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+  return text;
+}
+
+}  // namespace
+
+std::vector<flaw> flaws(std::string_view text) {
+  std::vector<flaw> found;
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
+    return {{{1, 1}, "the file is UTF-16, not UTF-8"}};
+  text = without_mark(text);
+  place at;
+  bool told = false;  // of this line
+  while (!text.empty()) {
+    const std::size_t length = character_length(text);
+    const auto byte = static_cast<unsigned char>(text[0]);
+    if (!told && length == 0) {
+      found.push_back({at, fmt::format("the byte 0x{:02X} is not UTF-8 (Latin-1?)", byte)});
+    } else if (!told && byte == 0) {
+      found.push_back({at, "a NUL byte"});
+    }
+    told = told || length == 0 || byte == 0;
+    ++at.column;
+    if (byte == '\n') at = {at.line + 1, 1}, told = false;
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return found;
+}
+
+document parse(std::string_view text) {
+  text = without_mark(text);
   return reader(text).read();
 }
 

@@ -9,9 +9,21 @@
 
 namespace flanks::csv {
 
+// Both counted from 1; columns in characters.
+struct place {
+  int line = 1, column = 1;
+};
+
 struct record {
-  int line = 1;  // where it begins, counted from 1
+  int line = 1;  // where it begins
   std::vector<std::string> fields;
+  std::vector<place> places;  // where each of them begins
+};
+
+// A byte that no text may hold.
+struct flaw {
+  place at;
+  std::string what;
 };
 
 struct document {
@@ -19,6 +31,9 @@ struct document {
   std::optional<int>
       broken_line;  // a quote that never ends, or text after one: reading ended there
 };
+
+// Bytes that are not UTF-8, and NUL: the first of each line.
+[[nodiscard]] std::vector<flaw> flaws(std::string_view text);
 
 // Takes a whole file; a UTF-8 byte order mark is passed over.
 [[nodiscard]] document parse(std::string_view text);

@@ -134,6 +134,7 @@ failure connect_failure(const db_target& target, std::string_view sqlstate,
 }
 
 std::string function_in(std::string_view context) {
+  std::string outermost;
   while (!context.empty()) {
     const std::size_t at = context.rfind('\n');
     const std::string_view line = at == std::string_view::npos ? context : context.substr(at + 1);
@@ -145,9 +146,12 @@ std::string function_in(std::string_view context) {
     if (opening == std::string_view::npos || closing == std::string_view::npos) continue;
     const std::size_t space = line.rfind(' ', opening);
     const std::size_t begin = space == std::string_view::npos ? 0 : space + 1;
-    if (begin < opening) return std::string(line.substr(begin, closing + 1 - begin));
+    if (begin >= opening) continue;
+    std::string found(line.substr(begin, closing + 1 - begin));
+    if (is_foreign_function(found)) return found;
+    if (outermost.empty()) outermost = std::move(found);
   }
-  return "";
+  return outermost;
 }
 
 bool is_foreign_function(std::string_view function) {

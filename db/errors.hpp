@@ -36,7 +36,7 @@ class sql_problem : public std::runtime_error {
   // PQresultErrorField).
   std::string table;       // with its schema
   std::string constraint;  // also the name of a unique index
-  // The outermost function inside which it failed, as in public.audit(): a trigger's.
+  // The function inside which it failed, as in public.audit(): a trigger's (function_in()).
   std::string function;
 };
 
@@ -46,8 +46,8 @@ class sql_problem : public std::runtime_error {
 [[nodiscard]] failure connect_failure(const db_target& target, std::string_view sqlstate,
                                       std::string_view libpq_message);
 
-// The function of the outermost line of PG_DIAG_CONTEXT that names one; lines of COPY, which quote
-// rows, are passed over.
+// The outermost function that PG_DIAG_CONTEXT names, a customer's before one of ours; lines that
+// quote (rows in COPY, statements) are passed over.
 [[nodiscard]] std::string function_in(std::string_view context);
 
 // Whether the object that refused is a customer's: none that the migrations make.

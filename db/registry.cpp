@@ -2,17 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "db/migrate.hpp"
 #include "db/session.hpp"
 
 namespace flanks {
 
 namespace {
-
-constexpr statement add_sql{"register_credential", "select flanks.register_credential($1, $2)"};
-
-constexpr statement forget_erasure{"forget_erasure", R"(
-delete from flanks_internal.erased_tokens where token_digest = sha256(convert_to($1, 'UTF8')))"};
 
 // One row for each user of a credential (one with none has one row, without user), so that no array
 // has to be read.
@@ -73,18 +70,6 @@ update flanks.credentials set removed_at = now() where credential_id = $1 and re
   throw f;
 }
 
-// Raised by register_credential itself, whose words name the argument and never its value.
-void throw_refusal(const sql_problem& problem) {
-  const bool erased = problem.sqlstate == "ZE001";
-  if (!erased && problem.sqlstate != "22023") return;
-  std::string words = problem.what();
-  if (words.starts_with("ERROR:  ")) words.erase(0, 8);
-  failure f(stage::configuration, verdict::stop, erased ? "erased_credential" : "bad_credential",
-            words.substr(0, words.find('\n')));
-  if (erased) f.hint = "flanks-sync credentials add --even-if-erased brings it back";
-  throw f;
-}
-
 std::string text(const pg_value& f) {
   return f.is_null() ? std::string() : std::string(f.c_str());
 }
@@ -131,20 +116,32 @@ auto registry::translated(Work work) -> decltype(work()) {
   }
 }
 
-credential_id registry::add(const user_id& user, const secret& token, bool even_if_erased) {
+std::vector<registration::outcome> registry::add(std::span<const registration_request> wanted,
+                                                 bool even_if_erased) {
   return translated([&] {
-    try {
-      db_->begin();
-      if (even_if_erased) db_->run(forget_erasure, sql_values(token.reveal()));
-      const auto r = db_->run(add_sql, sql_values(user.value, token.reveal()));
-      const credential_id id{r[0][0].as<std::int64_t>()};
+    db_->begin();
+    auto outcomes = registration::apply(*db_, wanted, even_if_erased);
+    const bool refused = std::any_of(outcomes.begin(), outcomes.end(),
+                                     [](const auto& o) { return o.now == standing::refused; });
+    if (refused) {
+      db_->rollback();
+    } else {
       db_->commit();
-      return id;
-    } catch (const sql_problem& problem) {
-      throw_refusal(problem);
-      throw;
     }
+    return outcomes;
   });
+}
+
+credential_id registry::add(const user_id& user, const secret& token, bool even_if_erased) {
+  const std::vector<registration_request> wanted{{user, token}};
+  const registration::outcome done = add(wanted, even_if_erased).at(0);
+  if (done.now == standing::known) return done.id;
+  if (done.now == standing::refused)
+    throw failure(stage::configuration, verdict::stop, "bad_credential", done.refusal);
+  failure f(stage::configuration, verdict::stop, "erased_credential",
+            "this credential was erased with the data of its user; it is not taken again");
+  f.hint = "flanks-sync credentials add --even-if-erased brings it back";
+  throw f;
 }
 
 secret registry::token_of(credential_id id) {

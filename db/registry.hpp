@@ -5,15 +5,15 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "db/options.hpp"
+#include "db/registration.hpp"
 #include "sync/types.hpp"
 
 namespace flanks {
-
-class session;
 
 // What is verified of one product (flanks.coverage).
 struct coverage_row {
@@ -43,9 +43,13 @@ class registry {
   explicit registry(const db_options& options);
   ~registry();
 
-  // flanks.register_credential: idempotent, gives the same id for the same token. Throws
-  // failure{configuration} for a token or user that it refuses; failure{configuration,
-  // "erased_credential"} when it was erased with its user, unless `even_if_erased` lifts that.
+  // Registers them all in one transaction, or none when one of them is refused; the outcomes are in
+  // their order. One that was erased with its user is left out, unless `even_if_erased` lifts that.
+  // Idempotent, gives the same id for the same token.
+  std::vector<registration::outcome> add(std::span<const registration_request> wanted,
+                                         bool even_if_erased = false);
+  // One. Throws failure{configuration, "bad_credential"} for a token or user that is refused;
+  // failure{configuration, "erased_credential"} when it was erased with its user.
   credential_id add(const user_id& user, const secret& token, bool even_if_erased = false);
   // Throws failure{configuration, "unknown_credential"} for one that was removed: its token is
   // gone.

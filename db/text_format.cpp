@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <random>
 
-#include "sync/blank.hpp"
+#include "sync/text.hpp"
 
 namespace flanks {
 
@@ -46,10 +46,10 @@ void append_json_string(std::string& out, std::string_view text) {
 std::string storable_text(std::string_view text, std::size_t limit) {
   std::string out;
   while (!text.empty()) {
-    const utf8_character next = first_character(text);
-    const std::size_t size = std::max<std::size_t>(next.size, 1);
+    const std::size_t length = character_length(text);
+    const std::size_t size = std::max<std::size_t>(length, 1);
     if (out.size() + size > limit) break;
-    if (next.code == 0) {
+    if (length == 0 || text[0] == '\0') {
       out.push_back('?');
     } else {
       out.append(text.substr(0, size));

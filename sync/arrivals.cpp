@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "sync/blank.hpp"
+
 namespace flanks {
 
 using boost::asio::awaitable;
@@ -86,37 +88,42 @@ class arrivals {
     counts.seen += static_cast<std::int64_t>(tokens.size());
     auto looking = book_.look(std::move(tokens));
     const std::vector<standing> found = co_await std::move(looking);
+    std::vector<registration_request> wanted;
     for (std::size_t i = 0; i < page.size(); ++i) {
-      standing now = found.at(i);
-      if (now == standing::unknown) {
-        auto adding = add(std::move(page[i]), default_user);
-        co_await std::move(adding);
+      if (found.at(i) != standing::unknown) {
+        count(found[i]);
+      } else if (const user_id user = user_of(page[i], default_user); user.value.empty()) {
+        ++counts.without_user;
       } else {
-        count(now);
+        wanted.push_back({user, std::move(page[i].token)});
       }
     }
+    auto adding = add(std::move(wanted));
+    co_await std::move(adding);
   }
 
   arrival_counts counts;
 
  private:
-  awaitable<void> add(listed_credential one, std::string default_user) {
-    const std::string name = one.external_id.empty() ? default_user : one.external_id;
-    if (name.empty()) {
-      ++counts.without_user;
-      co_return;
-    }
+  // One that nobody can see is none.
+  static user_id user_of(const listed_credential& one, const std::string& default_user) {
+    return user_id{is_blank(one.external_id) ? default_user : one.external_id};
+  }
+
+  awaitable<void> add(std::vector<registration_request> wanted) {
+    if (wanted.empty()) co_return;
     if (dry_run_) {
-      ++counts.added;
+      counts.added += static_cast<std::int64_t>(wanted.size());
       co_return;
     }
-    user_id user{name};
-    auto adding = book_.add(std::move(user), std::move(one.token));
-    const standing now = co_await std::move(adding);
-    if (now == standing::known) {
-      ++counts.added;
-    } else {
-      count(now);
+    auto adding = book_.add(std::move(wanted));
+    const std::vector<standing> found = co_await std::move(adding);
+    for (const standing now : found) {
+      if (now == standing::known) {
+        ++counts.added;
+      } else {
+        count(now);
+      }
     }
   }
 
@@ -231,9 +238,11 @@ class exchange_story {
         co_await std::move(waiting);
       }
       try {
-        auto adding = into_.add(user, token);
-        const standing now = co_await std::move(adding);
-        co_return now;
+        std::vector<registration_request> wanted;
+        wanted.push_back({user, token});
+        auto adding = into_.add(std::move(wanted));
+        const std::vector<standing> now = co_await std::move(adding);
+        co_return now.at(0);
       } catch (const failure& f) {
         failed.emplace(f);
       }
@@ -315,7 +324,7 @@ awaitable<exchange_counts> exchange_links(credential_source& from, credential_bo
   for (link_code& code : codes) {
     ++story.counts.codes;
     std::string name = code.parameter(options.user_from);
-    if (name.empty()) name = options.default_user;
+    if (is_blank(name)) name = options.default_user;
     if (name.empty()) {
       ++story.counts.without_user;
       continue;

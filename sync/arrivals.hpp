@@ -16,6 +16,7 @@
 #include "sync/credential_source.hpp"
 #include "sync/failure.hpp"
 #include "sync/limits.hpp"
+#include "sync/secret.hpp"
 #include "sync/types.hpp"
 
 namespace flanks {
@@ -29,14 +30,22 @@ enum class standing : std::uint8_t {
   refused,  // the user's name or the token cannot be registered
 };
 
+// A credential that is to be registered for a user.
+struct registration_request {
+  user_id user;
+  secret token;
+};
+
 // The register of credentials, as arriving needs it. Throws `failure`.
 class credential_book {
  public:
   virtual ~credential_book() = default;
   // One for each token, in their order. Writes nothing.
   virtual boost::asio::awaitable<std::vector<standing>> look(std::vector<secret> tokens) = 0;
-  // `known` when it is registered now; erased or refused when it is not. Idempotent.
-  virtual boost::asio::awaitable<standing> add(user_id user, secret token) = 0;
+  // One for each, in their order: `known` when it is registered now; erased or refused when it is
+  // not. All in one transaction; idempotent.
+  virtual boost::asio::awaitable<std::vector<standing>> add(
+      std::vector<registration_request> wanted) = 0;
   // Does everything that add() would do for a new token, and undoes it: `refused` when the user's
   // name cannot be registered; throws when the database could not do it.
   virtual boost::asio::awaitable<standing> rehearse(user_id user) = 0;

@@ -54,7 +54,8 @@ void print_people(const arrival_counts& c, bool dry_run) {
   tell(
       c.without_user,
       "without a user, not registered; --default-user takes them, or give the link an external_id");
-  tell(c.refused, "not registered: the user's name is empty, or longer than 256 bytes");
+  tell(c.refused,
+       "not registered: the user's name is longer than 256 bytes, or holds NUL or a token");
   tell(c.unusable, "items without a token");
   for (const std::string_view by : c.cut_short_by) {
     if (by == "repeated_pages") {
@@ -86,7 +87,7 @@ void print_exchange(const exchange_counts& c, bool as_json) {
                   c.exchanged);
   tell(c.used_up, "used up by somebody else meanwhile");
   tell(c.without_user, "without a user, not exchanged; see --user-from and --default-user");
-  tell(c.refused, "not exchanged: the user's name is longer than 256 bytes");
+  tell(c.refused, "not exchanged: the user's name is longer than 256 bytes, or holds NUL");
   tell(c.erased,
        "exchanged, but erased with their user before; credentials add --even-if-erased brings one "
        "back");

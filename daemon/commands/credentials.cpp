@@ -15,6 +15,8 @@
 #include "daemon/csv.hpp"
 #include "daemon/terminal.hpp"
 #include "db/registry.hpp"
+#include "sync/blank.hpp"
+#include "sync/text.hpp"
 
 namespace flanks {
 
@@ -65,72 +67,91 @@ exit_code add(registry& r, const invocation& asked) {
   return exit_code::done;
 }
 
-struct wanted {
-  user_id user;
-  secret token;
+// What is wrong with a file, each with its place: such a file registers nobody.
+class mistakes {
+ public:
+  explicit mistakes(std::string file) : file_(file == "-" ? "standard input" : std::move(file)) {}
+
+  void add(csv::place at, std::string_view what) {
+    if (++count_ > most) return;
+    all_ +=
+        fmt::format("{}{}:{}:{}: {}", all_.empty() ? "" : "\n", file_, at.line, at.column, what);
+  }
+  void throw_if_any() const {
+    if (count_ == 0) return;
+    throw refusal(exit_code::failed,
+                  count_ > most ? fmt::format("{}\nand {} more", all_, count_ - most) : all_,
+                  "nothing was imported; mend the file and run it again");
+  }
+
+ private:
+  static constexpr std::int64_t most = 20;
+  std::string file_, all_;
+  std::int64_t count_ = 0;
 };
 
-// All of a file, or every mistake of it: a file with mistakes registers nobody.
-std::vector<wanted> read_import(const std::string& file) {
-  const csv::document document = csv::parse(read_all(file));
-  const std::string name = file == "-" ? "standard input" : file;
-  std::string mistakes;
-  const auto mistake = [&](int line, std::string_view what) {
-    mistakes += fmt::format("{}{}:{}: {}", mistakes.empty() ? "" : "\n", name, line, what);
-  };
+struct import_file {
+  std::vector<registration_request> wanted;
+  std::vector<csv::record> records;  // what each of them was read from
+};
+
+import_file read_import(const std::string& text, mistakes& wrong) {
+  import_file file;
+  for (const csv::flaw& f : csv::flaws(text))
+    wrong.add(f.at, f.what);
+  wrong.throw_if_any();
+  csv::document document = csv::parse(text);
   const std::vector<std::string> header{"user_id", "credentials_token"};
-  if (document.records.empty() || document.records[0].fields != header) {
-    mistake(1, "the first line must be: user_id,credentials_token");
-  }
-  std::vector<wanted> all;
+  if (document.records.empty() || document.records[0].fields != header)
+    wrong.add({1, 1}, "the first line must be: user_id,credentials_token");
   for (std::size_t i = 1; i < document.records.size(); ++i) {
-    const csv::record& r = document.records[i];
+    csv::record& r = document.records[i];
     if (r.fields.size() != 2) {
-      mistake(r.line, fmt::format("{} fields where 2 belong", r.fields.size()));
-    } else if (r.fields[0].empty() || r.fields[1].empty()) {
-      mistake(r.line, r.fields[0].empty() ? "user_id is empty" : "credentials_token is empty");
-    } else {
-      all.push_back({user_id{r.fields[0]}, secret(r.fields[1])});
+      wrong.add({r.line, 1},
+                fmt::format("{} where 2 belong",
+                            counted(static_cast<std::int64_t>(r.fields.size()), "field")));
+      continue;
     }
+    // The database judges the rest; these are so common that they are told with the others.
+    if (is_blank(r.fields[0])) wrong.add(r.places[0], "user_id is empty or blank");
+    if (r.fields[1].empty()) wrong.add(r.places[1], "credentials_token is empty");
+    file.wanted.push_back({user_id{r.fields[0]}, secret(r.fields[1])});
+    file.records.push_back(std::move(r));
   }
   if (document.broken_line)
-    mistake(*document.broken_line, "a quoted field does not end, or text follows its end");
-  if (!mistakes.empty())
-    throw refusal(exit_code::failed, mistakes,
-                  "nothing was imported; mend the file and run it again");
-  return all;
-}
-
-// False when it was erased with its user: the others of the file are not held up by it.
-bool add_unless_erased(registry& r, const wanted& w) {
-  try {
-    r.add(w.user, w.token);
-  } catch (const failure& f) {
-    if (f.error_class != "erased_credential") throw;
-    return false;
-  }
-  return true;
+    wrong.add({*document.broken_line, 1}, "a quoted field does not end, or text follows its end");
+  wrong.throw_if_any();
+  return file;
 }
 
 exit_code import(registry& r, const invocation& asked) {
-  const std::vector<wanted> all = read_import(asked.file);
-  std::size_t erased = 0;
-  for (const wanted& w : all)
-    erased += add_unless_erased(r, w) ? 0 : 1;
-  const std::size_t registered = all.size() - erased;
+  mistakes wrong(asked.file);
+  const import_file file = read_import(read_all(asked.file), wrong);
+  std::int64_t registered = 0, erased = 0;
+  std::size_t at = 0;
+  for (const registration::outcome& o : r.add(file.wanted)) {
+    const csv::record& from = file.records[at++];
+    if (o.now == standing::refused)
+      wrong.add(from.places[o.refusal.starts_with("user_id") ? 0 : 1], o.refusal);
+    ++(o.now == standing::erased ? erased : registered);
+  }
+  wrong.throw_if_any();
+  const exit_code code = erased > 0 ? exit_code::some_failed : exit_code::done;
   if (asked.json) {
     terminal::print_json(
         json::serialize(json::object{{"registered", registered}, {"erased", erased}}));
-    return erased > 0 ? exit_code::some_failed : exit_code::done;
+    return code;
   }
-  terminal::print("{} credentials are registered; those that were before stay as they are\n",
-                  registered);
-  if (erased == 0) return exit_code::done;
-  terminal::print(stderr,
-                  "{} credentials were erased with their users and are not taken again\n"
-                  "hint: flanks-sync credentials add --even-if-erased brings one back\n",
-                  erased);
-  return exit_code::some_failed;
+  terminal::print("{} {} registered; those that were before stay as they are\n",
+                  counted(registered, "credential"), plural(registered, "is", "are"));
+  if (erased > 0) {
+    terminal::print(stderr,
+                    "{} erased with {} and not taken again\n"
+                    "hint: flanks-sync credentials add --even-if-erased brings one back\n",
+                    counted(erased, "credential was", "credentials were"),
+                    plural(erased, "its user", "their users"));
+  }
+  return code;
 }
 
 std::string joined(const std::vector<user_id>& users) {

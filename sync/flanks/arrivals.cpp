@@ -36,9 +36,7 @@ std::string text_at(const json::object& object, std::string_view key) {
   if (value == nullptr) return {};
   if (value->is_int64()) return std::to_string(value->get_int64());
   if (!value->is_string()) return {};
-  std::string text{value->get_string().data(), value->get_string().size()};
-  std::erase(text, '\0');  // PostgreSQL holds none, and a name needs none
-  return text;
+  return {value->get_string().data(), value->get_string().size()};
 }
 
 // What register_credential would refuse is no token.

@@ -381,6 +381,28 @@ class Credentials(WorldTest):
         self.assertEqual(world.sql("select count(*) from flanks.user_credentials where user_id = 'eva'"), "0",
                          "nothing of a file with mistakes is imported")
 
+    def test_import_tells_each_mistake_with_line_and_column_and_imports_nothing(self):
+        world = self.world(credentials=1, transactions=4)
+        file = world.dir / "credentials.csv"
+        head = b"user_id,credentials_token\n"
+        for body, mistakes in (
+                (b"ana\0maria,tok-nul-1\nbob,tok-nul\0-2\n", ("2:4: a NUL byte", "3:12: a NUL byte")),
+                (b"first,tok-l1-1\nMu\xf1oz,tok-l1-2\nlast,tok-l1-3\n", ("3:3: the byte 0xF1 is not UTF-8 (Latin-1?)",)),
+                (b"good,t-1\n\xe2\x80\x8b,t-2\neva,\nx,y,z\n",
+                 ("3:1: user_id is empty or blank", "4:5: credentials_token is empty", "5:1: 3 fields where 2 belong")),
+                (b"good,t-1\neva,t 2\n" + b"u" * 257 + b",t-3\ntok-4,tok-4\n",
+                 ("3:5: credentials_token holds blanks or control characters", "4:1: user_id is longer than 256 bytes",
+                  "5:1: user_id holds the credentials_token")),
+                (b"a,b,c\n" * 25, ("21:1: 3 fields where 2 belong\nand 5 more",))):
+            with self.subTest(mistakes[0]):
+                file.write_bytes(head + body)
+                done = world.cli("credentials", "import", file)
+                self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+                for mistake in mistakes:
+                    self.assertIn(f"credentials.csv:{mistake}\n", done.stderr)
+                self.assertIn("hint: nothing was imported; mend the file and run it again", done.stderr)
+                self.assertEqual(world.sql("select count(*) from flanks.credentials"), "0")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -181,9 +181,17 @@ TEST_F(book, says_what_each_token_is_and_a_rehearsal_leaves_nothing) {
   EXPECT_EQ(run(b->rehearse(user_id{"new"})), standing::known);
   EXPECT_EQ(run(b->rehearse(user_id{std::string(300, 'x')})), standing::refused);
   EXPECT_EQ(value("select count(*) from flanks.credentials"), before);
-  EXPECT_EQ(run(b->add(user_id{"x"}, secret{"erased"})), standing::erased);
-  EXPECT_EQ(run(b->add(user_id{"x"}, secret{"new"})), standing::known);
-  EXPECT_EQ(run(b->add(user_id{"x"}, secret{"new"})), standing::known);
+  std::vector<registration_request> wanted;
+  for (const char* t : {"erased", "new", "new", "a b"})
+    wanted.push_back({user_id{"x"}, secret(t)});
+  wanted.push_back({user_id{std::string("a\0b", 3)}, secret("other")});
+  wanted.push_back({user_id{"Mu\xf1oz"}, secret("other")});
+  wanted.push_back({user_id{"\u200B \u00A0"}, secret("other")});
+  wanted.push_back({user_id{"my other name"}, secret("other")});
+  EXPECT_THAT(run(b->add(wanted)),
+              ElementsAre(standing::erased, standing::known, standing::known, standing::refused,
+                          standing::refused, standing::refused, standing::refused,
+                          standing::refused));
   EXPECT_EQ(value("select count(*) from flanks.user_credentials where user_id = 'x'"), "1");
 }
 

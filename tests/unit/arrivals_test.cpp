@@ -98,14 +98,18 @@ class made_up_book final : public credential_book {
     }
     co_return out;
   }
-  awaitable<standing> add(user_id user, secret token) override {
+  awaitable<std::vector<standing>> add(std::vector<registration_request> wanted) override {
     if (failures > 0) {
       --failures;
       throw failure(stage::write, verdict::later, "database_disk_full", "the disk is full");
     }
-    if (user.value == "unfit") co_return standing::refused;
-    users.emplace(token.reveal(), user.value);
-    co_return standing::known;
+    std::vector<standing> out;
+    for (const registration_request& w : wanted) {
+      const bool fit = w.user.value != "unfit";
+      if (fit) users.emplace(w.token.reveal(), w.user.value);
+      out.push_back(fit ? standing::known : standing::refused);
+    }
+    co_return out;
   }
   awaitable<standing> rehearse(user_id user) override {
     if (rehearsal_fails)

@@ -1,5 +1,6 @@
 // Which texts are blank, and what is well-formed UTF-8.
 #include "sync/blank.hpp"
+#include "sync/text.hpp"
 
 #include <gtest/gtest.h>
 
@@ -29,11 +30,10 @@ TEST(blank, bytes_that_are_not_utf8_are_not_blank) {
 
 TEST(utf8, the_first_character_has_its_code_and_its_size) {
   const auto is = [](std::string_view text, char32_t code, std::size_t size) {
-    const utf8_character c = first_character(text);
-    EXPECT_EQ(c.code, code) << text;
-    EXPECT_EQ(c.size, size) << text;
+    ASSERT_EQ(character_length(text), size) << text;
+    EXPECT_EQ(code_point(text.substr(0, size)), code) << text;
   };
-  is("", 0, 0);
+  EXPECT_EQ(character_length(""), 0U);
   is(std::string_view("\0a", 2), 0, 1);
   is("ab", U'a', 1);
   is("\u00F1o", 0xF1, 2);
@@ -49,7 +49,7 @@ TEST(utf8, what_is_cut_overlong_a_surrogate_or_beyond_unicode_is_no_character) {
        {"\x80", "\xC1\xBF", "\xC3", "\xC3\x28", "\xE0\x9F\xBF", "\xE2\x82", "\xE2\x28\xA1",
         "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF0\x9F\x98", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
         "\xFF"})
-    EXPECT_EQ(first_character(text).size, 0U);
+    EXPECT_EQ(character_length(text), 0U);
 }
 
 }  // namespace

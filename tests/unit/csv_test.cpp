@@ -32,5 +32,31 @@ TEST(csv, broken_quotes_are_told_with_their_line) {
   EXPECT_EQ(parse("a,b\n\"x\"y,z\n").broken_line, 2);
 }
 
+TEST(csv, each_field_has_its_place_in_characters) {
+  const document d = parse(
+      "\xef\xbb\xbf"
+      "a,b\nmu\u00F1oz,t\n\"x\ny\",z\n");
+  ASSERT_EQ(d.records.size(), 3U);
+  EXPECT_EQ(d.records[1].places[1].line, 2);
+  EXPECT_EQ(d.records[1].places[1].column, 7);
+  EXPECT_EQ(d.records[2].places[0].line, 3);
+  EXPECT_EQ(d.records[2].places[1].line, 4);
+  EXPECT_EQ(d.records[2].places[1].column, 4);
+}
+
+TEST(csv, bytes_that_no_text_holds_are_told_with_their_place_once_a_line) {
+  using namespace std::string_view_literals;
+  const auto found = flaws("user_id,credentials_token\nMu\xF1oz\xE9,t\n\u00F1\0a\0,u\n"sv);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].at.line, 2);
+  EXPECT_EQ(found[0].at.column, 3);
+  EXPECT_EQ(found[0].what, "the byte 0xF1 is not UTF-8 (Latin-1?)");
+  EXPECT_EQ(found[1].at.line, 3);
+  EXPECT_EQ(found[1].at.column, 2);
+  EXPECT_EQ(found[1].what, "a NUL byte");
+  EXPECT_EQ(flaws("\xff\xfeu\0"sv).at(0).what, "the file is UTF-16, not UTF-8");
+  EXPECT_TRUE(flaws("\xef\xbb\xbfuser_id,credentials_token\n").empty());
+}
+
 }  // namespace
 }  // namespace flanks::csv

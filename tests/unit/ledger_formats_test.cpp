@@ -173,6 +173,13 @@ TEST(function_in, is_the_outermost_that_is_named) {
                         "PL/pgSQL function public.aud() line 1 at SQL statement\n"
                         "COPY transactions, line 1: \"a salary(1)\""),
             "public.aud()");
+  EXPECT_EQ(function_in("PL/pgSQL function public.theirs() line 1 at RAISE\n"
+                        "SQL statement \"insert into t values (a)\"\n"
+                        "PL/pgSQL function flanks.register_credential(text,text) line 33 at SQL "
+                        "statement"),
+            "public.theirs()");
+  EXPECT_EQ(function_in("PL/pgSQL function flanks_internal.guard() line 3 at RAISE"),
+            "flanks_internal.guard()");
   EXPECT_EQ(function_in("función PL/pgSQL public.aud() en la línea 1 en sentencia SQL"),
             "public.aud()");
   EXPECT_EQ(function_in("COPY transactions, line 1, column amount: \"f(x)\""), "");

@@ -1,0 +1,127 @@
+#include "db/registration.hpp"
+
+#include <fmt/format.h>
+
+#include "db/array_columns.hpp"
+#include "db/migrate.hpp"
+#include "db/session.hpp"
+#include "sync/text.hpp"
+
+namespace flanks::registration {
+
+namespace {
+
+constexpr statement make_table{"make_arriving", R"(
+create temporary table arriving (nr bigint, user_id text, credentials_token text) on commit drop)"};
+constexpr statement load{"load_arriving", "copy pg_temp.arriving from stdin (format binary)"};
+
+constexpr statement forget_erasure{"forget_erasure", R"(
+delete from flanks_internal.erased_tokens e using pg_temp.arriving a
+where e.token_digest = sha256(convert_to(a.credentials_token, 'UTF8')))"};
+
+// In the order of their digests, which are locked one after the other: two that register the same
+// tokens wait for each other and do not deadlock.
+constexpr statement register_all{"register_credentials", R"(
+select j.nr, j.refusal, j.erased,
+  case when j.refusal is null and not j.erased then flanks.register_credential(j.user_id, j.credentials_token) end
+from (select a.*, flanks_internal.registration_refusal(a.user_id, a.credentials_token) as refusal,
+    exists (select from flanks_internal.erased_tokens e where e.token_digest = d.digest)
+      and not exists (select from flanks_internal.credentials_tokens t where t.token_digest = d.digest) as erased
+  from pg_temp.arriving a cross join lateral (select sha256(convert_to(a.credentials_token, 'UTF8')) as digest) d
+  order by d.digest, a.nr offset 0) j)"};
+constexpr statement drop_table{"drop_arriving", "drop table pg_temp.arriving"};
+
+constexpr statement look_up{"look_up_tokens", R"(
+select case when t.credential_id is null then case when e.token_digest is null then 'unknown' else 'erased' end
+  when c.removed_at is not null then 'removed' else 'known' end
+from unnest($1::text[]) with ordinality x(digest, nr)
+left join flanks_internal.credentials_tokens t on t.token_digest = decode(x.digest, 'hex')
+left join flanks.credentials c on c.credential_id = t.credential_id
+left join flanks_internal.erased_tokens e on e.token_digest = decode(x.digest, 'hex')
+order by x.nr)"};
+
+standing standing_of(std::string_view word) {
+  if (word == "known") return standing::known;
+  if (word == "removed") return standing::removed;
+  return word == "erased" ? standing::erased : standing::unknown;
+}
+
+template <class Integer>
+void append_integer(std::string& out, Integer value) {
+  for (int shift = 8 * static_cast<int>(sizeof value) - 8; shift >= 0; shift -= 8)
+    out += static_cast<char>(static_cast<unsigned char>(value >> shift));
+}
+
+void append_field(std::string& out, std::string_view bytes) {
+  append_integer(out, static_cast<std::int32_t>(bytes.size()));
+  out += bytes;
+}
+
+// PostgreSQL 15, sql-copy "Binary Format": the server's messages never quote its rows.
+std::string binary_rows(std::span<const registration_request> wanted) {
+  std::string out("PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0", 19);
+  std::int64_t nr = 0;
+  for (const registration_request& w : wanted) {
+    append_integer(out, std::int16_t{3});
+    append_integer(out, static_cast<std::int32_t>(sizeof nr));
+    append_integer(out, nr++);
+    append_field(out, w.user.value);
+    append_field(out, w.token.reveal());
+  }
+  append_integer(out, std::int16_t{-1});
+  return out;
+}
+
+// What PostgreSQL cannot hold at all.
+std::string unfit(const char* name, std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return fmt::format("{} holds U+0000", name);
+  if (first_not_utf8(text)) return fmt::format("{} is not UTF-8", name);
+  return "";
+}
+
+}  // namespace
+
+std::vector<outcome> apply(session& db, std::span<const registration_request> wanted,
+                           bool even_if_erased) {
+  std::vector<outcome> all(wanted.size());
+  std::vector<registration_request> fit;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    std::string why = unfit("user_id", wanted[i].user.value);
+    if (why.empty()) why = unfit("credentials_token", wanted[i].token.reveal());
+    if (why.empty()) {
+      fit.push_back(wanted[i]);
+      places.push_back(i);
+    } else {
+      all[i] = {standing::refused, {}, std::move(why)};
+    }
+  }
+  if (fit.empty()) return all;
+  db.run(make_table);
+  db.copy_in(load, binary_rows(fit));
+  if (even_if_erased) db.run(forget_erasure);
+  for (const auto& r : db.run(register_all)) {
+    outcome& to = all[places.at(r[0].as<std::size_t>())];
+    if (!r[1].is_null()) {
+      to = {standing::refused, {}, r[1].c_str()};
+    } else if (r[2].as<bool>()) {
+      to.now = standing::erased;
+    } else {
+      to = {standing::known, credential_id{r[3].as<std::int64_t>()}, ""};
+    }
+  }
+  db.run(drop_table);
+  return all;
+}
+
+std::vector<standing> look(session& db, std::span<const secret> tokens) {
+  array_literal digests;
+  for (const secret& token : tokens)
+    digests.add(std::string_view(migrate::sha256_hex(token.reveal())));
+  std::vector<standing> found;
+  for (const auto& r : db.run(look_up, sql_values(digests.take())))
+    found.push_back(standing_of(r[0].view()));
+  return found;
+}
+
+}  // namespace flanks::registration

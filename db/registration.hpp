@@ -1,0 +1,32 @@
+// How credentials come into the database, whoever brings them: one path for one and for many. A
+// token travels as the data of a binary COPY, never as a parameter or a literal: the server logs
+// those (log_statement, log_min_duration_statement, errors). It is looked up by its SHA-256.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sync/arrivals.hpp"
+
+namespace flanks {
+class session;
+}
+
+namespace flanks::registration {
+
+struct outcome {
+  standing now = standing::unknown;  // known: it is registered; erased or refused: it is not
+  credential_id id{};                // when it is registered
+  std::string refusal;               // begins with user_id or credentials_token; holds no value
+};
+
+// In the open transaction, in the order of `wanted`; idempotent. With `even_if_erased` an erasure
+// is forgotten first. Throws sql_problem.
+[[nodiscard]] std::vector<outcome> apply(session& db, std::span<const registration_request> wanted,
+                                         bool even_if_erased = false);
+
+// One for each token. Writes nothing.
+[[nodiscard]] std::vector<standing> look(session& db, std::span<const secret> tokens);
+
+}  // namespace flanks::registration
