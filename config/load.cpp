@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "config/yaml_walker.hpp"
+#include "sync/text.hpp"
 
 namespace flanks::config {
 
@@ -72,6 +73,10 @@ loaded load_text(std::string_view text, const std::filesystem::path& file,
                  const environment& lookup) {
   loaded out;
   out.file = file;
+  for (const text_flaw& f : text_flaws(text))
+    out.mistakes.push_back(
+        {file.string(), {f.at.line, f.at.column}, "", f.what, "save it as UTF-8"});
+  if (!out.mistakes.empty()) return out;
   auto read = read_yaml(text);
   if (const auto* root = std::get_if<yaml_node>(&read)) {
     walk(*root, lookup, out);

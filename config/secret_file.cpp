@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "sync/failure.hpp"
+#include "sync/text.hpp"
 
 namespace flanks::config {
 
@@ -119,11 +120,13 @@ std::optional<secret> take(const fs::path& path, const secret_places& where) {
     refuse(fmt::format("{} is over 64 KiB", path.string()),
            "name a file that holds the secret and nothing else");
   }
+  if (const std::string odd = secret_objection(content); !odd.empty())
+    refuse(fmt::format("{} {}", path.string(), odd), "write it anew, as plain text without a mark");
   if (content.ends_with('\n')) content.pop_back();
   if (content.ends_with('\r')) content.pop_back();
   if (content.empty() && file.is_credential) return std::nullopt;
   if (content.empty()) refuse(fmt::format("{} is empty", path.string()), "");
-  if (content.find_first_of(std::string_view{"\n\r\0", 3}) != std::string::npos) {
+  if (content.find_first_of("\n\r") != std::string::npos) {
     refuse(fmt::format("{} holds more than one line", path.string()),
            "put the secret alone into it, on one line");
   }
@@ -168,6 +171,9 @@ opened read_secrets(const loaded& configuration, const environment& lookup, secr
     if (name.empty()) return;
     try {
       into = read_secret_file(name, where);
+      // What goes to the provider goes as JSON; a database's password may be any bytes.
+      if (key.starts_with("flanks.") && first_not_utf8(into.reveal()))
+        note(key, name + " holds bytes that are not UTF-8", "save it as UTF-8");
     } catch (const failure& f) {
       note(key, f.what(), f.hint);
     }

@@ -1,7 +1,5 @@
 #include "daemon/csv.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "sync/text.hpp"
@@ -92,39 +90,10 @@ class reader {
   int line_ = 1;
 };
 
-std::string_view without_mark(std::string_view text) {
-  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
-  return text;
-}
-
 }  // namespace
 
-std::vector<flaw> flaws(std::string_view text) {
-  std::vector<flaw> found;
-  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
-    return {{{1, 1}, "the file is UTF-16, not UTF-8"}};
-  text = without_mark(text);
-  place at;
-  bool told = false;  // of this line
-  while (!text.empty()) {
-    const std::size_t length = character_length(text);
-    const auto byte = static_cast<unsigned char>(text[0]);
-    if (!told && length == 0) {
-      found.push_back({at, fmt::format("the byte 0x{:02X} is not UTF-8 (Latin-1?)", byte)});
-    } else if (!told && byte == 0) {
-      found.push_back({at, "a NUL byte"});
-    }
-    told = told || length == 0 || byte == 0;
-    ++at.column;
-    if (byte == '\n') at = {at.line + 1, 1}, told = false;
-    text.remove_prefix(length == 0 ? 1 : length);
-  }
-  return found;
-}
-
 document parse(std::string_view text) {
-  text = without_mark(text);
+  text = without_byte_order_mark(text);
   return reader(text).read();
 }
 

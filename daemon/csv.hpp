@@ -7,23 +7,14 @@
 #include <string_view>
 #include <vector>
 
-namespace flanks::csv {
+#include "sync/text.hpp"
 
-// Both counted from 1; columns in characters.
-struct place {
-  int line = 1, column = 1;
-};
+namespace flanks::csv {
 
 struct record {
   int line = 1;  // where it begins
   std::vector<std::string> fields;
-  std::vector<place> places;  // where each of them begins
-};
-
-// A byte that no text may hold.
-struct flaw {
-  place at;
-  std::string what;
+  std::vector<text_place> places;  // where each of them begins
 };
 
 struct document {
@@ -31,9 +22,6 @@ struct document {
   std::optional<int>
       broken_line;  // a quote that never ends, or text after one: reading ended there
 };
-
-// Bytes that are not UTF-8, and NUL: the first of each line.
-[[nodiscard]] std::vector<flaw> flaws(std::string_view text);
 
 // Takes a whole file; a UTF-8 byte order mark is passed over.
 [[nodiscard]] document parse(std::string_view text);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "daemon/terminal.hpp"
+#include "sync/text.hpp"
 
 namespace flanks {
 
@@ -38,8 +39,9 @@ std::string bar(const progress_numbers& n, int width) {
 }  // namespace
 
 std::string live_line(const progress_numbers& n, int columns, bool colour) {
-  const std::string tail = fmt::format("{}/{} windows  {} rows  {}  ETA {}", n.items_done, n.items,
-                                       terminal::grouped(n.rows), rate(n), time_left(n));
+  const std::string tail =
+      fmt::format("{}/{}  {}  {}  ETA {}", n.items_done, counted(n.items, "window"),
+                  terminal::amount(n.rows, "row"), rate(n), time_left(n));
   const std::string failed = n.failed > 0 ? fmt::format("  {} failed", n.failed) : "";
   const int room = columns - static_cast<int>(tail.size() + failed.size()) - 5;
   std::string line;
@@ -52,8 +54,9 @@ std::string live_line(const progress_numbers& n, int columns, bool colour) {
 
 std::string plain_line(const progress_numbers& n) {
   const std::int64_t percent = n.items == 0 ? 100 : n.items_done * 100 / n.items;
-  return fmt::format("backfill {}%: {} of {} windows, {} rows, {}, ETA {}, {} failed", percent,
-                     n.items_done, n.items, n.rows, rate(n), time_left(n), n.failed);
+  return fmt::format("backfill {}%: {} of {}, {}, {}, ETA {}, {} failed", percent, n.items_done,
+                     counted(n.items, "window"), counted(n.rows, "row"), rate(n), time_left(n),
+                     n.failed);
 }
 
 boost::asio::awaitable<void> show_progress(const progress_numbers& numbers, std::FILE* out,

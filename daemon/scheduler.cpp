@@ -271,15 +271,18 @@ asio::awaitable<void> scheduler::drain() {
 }
 
 std::string scheduler::summary() const {
-  if (stopping_) return fmt::format("stopping: {} credentials in hand", group_.size());
+  const auto in_hand = [this] {
+    return counted(static_cast<std::int64_t>(group_.size()), "credential");
+  };
+  if (stopping_) return fmt::format("stopping: {} in hand", in_hand());
   if (trouble_) return fmt::format("not ready: {}", trouble_->what());
   if (totals_.stopped_by) return fmt::format("not ready: {}", totals_.stopped_by->what());
   if (health_.backs_off())
     return fmt::format("not ready: the provider fails for every credential; {} in hand",
                        group_.size());
-  return fmt::format("{} credentials in hand; {} done, {} failed; {} rows written since the start",
-                     group_.size(), totals_.credentials, totals_.failed,
-                     totals_.counts.inserted + totals_.counts.updated);
+  return fmt::format("{} in hand; {} done, {} failed; {} written since the start", in_hand(),
+                     totals_.credentials, totals_.failed,
+                     counted(totals_.counts.inserted + totals_.counts.updated, "row"));
 }
 
 std::string new_run_id() {

@@ -91,6 +91,10 @@ std::string grouped(std::int64_t number) {
   return digits;
 }
 
+std::string amount(std::int64_t number, std::string_view one) {
+  return grouped(number) + " " + plural(number, one);
+}
+
 std::string clock(std::chrono::seconds time) {
   const auto s = std::max<std::int64_t>(time.count(), 0);
   if (s < 3600) return fmt::format("{}:{:02}", s / 60, s % 60);

@@ -72,6 +72,8 @@ void print_json(std::string_view json);
 
 // "12 345": groups of three, parted by a thin sign that copies well (a blank).
 [[nodiscard]] std::string grouped(std::int64_t number);
+// "1 row", "12 345 rows".
+[[nodiscard]] std::string amount(std::int64_t number, std::string_view one);
 // "0:42", "12:05", "3:07:00".
 [[nodiscard]] std::string clock(std::chrono::seconds time);
 // "just now", "42 s", "17 min", "5 h", "3 d".

@@ -224,9 +224,8 @@ void settle(session& db, std::span<items_request* const> requests) {
   }
   for (const auto& r : db.run(open_items_sql, rows.take())) {
     by_key.at({r[0].as<std::int64_t>(), r[1].as<std::int64_t>()})
-        ->result.push_back({r[2].as<std::int64_t>(),
-                            r[3].as<product>(),
-                            {r[4].as<day>(), r[5].as<day>()}});
+        ->result.push_back(
+            {r[2].as<std::int64_t>(), r[3].as<product>(), {r[4].as<day>(), r[5].as<day>()}});
   }
 }
 

@@ -125,8 +125,7 @@ read_back_state read_back_state_of(const pg_row& row, int first) {
   state.valid = !state.watch.empty() && at(2).as<bool>();
   if (!state.valid) return state;
   state.seed = static_cast<std::uint64_t>(at(3).as<std::int64_t>());
-  if (!at(4).is_null() && !at(5).is_null())
-    state.months = window{at(4).as<day>(), at(5).as<day>()};
+  if (!at(4).is_null() && !at(5).is_null()) state.months = window{at(4).as<day>(), at(5).as<day>()};
   state.answer = known_answers::from(row, first + 6);
   return state;
 }

@@ -7,6 +7,7 @@
 #include "db/migrate.hpp"
 #include "db/session.hpp"
 #include "db/text_format.hpp"
+#include "sync/text.hpp"
 
 namespace flanks::removals {
 
@@ -134,7 +135,7 @@ void remove(session& db, const list_of_rows& list, std::vector<std::string> ids,
 void raise(session& db, const list_of_rows& list, std::string_view reason, std::int64_t stored,
            const std::vector<std::string>& ids) {
   const pg_rows raised = db.run(raise_sql, sql_values(list.sync_run_id, list.credential,
-                                                           to_string(list.what), reason, stored));
+                                                      to_string(list.what), reason, stored));
   const std::string name = raised[0][0].c_str();
   in_chunks(ids, [&](const std::string& part) { db.run(add_candidates, sql_values(name, part)); });
 }
@@ -264,12 +265,12 @@ result settle(session& db, const list_of_rows& list, const set_aside& aside,
     raise(db, list, decision.reason, facts.stored, fresh);
   if (decision.suspicious) {
     db.run(touch_sql, sql_values(list.credential, to_string(list.what)));
-    done.message = fmt::format(
-        "the provider no longer shows {} of {} rows that it showed before{}; {} removed",
-        facts.fresh + facts.under_review, facts.stored,
-        facts.empty_answer ? ", and its answer was empty" : "",
-        done.removed == 0 ? std::string("none was")
-                          : fmt::format("{} new ones were", done.removed));
+    done.message =
+        fmt::format("the provider no longer shows {} of {} that it showed before{}; {} removed",
+                    facts.fresh + facts.under_review, counted(facts.stored, "row"),
+                    facts.empty_answer ? ", and its answer was empty" : "",
+                    done.removed == 0 ? std::string("none was")
+                                      : counted(done.removed, "new one was", "new ones were"));
   }
   return done;
 }

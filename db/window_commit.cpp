@@ -7,6 +7,7 @@
 #include "db/runs.hpp"
 #include "db/window_ends.hpp"
 #include "db/window_writer.hpp"
+#include "sync/text.hpp"
 
 namespace flanks {
 
@@ -56,9 +57,9 @@ constexpr statement find_run{"find_run",
 
 failure rows_not_stored(credential_id id, std::int64_t written, std::int64_t found) {
   failure f(stage::write, verdict::later, "rows_not_stored",
-            fmt::format("credential {}: {} rows were written, but the table holds {} of them; "
-                        "nothing was stored",
-                        id.value, written, found));
+            fmt::format("credential {}: {} written, but the table holds {} of them; nothing was "
+                        "stored",
+                        id.value, counted(written, "row was", "rows were"), found));
   f.hint = "look for triggers, rules and row security on flanks.transactions";
   return f;
 }
@@ -67,19 +68,18 @@ void window_writer::check_counts() const {
   if (counts_.adds_up()) return;
   throw failure(
       stage::commit, verdict::later, "counts_do_not_add_up",
-      fmt::format("credential {}: {} records came, but {} inserted, {} updated, {} unchanged, {} "
+      fmt::format("credential {}: {} came, but {} inserted, {} updated, {} unchanged, {} "
                   "duplicates and {} quarantined were counted; nothing was stored",
-                  scope_.credential.value, counts_.fetched, counts_.inserted, counts_.updated,
-                  counts_.unchanged, counts_.duplicates, counts_.quarantined));
+                  scope_.credential.value, counted(counts_.fetched, "record"), counts_.inserted,
+                  counts_.updated, counts_.unchanged, counts_.duplicates, counts_.quarantined));
 }
 
 // Triggers, rules and row security may think otherwise than the statements that said they wrote:
 // where there are any, what was written is counted in the table itself.
 void window_writer::check_written() {
   if (written_ == 0 || !meddled_with_) return;
-  const pg_rows r =
-      db_.run(count_written,
-              sql_values(scope_.credential, to_string(scope_.what), first_written_, last_written_));
+  const pg_rows r = db_.run(count_written, sql_values(scope_.credential, to_string(scope_.what),
+                                                      first_written_, last_written_));
   const auto found = r[0][0].as<std::int64_t>();
   if (found != written_) throw rows_not_stored(scope_.credential, written_, found);
 }

@@ -266,10 +266,9 @@ void window_writer::settle(rows doubtful, int depth) {
   const pg_rows found = db_.run(look_up, sql_values(id_array(doubtful), scope_.credential));
   std::unordered_map<std::string_view, stored_row> stored;
   for (const auto& r : found) {
-    stored.emplace(r[0].c_str(),
-                   stored_row{r[1].as<std::int64_t>(), r[2].c_str(), r[3].c_str(), r[4].as<bool>(),
-                              r[5].is_null() || r[5].as<bool>(), r[6].as<bool>(), r[7].as<bool>(),
-                              r[8].as<day>()});
+    stored.emplace(r[0].c_str(), stored_row{r[1].as<std::int64_t>(), r[2].c_str(), r[3].c_str(),
+                                            r[4].as<bool>(), r[5].is_null() || r[5].as<bool>(),
+                                            r[6].as<bool>(), r[7].as<bool>(), r[8].as<day>()});
   }
   std::vector<const transaction*> fresh;
   for (const transaction* t : doubtful) {

@@ -6,6 +6,7 @@
 
 #include "sync/product_story.hpp"
 #include "sync/retry.hpp"
+#include "sync/text.hpp"
 #include "sync/window.hpp"
 
 namespace flanks {
@@ -466,9 +467,9 @@ next_attempt after(const credential_report& report, const claimed_credential& cr
   next.error_class = report.error_class;
   next.failed = !report.ok();
   if (report.partial()) {
-    next.error =
-        fmt::format("{} records could not be stored and are in quarantine; the rest is stored",
-                    report.quarantined());
+    next.error = fmt::format("{} in quarantine; the rest is stored",
+                             counted(report.quarantined(), "record could not be stored and is",
+                                     "records could not be stored and are"));
     next.error_class = "quarantined";
     next.hint = fmt::format("select reason, detail from flanks.quarantine where credential_id = {}",
                             credential.id.value);

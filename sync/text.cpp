@@ -1,5 +1,7 @@
 #include "sync/text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace flanks {
@@ -46,6 +48,42 @@ std::optional<std::size_t> first_not_utf8(std::string_view text) {
     at += length;
   }
   return std::nullopt;
+}
+
+std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view mark = "\xef\xbb\xbf";
+  if (text.starts_with(mark)) text.remove_prefix(mark.size());
+  return text;
+}
+
+std::vector<text_flaw> text_flaws(std::string_view text) {
+  std::vector<text_flaw> found;
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
+    return {{{1, 1}, "it is UTF-16, not UTF-8"}};
+  text = without_byte_order_mark(text);
+  text_place at;
+  bool told = false;  // of this line
+  while (!text.empty()) {
+    const std::size_t length = character_length(text);
+    const auto byte = static_cast<unsigned char>(text[0]);
+    if (!told && length == 0) {
+      found.push_back({at, fmt::format("the byte 0x{:02X} is not UTF-8 (Latin-1?)", byte)});
+    } else if (!told && byte == 0) {
+      found.push_back({at, "a NUL byte"});
+    }
+    told = told || length == 0 || byte == 0;
+    ++at.column;
+    if (byte == '\n') at = {at.line + 1, 1}, told = false;
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return found;
+}
+
+std::string secret_objection(std::string_view content) {
+  if (content.starts_with("\xef\xbb\xbf")) return "begins with a byte order mark";
+  if (content.starts_with("\xff\xfe") || content.starts_with("\xfe\xff"))
+    return "is UTF-16, not UTF-8";
+  return content.find('\0') == std::string_view::npos ? "" : "holds a NUL byte";
 }
 
 bool is_steering(std::string_view character) {

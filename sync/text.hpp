@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace flanks {
 
@@ -15,6 +16,25 @@ namespace flanks {
 
 // Where the first byte is that is no part of a well-formed UTF-8 character.
 [[nodiscard]] std::optional<std::size_t> first_not_utf8(std::string_view text);
+
+// Without U+FEFF at its beginning.
+[[nodiscard]] std::string_view without_byte_order_mark(std::string_view text);
+
+// Both counted from 1; columns in characters.
+struct text_place {
+  int line = 1, column = 1;
+};
+// A byte that no text of people may hold.
+struct text_flaw {
+  text_place at;
+  std::string what;
+};
+// Bytes that are not UTF-8, and NUL: the first of each line.
+[[nodiscard]] std::vector<text_flaw> text_flaws(std::string_view text);
+
+// What no secret begins with or holds: an editor's mark of an encoding, NUL. The end of a sentence
+// that begins with its file; empty when there is nothing.
+[[nodiscard]] std::string secret_objection(std::string_view content);
 
 // The code point of one well-formed UTF-8 character.
 [[nodiscard]] char32_t code_point(std::string_view character);

@@ -12,6 +12,7 @@
 #include "db/credential_book.hpp"
 #include "db/registry.hpp"
 #include "sync/flanks/arrivals.hpp"
+#include "sync/text.hpp"
 
 namespace flanks {
 
@@ -41,12 +42,13 @@ void print_json(const arrival_counts& c) {
                                                     {"cut_short_by", names(c.cut_short_by)}}));
 }
 
-void tell(std::int64_t count, const char* words) {
+void tell(std::int64_t count, const std::string& words) {
   if (count > 0) terminal::print("{:>8} {}\n", count, words);
 }
 
 void print_people(const arrival_counts& c, bool dry_run) {
-  terminal::print("{:>8} credentials at the provider, on {} pages\n", c.seen, c.pages);
+  terminal::print("{:>8} {} at the provider, on {}\n", c.seen, plural(c.seen, "credential"),
+                  counted(c.pages, "page"));
   terminal::print("{:>8} {}\n", c.added, dry_run ? "would be registered" : "registered now");
   terminal::print("{:>8} known before; they stay as they are\n", c.known);
   tell(c.removed, "removed by an operator; credentials add brings one back");
@@ -56,7 +58,7 @@ void print_people(const arrival_counts& c, bool dry_run) {
       "without a user, not registered; --default-user takes them, or give the link an external_id");
   tell(c.refused,
        "not registered: the user's name is longer than 256 bytes, or holds NUL or a token");
-  tell(c.unusable, "items without a token");
+  tell(c.unusable, plural(c.unusable, "item without a token", "items without a token"));
   for (const std::string_view by : c.cut_short_by) {
     if (by == "repeated_pages") {
       terminal::print(
@@ -83,8 +85,8 @@ void print_exchange(const exchange_counts& c, bool as_json) {
                                                       {"erased", c.erased}}));
     return;
   }
-  terminal::print("{:>8} unused link codes\n{:>8} exchanged and registered\n", c.codes,
-                  c.exchanged);
+  terminal::print("{:>8} unused {}\n{:>8} exchanged and registered\n", c.codes,
+                  plural(c.codes, "link code"), c.exchanged);
   tell(c.used_up, "used up by somebody else meanwhile");
   tell(c.without_user, "without a user, not exchanged; see --user-from and --default-user");
   tell(c.refused, "not exchanged: the user's name is longer than 256 bytes, or holds NUL");

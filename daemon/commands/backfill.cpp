@@ -11,6 +11,7 @@
 #include "daemon/commands/commands.hpp"
 #include "daemon/scheduler.hpp"
 #include "daemon/terminal.hpp"
+#include "sync/text.hpp"
 #include "sync/window.hpp"
 
 namespace flanks {
@@ -106,14 +107,13 @@ void print_people(const backfill_result& r) {
   const double seconds = std::max(static_cast<double>(r.took.count()) / 1000.0, 0.001);
   const std::int64_t fetched = sum(r).fetched;
   terminal::print(
-      "{} to {}: {} of {} windows done, {} rows in {:.1f} s ({} rows/s)\n",
-      to_string(r.plan.days.from), to_string(r.plan.days.to), r.plan.items - r.open_items,
-      r.plan.items, terminal::grouped(fetched), seconds,
+      "{} to {}: {} of {} done, {} in {:.1f} s ({} rows/s)\n", to_string(r.plan.days.from),
+      to_string(r.plan.days.to), r.plan.items - r.open_items, counted(r.plan.items, "window"),
+      terminal::amount(fetched, "row"), seconds,
       terminal::grouped(static_cast<std::int64_t>(static_cast<double>(fetched) / seconds)));
   if (r.open_items > 0) {
-    terminal::print(
-        stderr, "{} windows are still open: run the same backfill again, it goes on from here\n",
-        r.open_items);
+    terminal::print(stderr, "{} still open: run the same backfill again, it goes on from here\n",
+                    counted(r.open_items, "window is", "windows are"));
   }
 }
 
@@ -146,12 +146,11 @@ exit_code preview(engine& e, const backfill_request& request, bool as_json) {
                              {"items", plan.items},           {"items_done", plan.items_done}};
     terminal::print_json(json::serialize(whole));
   } else {
-    terminal::print(
-        "would {}: {} to {}, {} credentials, {} windows, {} of them done already; nothing was "
-        "written\n",
-        plan.resumed ? "resume an unfinished backfill" : "start a new backfill",
-        to_string(plan.days.from), to_string(plan.days.to), plan.credentials, plan.items,
-        plan.items_done);
+    terminal::print("would {}: {} to {}, {}, {}, {} of them done already; nothing was written\n",
+                    plan.resumed ? "resume an unfinished backfill" : "start a new backfill",
+                    to_string(plan.days.from), to_string(plan.days.to),
+                    counted(plan.credentials, "credential"), counted(plan.items, "window"),
+                    plan.items_done);
   }
   return exit_code::done;
 }

@@ -43,6 +43,12 @@ std::string read_all(const std::string& file) {
 
 secret read_token(const std::string& file) {
   std::string text = read_all(file);
+  if (const std::string odd = secret_objection(text); !odd.empty())
+    throw refusal(exit_code::failed, "the credentials_token " + odd,
+                  "give it as plain text, alone, on one line");
+  if (first_not_utf8(text))
+    throw refusal(exit_code::failed, "the credentials_token holds bytes that are not UTF-8",
+                  "give it as plain text, alone, on one line");
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
     text.pop_back();
   if (text.empty()) {
@@ -72,7 +78,7 @@ class mistakes {
  public:
   explicit mistakes(std::string file) : file_(file == "-" ? "standard input" : std::move(file)) {}
 
-  void add(csv::place at, std::string_view what) {
+  void add(text_place at, std::string_view what) {
     if (++count_ > most) return;
     all_ +=
         fmt::format("{}{}:{}:{}: {}", all_.empty() ? "" : "\n", file_, at.line, at.column, what);
@@ -97,7 +103,7 @@ struct import_file {
 
 import_file read_import(const std::string& text, mistakes& wrong) {
   import_file file;
-  for (const csv::flaw& f : csv::flaws(text))
+  for (const text_flaw& f : text_flaws(text))
     wrong.add(f.at, f.what);
   wrong.throw_if_any();
   csv::document document = csv::parse(text);

@@ -10,6 +10,7 @@
 
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
+#include "sync/text.hpp"
 
 namespace flanks {
 
@@ -81,7 +82,7 @@ exit_code command_migrate(const invocation& asked) {
   const int applied =
       migrator.up(patience, [](const std::string& event) { terminal::print("{}\n", event); });
   terminal::print("{}\n", applied == 0 ? "the schema is up to date"
-                                       : fmt::format("{} migrations applied", applied));
+                                       : counted(applied, "migration") + " applied");
   return exit_code::done;
 }
 

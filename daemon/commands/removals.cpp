@@ -9,6 +9,7 @@
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
 #include "db/removals.hpp"
+#include "sync/text.hpp"
 
 namespace flanks {
 
@@ -76,12 +77,13 @@ void print_decision(const invocation& asked, const removals::decision_made& made
     o["removed_rows"] = made.removed;
     terminal::print_json(json::serialize(o));
   } else if (confirmed) {
-    terminal::print("{} of {} rows are marked as removed\n", terminal::grouped(made.removed),
-                    terminal::grouped(made.about.missing));
+    terminal::print("{} of {} {} marked as removed\n", terminal::grouped(made.removed),
+                    terminal::amount(made.about.missing, "row"), plural(made.removed, "is", "are"));
   } else {
-    terminal::print(
-        "{} rows stay; they do not raise this again until the provider has shown them\n",
-        terminal::grouped(made.about.missing));
+    const bool one = made.about.missing == 1;
+    terminal::print("{} {}; {} not raise this again until the provider has shown {}\n",
+                    terminal::amount(made.about.missing, "row"), one ? "stays" : "stay",
+                    one ? "it does" : "they do", one ? "it" : "them");
   }
 }
 

@@ -10,6 +10,7 @@
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
 #include "db/status_view.hpp"
+#include "sync/text.hpp"
 
 namespace flanks {
 
@@ -111,7 +112,7 @@ void print_people(const std::vector<status_row>& rows) {
   std::string sum;
   for (const auto& [state, count] : states)
     sum += fmt::format("{}{} {}", sum.empty() ? "" : ", ", count, state);
-  terminal::print("{} credentials: {}\n", rows.size(), sum);
+  terminal::print("{}: {}\n", counted(static_cast<std::int64_t>(rows.size()), "credential"), sum);
 }
 
 }  // namespace

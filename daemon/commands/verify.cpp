@@ -15,6 +15,7 @@
 #include "daemon/terminal.hpp"
 #include "daemon/worker.hpp"
 #include "db/proof.hpp"
+#include "sync/text.hpp"
 
 namespace flanks {
 
@@ -232,11 +233,10 @@ class verify_story {
 };
 
 void print_summary(const proof_totals& t) {
-  terminal::print(
-      "{} operations compared, {} differences; {} windows equal, {} different, {} not "
-      "verifiable now, {} failed\n",
-      terminal::grouped(t.compared), terminal::grouped(t.differences), t.equal, t.different,
-      t.not_verifiable, t.failed);
+  terminal::print("{} compared, {}; {} equal, {} different, {} not verifiable now, {} failed\n",
+                  terminal::amount(t.compared, "operation"),
+                  terminal::amount(t.differences, "difference"), counted(t.equal, "window"),
+                  t.different, t.not_verifiable, t.failed);
 }
 
 // Where nothing could be compared nothing was proved: that is not a success.

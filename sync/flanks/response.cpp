@@ -139,6 +139,20 @@ asio::awaitable<void> response_in_progress::read_head() {
   }
 }
 
+// Whether a list of content codings (RFC 9110, 8.4) says that there is none; their names are
+// compared without regard to case.
+bool is_identity(std::string_view codings) {
+  while (!codings.empty()) {
+    const std::size_t comma = codings.find(',');
+    std::string_view coding = codings.substr(0, comma);
+    codings.remove_prefix(comma == std::string_view::npos ? codings.size() : comma + 1);
+    const std::size_t begin = std::min(coding.find_first_not_of(" \t"), coding.size());
+    coding = coding.substr(begin, coding.find_last_not_of(" \t") + 1 - begin);
+    if (!coding.empty() && !boost::beast::iequals(coding, "identity")) return false;
+  }
+  return true;
+}
+
 // RFC 9112, 6.1: both lengths at once is how requests are smuggled; Beast takes some of these.
 void response_in_progress::judge_head() {
   const auto& fields = parser_->get();
@@ -157,9 +171,10 @@ void response_in_progress::judge_head() {
   if (!transfer.empty() && !parser_->chunked()) {
     refuse(verdict::later, "bad_response", "has a Transfer-Encoding other than chunked");
   }
-  const std::string coding = text(http::field::content_encoding);
-  if (!coding.empty() && coding != "identity") {
-    refuse(verdict::later, "bad_response", "is compressed, though that was not asked for");
+  const auto codings = fields.equal_range(http::field::content_encoding);
+  for (auto field = codings.first; field != codings.second; ++field) {
+    if (!is_identity({field->value().data(), field->value().size()}))
+      refuse(verdict::later, "bad_response", "is compressed, though that was not asked for");
   }
 }
 

@@ -125,6 +125,29 @@ class CommandLine(WorldTest):
             self.assertEqual(world.cli("credentials", "add", "--user", "u", stdin=token).returncode, 1)
         self.assertEqual(world.sql("select count(*) from flanks.credentials"), "0")
 
+    def test_a_mark_of_an_editor_in_a_secret_and_a_config_in_latin_1_are_told(self):
+        world = self.world(credentials=1, transactions=4)
+        secret = world.dir / "client_secret"
+        good = secret.read_bytes()
+        for content, words in ((b"\xef\xbb\xbf" + good, "begins with a byte order mark"), (good.decode().encode("utf-16"), "is UTF-16, not UTF-8"),
+                               (good[:4] + b"\0" + good[4:], "holds a NUL byte"), (b"caf\xe9\n", "holds bytes that are not UTF-8"),
+                               (good + b"second\n", "holds more than one line")):
+            secret.write_bytes(content)
+            self.refused(world.cli("sync"), 78, "config.yaml:", "flanks.client_secret_file", f"client_secret {words}", "hint: ")
+        secret.write_bytes(good)
+        for given, words in ((b"\xef\xbb\xbftok", "begins with a byte order mark"), (b"t\0k", "holds a NUL byte"), (b"t\xe9k", "holds bytes that are not UTF-8")):
+            file = world.dir / "token"
+            file.write_bytes(given)
+            self.refused(world.cli("credentials", "add", "--user", "u", "--token-file", file), 1, f"the credentials_token {words}", "hint: ")
+        text = world.config.read_text()
+        world.config.write_bytes(text.encode() + "# Espa\u00f1a\n".encode("latin-1"))
+        line = text.count("\n") + 1
+        self.refused(world.cli("config", "check"), 78, f"{world.config}:{line}:7: the byte 0xF1 is not UTF-8 (Latin-1?)", "hint: save it as UTF-8")
+        world.config.write_bytes(text.encode("utf-16"))
+        self.refused(world.cli("config", "check"), 78, f"{world.config}:1:1: it is UTF-16, not UTF-8")
+        world.config.write_bytes(b"\xef\xbb\xbf" + text.encode())
+        world.ok("config", "check")
+
     def test_a_command_that_crashes_leaves_no_memory_behind(self):
         world = self.world(credentials=1, transactions=4)
 

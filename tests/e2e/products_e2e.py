@@ -214,10 +214,12 @@ class Products(WorldTest):
         [(token, _)] = ids.items()
         world.sandbox.fault("error_object", token, "products/account", times=-1,
                             body='[{"_id":"good","balance":1.10},{"_id":"bad","balance":"NaN"},{"balance":1}]')
-        world.ok("backfill")
-        self.assertEqual(world.sql("select account_id, balance from flanks.accounts"), "good|1.10")
-        self.assertEqual(world.sql("select string_agg(reason || ' ' || convert_from(raw, 'UTF8'), '; ' order by reason) from flanks.quarantine where part = 'products'"),
-                         'bad_amount {"_id":"bad","balance":"NaN"}; missing_id {"balance":1}')
+        done = world.cli("backfill")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("credential 1: 1 record is in quarantine\n", done.stdout)
+        self.assertEqual(world.sql("select string_agg(account_id || ' ' || coalesce(balance::text, '-'), ', ' order by 1) from flanks.accounts"), "bad -, good 1.10")
+        self.assertEqual(world.sql("select string_agg(reason || ' ' || stored_anyway || ' ' || convert_from(raw, 'UTF8'), '; ' order by reason) from flanks.quarantine where part = 'products'"),
+                         'bad_value true {"_id":"bad","balance":"NaN"}; missing_id false {"balance":1}')
         self.assertEqual(world.sql("select outcome from flanks.product_coverage where product = 'account'"), "partial")
 
     def test_switched_off_asks_for_none(self):

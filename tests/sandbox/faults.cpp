@@ -16,7 +16,7 @@ struct kind_rule {
 
 const std::vector<kind_rule>& kinds() {
   static const std::vector<kind_rule> all{
-      {"status", {"status", "retry_after", "body", "location", "location_hex"}},
+      {"status", {"status", "retry_after", "body", "location", "location_hex", "headers"}},
       {"truncate", {"after_bytes", "chunked"}},
       {"html", {"status"}},
       {"error_object", {"message", "body"}},
@@ -155,6 +155,10 @@ std::optional<reply> fault::instead() const {
     reply out = text_reply(status, string("body", usual_body(status)));
     if (order_.contains("retry_after"))
       out.headers.emplace_back("Retry-After", string("retry_after", ""));
+    if (const auto* more = order_.if_contains("headers")) {
+      for (const auto& field : more->as_object())
+        out.headers.emplace_back(std::string(field.key()), std::string(field.value().as_string()));
+    }
     if (order_.contains("location_hex")) {
       out.headers.emplace_back("Location", from_hex(string("location_hex", "")));
     } else if (status / 100 == 3) {

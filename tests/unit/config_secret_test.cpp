@@ -97,7 +97,7 @@ TEST_F(secret_file, content_that_is_no_secret_is_refused) {
   EXPECT_EQ(refusal("lines"),
             "~/etc/lines holds more than one line / put the secret alone into it, on one line");
   EXPECT_EQ(refusal("nul"),
-            "~/etc/nul holds more than one line / put the secret alone into it, on one line");
+            "~/etc/nul holds a NUL byte / write it anew, as plain text without a mark");
   EXPECT_EQ(refusal("limit"), "taken");
   EXPECT_EQ(refusal("large"),
             "~/etc/large is over 64 KiB / name a file that holds the secret and nothing else");

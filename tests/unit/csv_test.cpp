@@ -44,19 +44,5 @@ TEST(csv, each_field_has_its_place_in_characters) {
   EXPECT_EQ(d.records[2].places[1].column, 4);
 }
 
-TEST(csv, bytes_that_no_text_holds_are_told_with_their_place_once_a_line) {
-  using namespace std::string_view_literals;
-  const auto found = flaws("user_id,credentials_token\nMu\xF1oz\xE9,t\n\u00F1\0a\0,u\n"sv);
-  ASSERT_EQ(found.size(), 2U);
-  EXPECT_EQ(found[0].at.line, 2);
-  EXPECT_EQ(found[0].at.column, 3);
-  EXPECT_EQ(found[0].what, "the byte 0xF1 is not UTF-8 (Latin-1?)");
-  EXPECT_EQ(found[1].at.line, 3);
-  EXPECT_EQ(found[1].at.column, 2);
-  EXPECT_EQ(found[1].what, "a NUL byte");
-  EXPECT_EQ(flaws("\xff\xfeu\0"sv).at(0).what, "the file is UTF-16, not UTF-8");
-  EXPECT_TRUE(flaws("\xef\xbb\xbfuser_id,credentials_token\n").empty());
-}
-
 }  // namespace
 }  // namespace flanks::csv

@@ -60,5 +60,19 @@ TEST(text, counts_agree_with_their_words) {
   EXPECT_EQ(plural(1, "is", "are"), "is");
 }
 
+TEST(text, bytes_that_no_text_holds_are_told_with_their_place_once_a_line) {
+  using namespace std::string_view_literals;
+  const auto found = text_flaws("user_id,credentials_token\nMu\xF1oz\xE9,t\n\u00F1\0a\0,u\n"sv);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].at.line, 2);
+  EXPECT_EQ(found[0].at.column, 3);
+  EXPECT_EQ(found[0].what, "the byte 0xF1 is not UTF-8 (Latin-1?)");
+  EXPECT_EQ(found[1].at.line, 3);
+  EXPECT_EQ(found[1].at.column, 2);
+  EXPECT_EQ(found[1].what, "a NUL byte");
+  EXPECT_EQ(text_flaws("\xff\xfeu\0"sv).at(0).what, "it is UTF-16, not UTF-8");
+  EXPECT_TRUE(text_flaws("\xef\xbb\xbfuser_id,credentials_token\n").empty());
+}
+
 }  // namespace
 }  // namespace flanks
