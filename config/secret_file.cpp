@@ -110,7 +110,7 @@ std::string read_all(const open_file& file) {
 
 // The secret in the file at `path`; nullopt when there is none. systemd leaves an empty credential
 // for a file that is not there (our units give it a line break as SetCredential=): that is none.
-std::optional<secret> take(const fs::path& path, const secret_places& where) {
+std::optional<secret> take(const fs::path& path, const secret_places& where, bool utf8) {
   auto fd = try_open(path);
   if (!fd) return std::nullopt;
   const open_file file{std::move(*fd), path, lies_in(path, where.credentials)};
@@ -122,6 +122,8 @@ std::optional<secret> take(const fs::path& path, const secret_places& where) {
   }
   if (const std::string odd = secret_objection(content); !odd.empty())
     refuse(fmt::format("{} {}", path.string(), odd), "write it anew, as plain text without a mark");
+  if (utf8 && first_not_utf8(content))
+    refuse(fmt::format("{} holds bytes that are not UTF-8", path.string()), "save it as UTF-8");
   if (content.ends_with('\n')) content.pop_back();
   if (content.ends_with('\r')) content.pop_back();
   if (content.empty() && file.is_credential) return std::nullopt;
@@ -135,14 +137,14 @@ std::optional<secret> take(const fs::path& path, const secret_places& where) {
 
 }  // namespace
 
-secret read_secret_file(const std::string& name, const secret_places& where) {
+secret read_secret_file(const std::string& name, const secret_places& where, bool utf8) {
   const fs::path given{name};
   const bool both = given.is_relative() && !where.credentials.empty();
   if (both) {
-    if (auto found = take(where.credentials / given, where)) return std::move(*found);
+    if (auto found = take(where.credentials / given, where, utf8)) return std::move(*found);
   }
   const fs::path path = given.is_relative() ? where.config / given : given;
-  if (auto found = take(path, where)) return std::move(*found);
+  if (auto found = take(path, where, utf8)) return std::move(*found);
   refuse(
       both ? fmt::format("cannot open {}: it is neither in the credentials directory {} nor in {}",
                          name, where.credentials.string(), where.config.string())
@@ -170,10 +172,8 @@ opened read_secrets(const loaded& configuration, const environment& lookup, secr
   const auto read = [&](const std::string& key, const std::string& name, secret& into) {
     if (name.empty()) return;
     try {
-      into = read_secret_file(name, where);
       // What goes to the provider goes as JSON; a database's password may be any bytes.
-      if (key.starts_with("flanks.") && first_not_utf8(into.reveal()))
-        note(key, name + " holds bytes that are not UTF-8", "save it as UTF-8");
+      into = read_secret_file(name, where, key.starts_with("flanks."));
     } catch (const failure& f) {
       note(key, f.what(), f.hint);
     }
