@@ -20,8 +20,8 @@ struct secret_places {
 // Takes a file name; gives its content without the line break at its end. Refuses a file that is
 // missing, not a regular file, empty, over 64 KiB, of more than one line, or open to others: 0400
 // or 0600 is asked for, and inside the credentials directory 0440 will do (systemd shows its ACL as
-// that); and, with `utf8`, not UTF-8. Throws `failure` (stage configuration, verdict stop) with a hint;
-// neither holds content.
+// that); and, with `utf8`, not UTF-8. Throws `failure` (stage configuration, verdict stop) with a
+// hint; neither holds content.
 [[nodiscard]] secret read_secret_file(const std::string& name, const secret_places& where,
                                       bool utf8 = false);
 

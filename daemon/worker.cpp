@@ -61,7 +61,7 @@ asio::awaitable<void> renew_lease(worker_tools tools, credential_id id, lease_id
     bool renewed = false;
     try {
       renewed = co_await tools.mirror.db.renew(id, lease);
-      held.lost = !renewed;
+      held.lost = held.lost || !renewed;  // what ran out meanwhile stays lost
     } catch (const failure& f) {
       tools.events.warn("cannot renew a lease", {{"credential_id", id.value}, {"error", f.what()}});
     }
@@ -97,10 +97,10 @@ asio::awaitable<void> tell_under_lease(worker_tools tools, assignment job,
   if (report || held) co_return;
   report.emplace();
   report->id = credential.id;
-  report->add(failure(stage::lease, verdict::later, "lease_lost",
-                      fmt::format("credential {}: the lease was lost; nothing of what was in hand "
-                                  "is stored",
-                                  credential.id.value)));
+  report->add(
+      failure(stage::lease, verdict::later, "lease_lost",
+              fmt::format("credential {}: the lease was lost; what was not stored yet is dropped",
+                          credential.id.value)));
 }
 
 // False when that could not be recorded. With the failure's delay whatever goes wrong: a credential

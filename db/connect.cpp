@@ -74,8 +74,7 @@ keywords parse(const std::string& dsn) {
 // After the operator's own: of two that name the same setting the later one counts.
 std::string command_line(const db_options& o) {
   std::string out = fmt::format(
-      "-c statement_timeout={}s -c lock_timeout={}s -c idle_in_transaction_session_timeout={}s "
-      "-c jit=off",
+      "-c statement_timeout={}s -c lock_timeout={}s -c idle_in_transaction_session_timeout={}s",
       o.statement_timeout.count(), o.lock_timeout.count(), o.idle_in_transaction_timeout.count());
   for (const needed_setting& s : needed) {
     if (!s.asked) continue;
@@ -172,6 +171,8 @@ void check_encoding(PGconn* c) {
 }
 
 bool fits(const needed_setting& s, std::string_view found) {
+  // Another name of the same zone, as many systems have it.
+  if (std::string_view(s.name) == "TimeZone" && found == "Etc/UTC") return true;
   // "ISO, MDY": the second word is how others' dates would be read.
   if (std::string_view(s.name) == "DateStyle") return found.starts_with("ISO");
   // 2 and 3 mean the same since PostgreSQL 12.

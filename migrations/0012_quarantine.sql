@@ -76,6 +76,7 @@ select c.credential_id,
     when 'pending' then 'the provider is still reading it for the first time; asked again' || n.at
     when 'error' then 'tried again' || n.at
     when 'new' then 'its first synchronisation starts' || n.at
+    when 'ok' then case when q.records > 0 then 'look at flanks.quarantine; ' else '' end || 'next synchronisation' || n.at
     else 'next synchronisation' || n.at
   end as what_next,
   q.records as quarantined

@@ -140,6 +140,7 @@ exit_code code_of(const std::vector<sync_line>& lines, const engine& e) {
     reached = reached || (line.report && line.report->ok());
     if (line.report && line.report->stopped_by) return exit_code_of(*line.report->stopped_by);
     if (!line.locked && !line.report && e.caught() != 0) return e.interrupted_code();
+    bad = bad || (!line.locked && !line.report);
   }
   if (unreachable && !reached) throw failure(*unreachable);
   if (bad) return exit_code::some_failed;

@@ -103,6 +103,20 @@ class Takeover(WorldTest):
         self.ends(second)
         first.kill()
 
+    def test_a_command_whose_lease_ran_out_has_failed_and_says_so(self):
+        world = self.world(credentials=1, transactions=8, products="account", no_oddities=True, settings=SETTINGS)
+        world.register_all()
+        world.sandbox.fault("latency", "*", "account", ms=1000, times=1)
+        command = world.start("sync")
+        wait_until(lambda: world.sql("select count(*) from flanks_internal.leases where lease_id is not null") == "1", "it has its lease")
+        psql = ["psql", "-X", "-q", "-h", world.cluster.host, "-U", "postgres", "-d", world.database]
+        with subprocess.Popen(psql, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as other:
+            other.stdin.write("begin; select from flanks_internal.leases for update;\n")
+            other.stdin.flush()
+            wait_until(lambda: "lease ran out" in command.log.read_text(), "its lease has run out")
+        self.assertEqual(command.wait(60), 3, command.log.read_text())
+        self.assertIn("credential 1: the lease was lost; what was not stored yet is dropped", command.log.read_text())
+
     def test_a_slow_provider_does_not_end_the_transaction_of_a_window(self):
         """The server ends transactions that are idle for as long as a lease: ours are not, however slow an answer comes."""
         world = self.world(credentials=1, transactions=60, products="account", no_oddities=True, settings=SETTINGS)
