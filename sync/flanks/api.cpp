@@ -319,7 +319,11 @@ awaitable<access_token> https_api::fresh_token(const http_place& place, attempts
     auto quietly = asio::redirect_error(asio::use_awaitable, woken);
     co_await flight->landed.async_wait(quietly);
     if (!flight->done) throw boost::system::system_error(asio::error::operation_aborted);
-    if (flight->failed) throw failure{*flight->failed};
+    if (flight->failed) {
+      // Who waited for it has waited as long as who asked.
+      so_far.paused = options_.retry.pauses;
+      throw failure{*flight->failed};
+    }
     if (flight->brought_one) {
       access_token brought = token_.newest();
       co_return brought;

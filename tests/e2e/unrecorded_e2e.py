@@ -135,6 +135,17 @@ class Unrecorded(WorldTest):
                 self.assertEqual(row["late"], "t", row)
                 self.assertIn("and asks to wait 86400 s", row["last_error"])
 
+    def test_a_token_endpoint_that_is_busy_for_ever_is_waited_for_once_by_all(self):
+        world = self.world(credentials=8, transactions=8, products="account", settings={
+            "flanks": SETTINGS["flanks"], "sync": {**SETTINGS["sync"], "concurrency": 8}})
+        world.register_all()
+        world.sandbox.fault("status", "*", "token", status=429, retry_after="1", times=-1)
+        begun = time.monotonic()
+        done = world.cli("sync")
+        self.assertEqual(done.returncode, 69, done.stdout + done.stderr)
+        self.assertLessEqual(world.sandbox.requests()["endpoints"]["token"], 2 * 21, "20 pauses of one request, and who came as it ended")
+        self.assertLess(time.monotonic() - begun, 60)
+
 
 if __name__ == "__main__":
     unittest.main()
