@@ -197,6 +197,8 @@ void logging_observer::ended(const run_record& r) {
                  {"product", what},
                  {"window", days},
                  {"outcome", to_string(r.how)},
+                 {"error", r.how == outcome::partial ? r.error_message : ""},
+                 {"hint", r.how == outcome::partial ? r.error_hint : ""},
                  {"fetched", r.counts.fetched},
                  {"inserted", r.counts.inserted},
                  {"updated", r.counts.updated},

@@ -5,7 +5,7 @@
 #include <array>
 #include <optional>
 
-#include "db/embedded_migrations.hpp"
+#include "db/own_names.hpp"
 
 namespace flanks {
 
@@ -45,7 +45,13 @@ constexpr std::array known_refusals{
                   verdict::stop},
     known_refusal{"53300", "database_full", "raise max_connections, or lower database.connections",
                   verdict::later},
-    known_refusal{"57P03", "database_unreachable", "", verdict::later},
+    known_refusal{"57P03", "database_unreachable", "it starts, or it shuts down", verdict::later},
+    known_refusal{"53100", "database_disk_full", "make room on the database's disk",
+                  verdict::later},
+    known_refusal{"22023", "database_refused",
+                  "check what database.dsn, the role and the database set", verdict::stop},
+    known_refusal{"42704", "database_refused",
+                  "check what database.dsn, the role and the database set", verdict::stop},
     known_refusal{"08P01", "database_refused",
                   "is there a pooler in between that does not know what the connection asks for?",
                   verdict::stop},
@@ -94,7 +100,15 @@ constexpr std::array known_states{
     known_state{"57014", "database_timeout", "the statement took longer than its limit",
                 verdict::later},
     known_state{"53100", "database_disk_full", "make room on the database's disk", verdict::later},
-    known_state{"53", "database_resources", "", verdict::later},
+    known_state{"53200", "database_memory",
+                "the database's machine is out of memory: see the server's log", verdict::later},
+    known_state{"53", "database_resources", "see the server's log", verdict::later},
+    known_state{"58", "database_io", "look at the disk of the database, and at the server's log",
+                verdict::later},
+    known_state{"XX001", "database_damaged",
+                "a table is damaged: see the server's log; restore it from a backup",
+                verdict::later},
+    known_state{"XX002", "database_damaged", "an index is damaged: reindex it", verdict::later},
     known_state{"22", "database_value", "", verdict::later},
     known_state{"42501", "database_rights",
                 "grant the daemon's role its rights: contrib/sql/roles.sql", verdict::stop},
@@ -133,78 +147,56 @@ failure connect_failure(const db_target& target, std::string_view sqlstate,
   return f;
 }
 
-std::string function_in(std::string_view context) {
-  std::string outermost;
-  while (!context.empty()) {
-    const std::size_t at = context.rfind('\n');
-    const std::string_view line = at == std::string_view::npos ? context : context.substr(at + 1);
-    context = at == std::string_view::npos ? std::string_view{} : context.substr(0, at);
-    // Lines that quote: rows in COPY, a statement's text.
-    if (line.find('"') != std::string_view::npos) continue;
-    const std::size_t opening = line.find('(');
-    const std::size_t closing = line.find(')', opening);
-    if (opening == std::string_view::npos || closing == std::string_view::npos) continue;
-    const std::size_t space = line.rfind(' ', opening);
-    const std::size_t begin = space == std::string_view::npos ? 0 : space + 1;
-    if (begin >= opening) continue;
-    std::string found(line.substr(begin, closing + 1 - begin));
-    if (is_foreign_function(found)) return found;
-    if (outermost.empty()) outermost = std::move(found);
-  }
-  return outermost;
+std::string foreign_object(const sql_problem& problem) {
+  if (!problem.function.empty()) return problem.function;
+  if (!is_foreign_constraint(problem.table, problem.constraint)) return "";
+  return fmt::format("\"{}\" of {}", problem.constraint,
+                     problem.table.empty() ? "a table or type" : problem.table);
 }
 
-bool is_foreign_function(std::string_view function) {
-  return !function.empty() && !function.starts_with("flanks.") &&
-         !function.starts_with("flanks_internal.");
+std::string foreign_hint(const sql_problem& problem) {
+  if (!problem.function.empty()) {
+    const bool lost_its_way = problem.sqlstate.starts_with("42");
+    return fmt::format(
+        "{} is none of flanks-sync's: whoever made it has to mend it or drop its trigger{}",
+        problem.function,
+        lost_its_way ? "; it runs with search_path = pg_catalog and with the rights of the "
+                       "daemon's role, so "
+                       "it must name schemas, or set its own"
+                     : "");
+  }
+  if (!is_foreign_constraint(problem.table, problem.constraint)) return "";
+  return fmt::format(
+      "\"{}\" is no index or constraint of flanks-sync's: whoever made it has to drop it",
+      problem.constraint);
 }
 
-bool is_foreign_constraint(std::string_view table, std::string_view constraint) {
-  if (constraint.empty()) return false;
-  if (!table.starts_with("flanks.") && !table.starts_with("flanks_internal.")) return true;
-  const std::string name(constraint);
-  for (const embedded_migration& m : embedded_migrations()) {
-    if (has(m.sql, "constraint " + name) || has(m.sql, "index " + name)) return false;
-  }
-  // As PostgreSQL names what a migration leaves unnamed.
-  const std::string_view bare = table.substr(table.find('.') + 1);
-  const auto ends = [&](std::string_view with) { return constraint.ends_with(with); };
-  return !constraint.starts_with(bare) ||
-         !(ends("_pkey") || ends("_key") || ends("_check") || ends("_fkey"));
+std::string refusal_words(const sql_problem& problem) {
+  const std::string said(first_line(problem.what())), hint = foreign_hint(problem);
+  return hint.empty() ? said : fmt::format("{}; {}", said, hint);
 }
 
 namespace {
 
-// Of something that is not ours: whose it is comes first.
-std::optional<failure> foreign_refusal(const db_target& target, const sql_problem& problem,
-                                       stage at) {
+// Of something that refused by its name: whose it is comes first.
+std::optional<failure> named_refusal(const db_target& target, const sql_problem& problem,
+                                     stage at) {
   const std::string said(first_line(problem.what()));
-  if (is_foreign_function(problem.function)) {
-    failure f(
+  std::optional<failure> f;
+  if (!problem.function.empty()) {
+    f.emplace(
         at, verdict::later, "database_foreign_function",
         fmt::format("{} failed in {}: the function {} refused it, or failed: {} ({})",
                     problem.statement, target.text(), problem.function, said, problem.sqlstate));
-    f.hint = fmt::format(
-        "{} is none of flanks-sync's: whoever made it has to mend it or drop its trigger{}",
-        problem.function,
-        problem.sqlstate.starts_with("42")
-            ? "; it runs with search_path = pg_catalog, so it must name schemas, or set its own"
-            : "");
-    return f;
+  } else if (problem.sqlstate.starts_with("23") && !problem.constraint.empty()) {
+    f.emplace(at, verdict::later, "database_constraint",
+              fmt::format("{} failed in {}: \"{}\" of {} refused a row: {} ({})", problem.statement,
+                          target.text(), problem.constraint,
+                          problem.table.empty() ? "a table or type" : problem.table, said,
+                          problem.sqlstate));
   }
-  if (problem.sqlstate.starts_with("23") && !problem.constraint.empty()) {
-    failure f(
-        at, verdict::later, "database_constraint",
-        fmt::format("{} failed in {}: \"{}\" of {} refused a row: {} ({})", problem.statement,
-                    target.text(), problem.constraint,
-                    problem.table.empty() ? "a table" : problem.table, said, problem.sqlstate));
-    if (is_foreign_constraint(problem.table, problem.constraint))
-      f.hint = fmt::format(
-          "\"{}\" is no index or constraint of flanks-sync's: whoever made it has to drop it",
-          problem.constraint);
-    return f;
-  }
-  return std::nullopt;
+  if (f) f->hint = foreign_hint(problem);
+  return f;
 }
 
 }  // namespace
@@ -226,7 +218,7 @@ failure statement_failure(const db_target& target, const sql_problem& problem, s
                           problem.statement, first_line(why)));
     return f;
   }
-  if (auto foreign = foreign_refusal(target, problem, at)) return *foreign;
+  if (const auto named = named_refusal(target, problem, at)) return *named;
   known_state known{"", "database_error", "", verdict::later};
   for (const known_state& k : known_states) {
     if (problem.sqlstate.starts_with(k.prefix)) {

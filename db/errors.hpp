@@ -36,7 +36,7 @@ class sql_problem : public std::runtime_error {
   // PQresultErrorField).
   std::string table;       // with its schema
   std::string constraint;  // also the name of a unique index
-  // The function inside which it failed, as in public.audit(): a trigger's (function_in()).
+  // A customer's function inside which it failed, as in public.audit(): a trigger's.
   std::string function;
 };
 
@@ -46,16 +46,16 @@ class sql_problem : public std::runtime_error {
 [[nodiscard]] failure connect_failure(const db_target& target, std::string_view sqlstate,
                                       std::string_view libpq_message);
 
-// The outermost function that PG_DIAG_CONTEXT names, a customer's before one of ours; lines that
-// quote (rows in COPY, statements) are passed over.
-[[nodiscard]] std::string function_in(std::string_view context);
-
-// Whether the object that refused is a customer's: none that the migrations make.
-[[nodiscard]] bool is_foreign_function(std::string_view function);
-[[nodiscard]] bool is_foreign_constraint(std::string_view table, std::string_view constraint);
-
 [[nodiscard]] failure statement_failure(const db_target& target, const sql_problem& problem,
                                         stage at);
+
+// When an object of a customer's refused: whose turn it is, by its name; else "".
+[[nodiscard]] std::string foreign_hint(const sql_problem& problem);
+// `"name" of table`, `public.audit()`; "" when it was none of a customer's.
+[[nodiscard]] std::string foreign_object(const sql_problem& problem);
+
+// The first line of what the server said, and the hint of above; for flanks.quarantine.detail.
+[[nodiscard]] std::string refusal_words(const sql_problem& problem);
 
 // The value itself is unfit (out of range, invalid text, a check): another row would have passed.
 [[nodiscard]] bool is_bad_value(std::string_view sqlstate);

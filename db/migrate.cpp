@@ -165,7 +165,7 @@ where n.nspname in ('flanks', 'flanks_internal') and c.relrowsecurity and row_se
 failure explained(session& db, const sql_problem& problem, stage at) {
   failure plain = statement_failure(db.target(), problem, at);
   db.rollback();
-  if (is_foreign_function(problem.function)) return plain;
+  if (!problem.function.empty()) return plain;
   if (problem.sqlstate == "42501") {
     try {
       if (const std::string hint = row_security_hint(db); !hint.empty()) plain.hint = hint;

@@ -169,7 +169,7 @@ class list_writer {
       if (problem.lost || !is_bad_value(problem.sqlstate)) throw;
       db_.run(undo);
       if (records.size() == 1) {
-        refuse(records.front(), problem.what());
+        refuse(records.front(), refusal_words(problem));
       } else {
         write_rows(records.first(records.size() / 2));
         write_rows(records.subspan(records.size() / 2));
@@ -181,10 +181,10 @@ class list_writer {
       shown_.insert(record.id());
   }
 
-  void refuse(const product_record& record, std::string_view why) {
+  void refuse(const product_record& record, std::string why) {
     rejected_record r;
     r.reason = "refused_by_database";
-    r.detail = why.substr(0, why.find('\n'));
+    r.detail = std::move(why);
     r.id = record.id();
     r.raw = record.raw.substr(0, rejected_record::raw_limit);
     r.truncated = record.raw.size() > r.raw.size();

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "db/own_names.hpp"
+
 namespace flanks {
 
 namespace {
@@ -94,7 +96,7 @@ void session::raise(const char* name, const PGresult* result) {
   problem.constraint = text_of(result, PG_DIAG_CONSTRAINT_NAME);
   if (const std::string table = text_of(result, PG_DIAG_TABLE_NAME); !table.empty())
     problem.table = text_of(result, PG_DIAG_SCHEMA_NAME) + "." + table;
-  problem.function = function_in(text_of(result, PG_DIAG_CONTEXT));
+  problem.function = foreign_function_in(text_of(result, PG_DIAG_CONTEXT));
   raise(std::move(problem));
 }
 

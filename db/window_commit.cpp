@@ -214,6 +214,7 @@ void window_writer::commit(run_record record, const window_evidence& evidence,
   const bool has_reviews = check_lease();
   absent_rows left = absent;
   settle_absent(evidence, left, has_reviews, record);
+  note_refusals(record);
   record.counts = counts_;
   record.database_time =
       std::chrono::ceil<std::chrono::milliseconds>(spent_ + committing.elapsed());

@@ -9,6 +9,7 @@
 #include "db/quarantine.hpp"
 #include "db/text_format.hpp"
 #include "db/window_lock.hpp"
+#include "sync/text.hpp"
 
 namespace flanks {
 
@@ -59,10 +60,6 @@ select i, $1, $2 from unnest($3::text[]) i order by i on conflict do nothing)"};
 
 constexpr statement sighted_removed{"sighted_removed", R"(
 select exists (select from flanks.transactions where _id = any($1::text[]) and removed_at is not null))"};
-
-std::string first_line(std::string_view text) {
-  return std::string(text.substr(0, text.find('\n')));
-}
 
 std::string id_array(std::span<const transaction* const> rows) {
   array_literal ids;
@@ -250,7 +247,7 @@ void window_writer::insert_fresh(rows fresh, int depth) {
   } else if (!is_bad_value(problem->sqlstate)) {
     throw *problem;
   } else if (fresh.size() == 1) {
-    refuse(*fresh[0], "refused_by_database", first_line(problem->what()));
+    refuse(*fresh[0], *problem);
   } else {
     insert_fresh(fresh.first(fresh.size() / 2), depth);
     insert_fresh(fresh.subspan(fresh.size() / 2), depth);
@@ -333,7 +330,7 @@ void window_writer::update_changed(std::span<change> changed) {
     if (changed.size() == 1) {
       // It has been seen with content that is not stored after all.
       if (changed[0].was != nullptr) read_back_->unclear(changed[0].was->on());
-      refuse(*changed[0].row, "refused_by_database", first_line(problem.what()));
+      refuse(*changed[0].row, problem);
     } else {
       update_changed(changed.first(changed.size() / 2));
       update_changed(changed.subspan(changed.size() / 2));
@@ -394,6 +391,23 @@ void window_writer::refuse(const transaction& t, const std::string& reason,
   raw.resize(std::min(raw.size(), rejected_record::raw_limit));
   shown_for_later_.emplace_back(t.id());
   rejected_.push_back({reason, detail, std::string(t.id()), std::move(raw), cut, false});
+}
+
+// A record that the database cannot hold.
+void window_writer::refuse(const transaction& t, const sql_problem& problem) {
+  const std::string by = foreign_object(problem);
+  refuse(t, "refused_by_database", refusal_words(problem));
+  if (by.empty()) return;
+  if (refused_by_others_++ == 0) refuser_ = by, refuser_hint_ = foreign_hint(problem);
+}
+
+void window_writer::note_refusals(run_record& record) const {
+  if (refused_by_others_ == 0 || !record.error_message.empty()) return;
+  record.error_class = "refused_by_database";
+  record.error_stage = to_string(stage::write);
+  record.error_message =
+      fmt::format("{} refused {}", refuser_, counted(refused_by_others_, "record"));
+  record.error_hint = refuser_hint_;
 }
 
 void window_writer::write_quarantine() {

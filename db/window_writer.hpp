@@ -81,6 +81,8 @@ class window_writer {
   void forget_own_sightings(std::span<const change> changed);
   void note_sightings();
   void refuse(const transaction& t, const std::string& reason, const std::string& detail);
+  void refuse(const transaction& t, const sql_problem& problem);
+  void note_refusals(run_record& record) const;
   void write_quarantine();
   std::optional<sql_problem> attempt_copy(rows fresh);
   void stretch_written(const transaction& t);
@@ -120,6 +122,9 @@ class window_writer {
   std::vector<change> changed_;
   std::vector<const transaction*> sighted_;
   std::vector<rejected_record> rejected_;
+  // Records that an object of a customer's refused; which one did first, and whose turn it is.
+  std::int64_t refused_by_others_ = 0;
+  std::string refuser_, refuser_hint_;
   // Rows that this response has shown and known() does not hold (their day is far outside the
   // window, or another product's or credential's): seeded hashes. A meeting of two could only count
   // a row as duplicate in place of unchanged.

@@ -362,6 +362,8 @@ class credential_story {
     ++report_.windows_stored;
     if (record.how == outcome::suspicious && report_.suspicious++ == 0)
       report_.suspicion = record.error_message;
+    if (record.how == outcome::partial && report_.refusal.empty())
+      report_.refusal = record.error_message, report_.refusal_hint = record.error_hint;
     t_.observer.ended(record);
   }
 

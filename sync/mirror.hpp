@@ -67,6 +67,8 @@ struct credential_report {
   std::string error, hint, error_class;  // of the first failure; `error` is a whole sentence
   std::string suspicion;                 // of the first suspicious one, whole sentence
 
+  std::string refusal, refusal_hint;  // of the first window of which the database refused a part
+
   // Everything was fetched, but some records could not be stored (promise P8: not the same as ok).
   [[nodiscard]] bool partial() const { return ok() && quarantined() > 0; }
   // Records of windows and of lists.

@@ -97,8 +97,8 @@ void print_json(const std::vector<sync_line>& lines) {
       o["unchanged"] = c.unchanged;
       o["removed"] = c.removed;
       o["quarantined"] = c.quarantined;
-      o["error"] = line.report->error;
-      o["hint"] = line.report->hint;
+      o["error"] = line.report->error.empty() ? line.report->refusal : line.report->error;
+      o["hint"] = line.report->error.empty() ? line.report->refusal_hint : line.report->hint;
     }
     all.push_back(std::move(o));
   }
@@ -119,6 +119,7 @@ void print_people(const std::vector<sync_line>& lines) {
     const row_counts c = line.report ? line.report->counts : row_counts{};
     std::string error = line.report ? line.report->error : "";
     if (line.report && error.empty()) error = line.report->suspicion;
+    if (line.report && error.empty()) error = line.report->refusal;
     if (line.locked) error = "another worker holds its lease; try again in a moment";
     table.add({std::to_string(line.id.value), outcome_of(line), terminal::grouped(c.fetched),
                terminal::grouped(c.inserted), terminal::grouped(c.updated),

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "db/connect.hpp"
+#include "db/own_names.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -28,6 +29,7 @@ class settings_of_others : public database_test {
       {"transform_null_equals", "on"},
       {"quote_all_identifiers", "on"},
       {"row_security", "on"},
+      {"default_transaction_read_only", "on"},
       {"default_transaction_isolation", "serializable"},
       {"lc_messages", "C"},
       {"statement_timeout", "1"},
@@ -101,6 +103,29 @@ TEST_F(settings_of_others, that_did_not_reach_the_server_are_refused_one_by_one)
   }
 }
 
+TEST_F(settings_of_others, that_stand_on_the_role_are_enough_where_nothing_else_arrives) {
+  session db(options_);
+  const std::string query = settings_query();
+  EXPECT_TRUE(options_arrived(db.run(statement{"check", query.c_str()})));
+  db.run(statement{"drop", "reset flanks_sync.asked; set flanks_sync.asked = ''"});
+  const pg_rows found = db.run(statement{"check", query.c_str()});
+  EXPECT_FALSE(options_arrived(found));
+  EXPECT_NO_THROW(check_settings(db.target(), found));
+}
+
+TEST_F(database_test, every_constraint_and_unique_index_of_the_migrations_is_ours) {
+  const auto found = rows(R"(
+select c.conrelid::regclass, c.conname from pg_constraint c
+where c.connamespace in ('flanks'::regnamespace, 'flanks_internal'::regnamespace) and c.conrelid <> 0
+union select i.indrelid::regclass, r.relname from pg_index i join pg_class r on r.oid = i.indexrelid
+where r.relnamespace in ('flanks'::regnamespace, 'flanks_internal'::regnamespace) and i.indisunique)");
+  EXPECT_GT(found.size(), 100U);
+  for (const std::string& line : found) {
+    const std::size_t bar = line.find('|');
+    EXPECT_FALSE(is_foreign_constraint(line.substr(0, bar), line.substr(bar + 1))) << line;
+  }
+}
+
 class objects_of_others : public database_test {
  protected:
   void SetUp() override {
@@ -126,6 +151,36 @@ TEST_F(objects_of_others, a_unique_index_is_named_and_no_row_is_stored) {
             "\"transactions_operation_date_amount_idx\" is no index or constraint of "
             "flanks-sync's: whoever made it has to drop it");
   EXPECT_EQ(value("select count(*) from flanks.transactions"), "0");
+}
+
+TEST_F(objects_of_others, a_check_keeps_out_what_it_refuses_and_is_named) {
+  sql("alter table flanks.transactions add check (value_date is not null or amount < 0)");
+  store_window(id_, {{"a", "2026-05-10", "1"}, {"b"}});
+  EXPECT_EQ(value("select _id from flanks.transactions"), "b");
+  const std::string hint =
+      "\"transactions_check\" is no index or constraint of flanks-sync's: whoever made it has to "
+      "drop it";
+  EXPECT_THAT(value("select detail from flanks.quarantine"), HasSubstr("; " + hint));
+  EXPECT_EQ(value("select concat_ws('|', outcome, error_class, error_message, error_hint) "
+                  "from flanks.sync_runs"),
+            "partial|refused_by_database|\"transactions_check\" of flanks.transactions refused 1 "
+            "record|" +
+                hint);
+}
+
+TEST_F(objects_of_others, a_foreign_key_is_named) {
+  sql("create table public.currencies (code text primary key)");
+  sql("alter table flanks.transactions add foreign key (account_id) references public.currencies");
+  sql("alter table flanks.transactions alter account_id set default 'none'");
+  sql("create function public.fill() returns trigger language plpgsql as $$ begin new.account_id = "
+      "'none'; return new; end $$");
+  sql("create trigger fill before insert on flanks.transactions for each row execute function "
+      "public.fill()");
+  const failure f = storing({{"a"}});
+  EXPECT_EQ(f.error_class, "database_constraint");
+  EXPECT_EQ(f.hint,
+            "\"transactions_account_id_fkey\" is no index or constraint of flanks-sync's: whoever "
+            "made it has to drop it");
 }
 
 TEST_F(objects_of_others, a_trigger_is_named_and_no_migration_is_asked_for) {
@@ -163,7 +218,8 @@ TEST_F(objects_of_others, row_security_is_an_error_that_names_the_table) {
   sql("grant execute on all functions in schema flanks, flanks_internal to " + role);
   db_options as_daemon = options_;
   as_daemon.dsn += " user=" + role;
-  for (const char* table : {"flanks_internal.leases", "flanks.credentials", "flanks.sync_runs"}) {
+  for (const char* table : {"flanks_internal.leases", "flanks.credentials", "flanks.sync_runs",
+                            "flanks.transactions", "flanks.holders"}) {
     const run_record record = record_for(claim(id_));
     sql("update flanks_internal.leases set lease_id = null, holder = null, expires_at = null");
     const auto theirs = make_store(loop_.get_executor(), as_daemon);
@@ -174,7 +230,8 @@ TEST_F(objects_of_others, row_security_is_an_error_that_names_the_table) {
     });
     EXPECT_EQ(f.error_class, "database_rights") << table;
     EXPECT_EQ(f.then, verdict::stop);
-    EXPECT_THAT(f.what(), HasSubstr("(42501)"));
+    EXPECT_EQ(value("select count(*) from flanks_internal.leases where lease_id is not null"), "0")
+        << "nothing was claimed";
     EXPECT_EQ(f.hint, fmt::format("row security is enabled on {}: alter table ... disable row "
                                   "level security, or alter role \"{}\" bypassrls",
                                   table, role));

@@ -8,6 +8,7 @@
 
 #include "db/errors.hpp"
 #include "db/migrate.hpp"
+#include "db/own_names.hpp"
 #include "db/text_format.hpp"
 
 namespace flanks {
@@ -159,31 +160,72 @@ TEST(statement_failure, names_whose_object_refused) {
                "copy_transactions failed in database \"mirror\" at db:5432: the function "
                "public.aud() refused it, or failed: no existe la relación «audit_log» (42P01)");
   EXPECT_EQ(f.error_class, "database_foreign_function");
-  EXPECT_EQ(f.hint,
-            "public.aud() is none of flanks-sync's: whoever made it has to mend it or drop its "
-            "trigger; it runs with search_path = pg_catalog, so it must name schemas, or set its "
-            "own");
-  trigger.function = "flanks_internal.guard()";
+  EXPECT_EQ(
+      f.hint,
+      "public.aud() is none of flanks-sync's: whoever made it has to mend it or drop its "
+      "trigger; it runs with search_path = pg_catalog and with the rights of the daemon's role, so "
+      "it must name schemas, or set its own");
+  trigger.function = "";
   EXPECT_EQ(statement_failure(mirror, trigger, stage::write).error_class, "database_schema");
 }
 
-TEST(function_in, is_the_outermost_that_is_named) {
-  EXPECT_EQ(function_in("PL/pgSQL function public.inner() line 1 at RAISE\n"
-                        "SQL statement \"select inner(secret(1))\"\n"
-                        "PL/pgSQL function public.aud() line 1 at SQL statement\n"
-                        "COPY transactions, line 1: \"a salary(1)\""),
+TEST(refusal_words, name_a_customers_object_after_the_words_of_the_server) {
+  sql_problem check("copy_transactions", "23514", "la nueva fila viola «theirs»\nDETALLE: x");
+  check.table = "flanks.transactions";
+  check.constraint = "theirs";
+  EXPECT_EQ(refusal_words(check),
+            "la nueva fila viola «theirs»; \"theirs\" is no index or constraint of flanks-sync's: "
+            "whoever made it has to drop it");
+  EXPECT_EQ(foreign_object(check), "\"theirs\" of flanks.transactions");
+  check.constraint = "transactions_amount_check";
+  EXPECT_EQ(refusal_words(check), "la nueva fila viola «theirs»");
+  EXPECT_EQ(foreign_object(check), "");
+}
+
+TEST(is_foreign_constraint, knows_ours_by_their_whole_names) {
+  for (const char* ours : {"transactions_pkey", "transactions_amount_check"})
+    EXPECT_FALSE(is_foreign_constraint("flanks.transactions", ours)) << ours;
+  // As PostgreSQL names what a customer leaves unnamed.
+  for (const char* theirs :
+       {"transactions_value_date_check", "transactions_currency_fkey", "transactions_amount_check1",
+        "transactions_account_id_key", "accounts_pkey", "transactions_acc"})
+    EXPECT_TRUE(is_foreign_constraint("flanks.transactions", theirs)) << theirs;
+  EXPECT_TRUE(is_foreign_constraint("public.notes", "notes_pkey"));
+  EXPECT_TRUE(is_foreign_constraint("", "money_check")) << "a domain's";
+  EXPECT_FALSE(is_foreign_constraint("flanks.transactions", ""));
+}
+
+TEST(foreign_function_in, is_the_outermost_that_is_none_of_ours) {
+  EXPECT_EQ(foreign_function_in("PL/pgSQL function public.inner() line 1 at RAISE\n"
+                                "SQL statement \"select inner(secret(1))\"\n"
+                                "PL/pgSQL function public.aud() line 1 at SQL statement\n"
+                                "COPY transactions, line 1: \"a salary(1)\""),
             "public.aud()");
-  EXPECT_EQ(function_in("PL/pgSQL function public.theirs() line 1 at RAISE\n"
-                        "SQL statement \"insert into t values (a)\"\n"
-                        "PL/pgSQL function flanks.register_credential(text,text) line 33 at SQL "
-                        "statement"),
+  EXPECT_EQ(foreign_function_in(
+                "PL/pgSQL function public.theirs() line 1 at RAISE\n"
+                "SQL statement \"insert into t values (a)\"\n"
+                "PL/pgSQL function flanks.register_credential(text,text) line 33 at SQL statement"),
             "public.theirs()");
-  EXPECT_EQ(function_in("PL/pgSQL function flanks_internal.guard() line 3 at RAISE"),
-            "flanks_internal.guard()");
-  EXPECT_EQ(function_in("función PL/pgSQL public.aud() en la línea 1 en sentencia SQL"),
+  EXPECT_EQ(foreign_function_in("PL/pgSQL function flanks_internal.guard() line 3 at RAISE"), "");
+  // Other languages of the server, and names that need quotes.
+  EXPECT_EQ(foreign_function_in("función PL/pgSQL public.aud() en la línea 1 en sentencia SQL"),
             "public.aud()");
-  EXPECT_EQ(function_in("COPY transactions, line 1, column amount: \"f(x)\""), "");
-  EXPECT_EQ(function_in(""), "");
+  EXPECT_EQ(foreign_function_in("PL/pgSQL関数public.aud()の1行目のSQL文"), "public.aud()");
+  EXPECT_EQ(foreign_function_in("PL/pgSQL function public.\"My Audit\"() line 1 at RAISE"),
+            "public.\"My Audit\"()");
+  EXPECT_EQ(foreign_function_in("PL/pgSQL function public.ok(numeric,text) line 1 at RAISE"),
+            "public.ok(numeric,text)");
+}
+
+TEST(foreign_function_in, finds_none_in_what_is_quoted) {
+  EXPECT_EQ(foreign_function_in("COPY transactions, line 1, column amount: \"f(x)\""), "");
+  EXPECT_EQ(foreign_function_in("COPY transactions, línea 1: «a salary(1)»"), "");
+  EXPECT_EQ(foreign_function_in("COPY transactions, line 1: \"a \" PL/pgSQL salary()\""), "");
+  EXPECT_EQ(foreign_function_in("SQL statement \"insert into flanks.credentials\n"
+                                "  select coalesce(x) from now()\"\n"
+                                "PL/pgSQL function flanks.register_credential(text,text) line 3"),
+            "");
+  EXPECT_EQ(foreign_function_in(""), "");
 }
 
 TEST(statement_failure, says_how_long_a_silent_database_was_waited_for) {
