@@ -99,20 +99,22 @@ asio::awaitable<void> backfill::start(credential_id id) {
 asio::awaitable<void> backfill::one(credential_id id) {
   std::optional<claimed_credential> credential;
   std::vector<plan_item> items;
-  std::string trouble;
+  std::string trouble, hint = "run the same backfill again";
   try {
     backfill_claim claimed = co_await claim_patiently(id);
     credential = std::move(claimed.credential);
     items = std::move(claimed.items);
   } catch (const failure& f) {
     trouble = f.what();
+    if (!f.hint.empty()) hint = f.hint;
+    if (f.then == verdict::stop && !result_.stopped_by) result_.stopped_by = f;
   }
   if (!credential) {
     if (stopping_) co_return;
     if (trouble.empty()) trouble = "another worker holds its lease";
     numbers_.items_done += static_cast<std::int64_t>(items.size());
     numbers_.failed += static_cast<std::int64_t>(items.size());
-    result_.incomplete.push_back({id, trouble, "run the same backfill again"});
+    result_.incomplete.push_back({id, trouble, hint});
     co_return;
   }
   assignment job;
@@ -159,9 +161,11 @@ void backfill::finished(credential_id id, std::size_t items,
   if (report->partial()) {
     result_.incomplete.push_back(
         {id,
-         fmt::format("{} in quarantine",
-                     counted(report->quarantined(), "record is", "records are")),
-         "select reason, detail from flanks.quarantine"});
+         fmt::format("{} in quarantine{}{}",
+                     counted(report->quarantined(), "record is", "records are"),
+                     report->refusal.empty() ? "" : ": ", report->refusal),
+         report->refusal_hint.empty() ? "select reason, detail from flanks.quarantine"
+                                      : report->refusal_hint});
   }
   if (!report->ok()) {
     result_.incomplete.push_back({id, report->error, report->hint});

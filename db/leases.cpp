@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "db/known_answers.hpp"
+#include "db/row_security.hpp"
 #include "db/text_format.hpp"
 #include "db/window_lock.hpp"
 
@@ -171,7 +172,9 @@ std::vector<claimed_credential> claimed_from(session& db, const db_options& opti
     claimed.push_back(std::move(c));
   }
   end_windows(db, std::move(taken_over));
-  if (!claimed.empty()) add_coverage(db, options, claimed);
+  if (claimed.empty()) return claimed;
+  row_security::check(db);  // before anything is asked of the provider
+  add_coverage(db, options, claimed);
   return claimed;
 }
 

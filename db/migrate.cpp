@@ -7,6 +7,7 @@
 #include <array>
 #include <map>
 
+#include "db/row_security.hpp"
 #include "db/session.hpp"
 #include "sync/text.hpp"
 
@@ -144,31 +145,13 @@ summary check(session& db) {
   return summary_of(lines_of(read(db), embedded_migrations()));
 }
 
-namespace {
-
-// row_security is off in our sessions: a table whose policies would hide rows from us is an error.
-std::string row_security_hint(session& db) {
-  constexpr statement find{"find_row_security", R"(
-select string_agg(format('%I.%I', n.nspname, c.relname), ', ' order by n.nspname, c.relname)
-from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where n.nspname in ('flanks', 'flanks_internal') and c.relrowsecurity and row_security_active(c.oid))"};
-  const pg_rows found = db.run(find);
-  if (found[0][0].is_null()) return "";
-  return fmt::format(
-      "row security is enabled on {}: alter table ... disable row level security, or alter role "
-      "\"{}\" bypassrls",
-      found[0][0].view(), db.target().user);
-}
-
-}  // namespace
-
 failure explained(session& db, const sql_problem& problem, stage at) {
   failure plain = statement_failure(db.target(), problem, at);
   db.rollback();
   if (!problem.function.empty()) return plain;
   if (problem.sqlstate == "42501") {
     try {
-      if (const std::string hint = row_security_hint(db); !hint.empty()) plain.hint = hint;
+      if (const std::string hint = row_security::hint(db); !hint.empty()) plain.hint = hint;
     } catch (const sql_problem&) {  // NOLINT: the plain one says enough
     }
     return plain;
