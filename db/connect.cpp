@@ -38,6 +38,7 @@ constexpr std::array needed{
     needed_setting{"row_security", "off", "a row that a policy hides must be an error"},
     needed_setting{"default_transaction_isolation", "read committed",
                    "a statement must see what others have committed while it waited"},
+    needed_setting{"default_transaction_read_only", "off", "the mirror writes"},
     needed_setting{"session_replication_role", "origin", "the triggers of our tables must fire",
                    false},
 };
@@ -74,7 +75,8 @@ keywords parse(const std::string& dsn) {
 // After the operator's own: of two that name the same setting the later one counts.
 std::string command_line(const db_options& o) {
   std::string out = fmt::format(
-      "-c statement_timeout={}s -c lock_timeout={}s -c idle_in_transaction_session_timeout={}s",
+      "-c statement_timeout={}s -c lock_timeout={}s -c idle_in_transaction_session_timeout={}s "
+      "-c flanks_sync.asked=1",
       o.statement_timeout.count(), o.lock_timeout.count(), o.idle_in_transaction_timeout.count());
   for (const needed_setting& s : needed) {
     if (!s.asked) continue;
@@ -192,17 +194,20 @@ db_target target_of(const PGconn* connection) {
 }
 
 std::string settings_query() {
-  std::string out;
+  std::string out = "select pg_catalog.current_setting('flanks_sync.asked', true)";
   for (const needed_setting& s : needed)
-    out +=
-        fmt::format("{}pg_catalog.current_setting('{}')", out.empty() ? "select " : ", ", s.name);
+    out += fmt::format(", pg_catalog.current_setting('{}')", s.name);
   return out;
+}
+
+bool options_arrived(const pg_rows& found) {
+  return found[0][0].view() == "1";
 }
 
 void check_settings(const db_target& at, const pg_rows& found) {
   int column = 0;
   for (const needed_setting& s : needed) {
-    const pg_value value = found[0][column++];
+    const pg_value value = found[0][++column];
     if (fits(s, value.view())) continue;
     failure f(stage::configuration, verdict::stop, "database_settings",
               fmt::format("{}: the setting {} of our session is \"{}\" and must be \"{}\": {}",
@@ -217,22 +222,25 @@ void check_settings(const db_target& at, const pg_rows& found) {
   }
 }
 
-opened open_connection(const db_options& options) {
-  for (const bool pooled : {false, true}) {
-    const keywords c = keywords_of(options, !pooled);
+pg_connection open_connection(const db_options& options) {
+  for (const bool with_options : {true, false}) {
+    const keywords c = keywords_of(options, with_options);
     const parameters p(c, options.password);
     pg_connection open(PQconnectdbParams(p.keys.data(), p.texts.data(), 0), &PQfinish);
     if (!open) throw connect_failure({}, "", "out of memory");
     if (PQstatus(open.get()) != CONNECTION_OK) {
-      const std::string state = refusal_code(p, options.connect_timeout);
+      const std::string_view said = PQerrorMessage(open.get());
+      // A server's words follow its severity; libpq's own have none, and no code.
+      const bool refused = said.find(":  ") != std::string_view::npos;
+      const std::string state = refused ? refusal_code(p, options.connect_timeout) : "";
       // protocol_violation: what pgbouncer answers to a startup parameter that it does not know.
-      if (state == "08P01" && !pooled) continue;
-      throw connect_failure(target_of(open.get()), state, PQerrorMessage(open.get()));
+      if (state == "08P01" && with_options) continue;
+      throw connect_failure(target_of(open.get()), state, said);
     }
     check_encoding(open.get());
     PQsetNoticeProcessor(
         open.get(), [](void*, const char*) {}, nullptr);
-    return {std::move(open), pooled};
+    return open;
   }
   throw std::logic_error("not reached");
 }

@@ -15,19 +15,15 @@ namespace flanks {
 
 using pg_connection = std::unique_ptr<PGconn, decltype(&PQfinish)>;
 
-struct opened {
-  pg_connection connection;
-  // A pooler in between takes no `options` (pgbouncer): the next transaction may run on another
-  // connection of the server, so that nothing can be prepared by name.
-  bool pooled = false;
-};
-
 // Throws `failure`: connect_failure() when there is no connection, database_encoding when the
-// database is not UTF8.
-[[nodiscard]] opened open_connection(const db_options& options);
+// database is not UTF8. A pooler that refuses what is asked for is connected to without asking.
+[[nodiscard]] pg_connection open_connection(const db_options& options);
 
 // Selects the settings of the session that the meaning of our statements rests on, in one row.
 [[nodiscard]] std::string settings_query();
+// False: a pooler in between has dropped what the connection asked for. Then the next transaction
+// may run on another connection of the server, so that nothing can be prepared by name.
+[[nodiscard]] bool options_arrived(const pg_rows& found);
 // Throws failure{database_settings} (stage::configuration, verdict::stop) when one of them is
 // another one than was asked for: a pooler does not pass on what a connection asks for, and a
 // superuser's settings nobody else may change.

@@ -16,8 +16,8 @@ namespace {
 
 namespace chr = std::chrono;
 
-// Of a statement without a limit: a migration.
-constexpr chr::hours longest{24};
+// How often it is looked whether a statement without a limit (a migration) still runs.
+constexpr chr::seconds look_again{10};
 constexpr std::size_t copy_piece = 256 * 1024;
 
 std::string commented(const statement& s) {
@@ -54,21 +54,25 @@ set local enable_mergejoin = off; set local jit = off)"};
 }  // namespace
 
 session::session(const db_options& options)
-    : limits_(options.limits),
-      patience_(options.statement_timeout.count() > 0
-                    ? options.statement_timeout + options.answer_grace
-                    : chr::seconds(longest)) {
-  opened open = open_connection(options);
-  connection_ = std::move(open.connection);
-  pooled_ = open.pooled;
+    : options_(options),
+      limits_(options.limits),
+      unlimited_(options.statement_timeout.count() == 0),
+      patience_(unlimited_ ? look_again : options.statement_timeout + options.answer_grace) {
+  connection_ = open_connection(options);
   target_ = target_of(connection_.get());
   PQsetnonblocking(connection_.get(), 1);
-  const std::string settings = settings_query();
   try {
-    check_settings(target_, run(statement{"check_settings", settings.c_str()}));
+    check_session();
   } catch (const sql_problem& problem) {
     throw statement_failure(target_, problem, stage::database);
   }
+}
+
+void session::check_session() {
+  const std::string settings = settings_query();
+  const pg_rows found = run(statement{"check_settings", settings.c_str()});
+  check_settings(target_, found);
+  pooled_ = !options_arrived(found);
 }
 
 session::~session() {
@@ -106,15 +110,40 @@ void session::start(const char* name) {
   deadline_ = chr::steady_clock::now() + patience_;
 }
 
-// Until the socket is ready. The connection is closed when the deadline passes: whatever comes
-// later belongs to nobody.
+// Whether the server says, over another connection, that the statement runs. By our comment: a
+// pooler tells us no process of the server.
+bool session::still_works() {
+  constexpr statement look{"look_for_statement", R"(
+select exists (select from pg_stat_activity where pid <> pg_backend_pid() and state = 'active'
+  and datname = current_database() and starts_with(query, $1)))"};
+  if (!unlimited_) return false;
+  db_options other = options_;
+  other.statement_timeout = other.lock_timeout = look_again;
+  try {
+    session db(other);
+    return db.run(look, sql_values(fmt::format("/* flanks-sync {} */", running_)))[0][0].as<bool>();
+  } catch (const sql_problem& problem) {
+    return !problem.lost;
+  } catch (const failure& f) {
+    // One that lets nobody else in (too many clients) does speak.
+    return f.error_class != "database_silent" && f.error_class != "database_unreachable";
+  }
+}
+
+// Until the socket is ready, also when that is known only after the deadline (we may have been
+// stopped meanwhile). The connection is closed when it is not: whatever comes later belongs to
+// nobody.
 void session::wait(short events) {
   for (;;) {
     const auto left = chr::ceil<chr::milliseconds>(deadline_ - chr::steady_clock::now()).count();
     pollfd socket{PQsocket(connection_.get()), events, 0};
-    const int ready = left > 0 ? ::poll(&socket, 1, static_cast<int>(left)) : 0;
+    const int ready = ::poll(&socket, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
     if (ready > 0) return;
     if (ready < 0 && errno == EINTR) continue;
+    if (still_works()) {
+      start(running_);
+      continue;
+    }
     sql_problem problem(running_, "", "no answer");
     problem.lost = true;
     problem.silent_for = patience_;

@@ -130,6 +130,8 @@ class session {
 
  private:
   void start(const char* name);
+  void check_session();
+  bool still_works();
   void wait(short events);
   void flush();
   pg_rows::owned next_result();
@@ -141,10 +143,12 @@ class session {
   [[noreturn]] void raise(const char* name, const PGresult* result);
   [[noreturn]] void raise(sql_problem problem);
 
+  db_options options_;
   db_target target_;
   sync_limits limits_;
   pg_connection connection_{nullptr, &PQfinish};
-  std::chrono::seconds patience_;                     // of one statement
+  bool unlimited_ = false;                            // a statement may take any time (a migration)
+  std::chrono::seconds patience_;                     // of one statement, or of one look
   std::chrono::steady_clock::time_point deadline_{};  // of the statement that runs
   const char* running_ = "";                          // its name
   bool pooled_ = false;                               // nothing can be prepared by name

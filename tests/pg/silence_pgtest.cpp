@@ -119,6 +119,37 @@ TEST_F(silence, is_told_in_words_and_the_next_one_goes_on) {
   }
 }
 
+TEST_F(silence, of_a_statement_without_a_limit_is_told_from_work) {
+  options_.statement_timeout = std::chrono::seconds{0};
+  options_.connect_timeout = std::chrono::seconds{2};
+  {
+    session db(options_);  // looked after every 10 seconds
+    EXPECT_NO_THROW(db.run(statement{"long", "select pg_sleep(12)"}));
+  }
+  session db(options_);
+  const stopped backend(backend_of(db));
+  try {
+    db.run(statement{"long", "select 1"});
+    ADD_FAILURE() << "it got an answer";
+  } catch (const sql_problem& problem) {
+    EXPECT_EQ(problem.silent_for, std::chrono::seconds{10});
+  }
+}
+
+TEST_F(silence, is_none_when_the_answer_came_while_we_were_stopped) {
+  constexpr statement out{"copy_out",
+                          "copy (select repeat('x', 8000) from generate_series(1, 20)) to stdout"};
+  session db(options_);
+  int taken = 0;
+  db.copy_out(out, [&](std::string_view) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds{2100};
+    while (taken == 0 && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
+    ++taken;
+  });
+  EXPECT_EQ(taken, 20);
+}
+
 TEST_F(silence, of_a_server_that_lets_nobody_in_ends_at_connect_timeout) {
   const auto postmaster = rows("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)");
   const stopped server(std::stoi(postmaster.at(0)));
