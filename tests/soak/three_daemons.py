@@ -138,10 +138,11 @@ class ThreeDaemons(WorldTest):
         """The provider behaves again: everything is read, and then it is exact."""
         world = self.world
         world.sandbox.clear_faults()
-        world.sandbox.refresh(add=1)
-        # What was set by hand stays until it is set again.
+        # What was set by hand stays until it is set again. Flags first: what is read without evidence is not read again until
+        # the provider's next refresh.
         for token in self.odd_flags:
             world.sandbox.control("POST", "status", {"credentials_token": token, "errored": {"transactions": {"account": False}}})
+        world.sandbox.refresh(add=1)
         for token in self.odd_times:
             world.sandbox.control("POST", "status", {"credentials_token": token, "last_update_timestamp": int(time.time())})
         for daemon in daemons:
