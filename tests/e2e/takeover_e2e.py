@@ -35,8 +35,11 @@ class Takeover(WorldTest):
         wait_until(frozen, f"the daemon was stopped while {where}")
         return time.monotonic()
 
-    def taken_over_while(self, where, **sandbox):
+    def taken_over_while(self, where, fault=None, **sandbox):
         world = self.world(credentials=1, products="account", no_oddities=True, settings=SETTINGS, **sandbox)
+        if fault:
+            kind, token, endpoint, speed = fault
+            world.sandbox.fault(kind, token, endpoint, bytes_per_second=speed, times=1)
         ids = world.register_all()
         first = world.start("run")
         frozen = self.freeze(world, first, where)
@@ -57,7 +60,9 @@ class Takeover(WorldTest):
         self.taken_over_while("state = 'active' and wait_event = 'ClientRead' and query ilike '%copy %from stdin%'", transactions=400_000)
 
     def test_one_that_stands_still_between_two_statements_is_taken_over(self):
-        self.taken_over_while("state = 'idle in transaction'", transactions=400_000)
+        # An answer that comes slowly: its transaction waits between two pieces of it.
+        self.taken_over_while("state = 'idle in transaction' and now() - state_change > interval '100 ms'", transactions=20_000,
+                              fault=("drip", "*", "account", 500_000))
 
     def test_a_row_that_something_else_locks_makes_the_daemon_unready_and_a_single_cycle_fail(self):
         world = self.world(credentials=3, transactions=8, products="account", no_oddities=True, settings=SETTINGS)
