@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "db/leases.hpp"
+#include "db/savepoints.hpp"
 #include "db/text_format.hpp"
+#include "db/transaction_sql.hpp"
 
 namespace flanks {
 
@@ -14,14 +17,10 @@ constexpr statement make_tables{"proof_tables", R"(
 create temporary table shown (n bigint generated always as identity, like flanks.transactions including defaults) on commit drop;
 create temporary table refused (_id text collate "C" primary key) on commit drop)"};
 
-constexpr statement copy_rows{"proof_copy", R"(
-copy pg_temp.shown (credential_id, product, content_hash, _id, account_id, card_id, investment_id, liability_id,
-  portfolio_id, operation_date, value_date, amount, currency, balance, description, product_description, category, shop,
-  entity, card_number, transfer, extra) from stdin)"};
-
-constexpr statement savepoint{"savepoint", "savepoint piece"};
-constexpr statement release{"release", "release savepoint piece"};
-constexpr statement undo{"undo", "rollback to savepoint piece"};
+const std::string& copy_text() {
+  static const std::string text = copy_rows_into("pg_temp.shown");
+  return text;
+}
 
 constexpr statement note_refused{"proof_refused", R"(
 insert into pg_temp.refused (_id) values ($1) on conflict do nothing)"};
@@ -54,46 +53,39 @@ delete from pg_temp.shown s using known where s._id = known._id)"};
 // sighting makes another credential's row ours as well. An operation that two lists of a credential
 // show alike is one row, under the first: a row under a list that does not show it is found as
 // extra there.
-constexpr statement find_differences{"proof_differences", R"(
+constexpr const char* differences_template = R"(
 create temporary table found on commit drop as
 with differing as materialized (
   select s._id from pg_temp.shown s left join flanks.transactions t on t._id = s._id
-  where t._id is null or (s.credential_id, s.product, s.account_id, s.card_id, s.investment_id, s.liability_id,
-      s.portfolio_id, s.operation_date, s.value_date, s.amount, s.currency, s.balance, s.description,
-      s.product_description, s.category, s.shop, s.entity, s.card_number, s.transfer, s.extra, null::timestamptz, s.content_hash)
-    is distinct from (t.credential_id, t.product, t.account_id, t.card_id, t.investment_id, t.liability_id,
-      t.portfolio_id, t.operation_date, t.value_date, t.amount, t.currency, t.balance, t.description,
-      t.product_description, t.category, t.shop, t.entity, t.card_number, t.transfer, t.extra, t.removed_at, t.content_hash))
+  where t._id is null or (s.credential_id, s.product, {shown}, null::timestamptz, s.content_hash)
+    is distinct from (t.credential_id, t.product, {table}, t.removed_at, t.content_hash))
 select s._id, case when t._id is null then 'missing' else 'altered' end as kind, v.position, v.name, v.provider, v.database
 from differing
 join pg_temp.shown s on s._id = differing._id
 left join flanks.transactions t on t._id = s._id
 left join lateral (select d.* from (values
-    (1, 'credential_id', s.credential_id::text, t.credential_id::text, t.credential_id <> s.credential_id
+    (-2, 'credential_id', s.credential_id::text, t.credential_id::text, t.credential_id <> s.credential_id
       and not exists (select from flanks.transaction_sightings w where w._id = s._id and w.credential_id = s.credential_id)),
-    (2, 'product', s.product, t.product, s.product <> t.product and s.content_hash <> t.content_hash),
-    (3, 'account_id', s.account_id, t.account_id, s.account_id is distinct from t.account_id),
-    (4, 'card_id', s.card_id, t.card_id, s.card_id is distinct from t.card_id),
-    (5, 'investment_id', s.investment_id, t.investment_id, s.investment_id is distinct from t.investment_id),
-    (6, 'liability_id', s.liability_id, t.liability_id, s.liability_id is distinct from t.liability_id),
-    (7, 'portfolio_id', s.portfolio_id, t.portfolio_id, s.portfolio_id is distinct from t.portfolio_id),
-    (8, 'operation_date', s.operation_date::text, t.operation_date::text, s.operation_date is distinct from t.operation_date),
-    (9, 'value_date', s.value_date::text, t.value_date::text, s.value_date is distinct from t.value_date),
-    (10, 'amount', s.amount::text, t.amount::text, s.amount is distinct from t.amount),
-    (11, 'currency', s.currency, t.currency, s.currency is distinct from t.currency),
-    (12, 'balance', s.balance::text, t.balance::text, s.balance is distinct from t.balance),
-    (13, 'description', s.description, t.description, s.description is distinct from t.description),
-    (14, 'product_description', s.product_description, t.product_description, s.product_description is distinct from t.product_description),
-    (15, 'category', s.category, t.category, s.category is distinct from t.category),
-    (16, 'shop', s.shop, t.shop, s.shop is distinct from t.shop),
-    (17, 'entity', s.entity, t.entity, s.entity is distinct from t.entity),
-    (18, 'card_number', s.card_number, t.card_number, s.card_number is distinct from t.card_number),
-    (19, 'transfer', s.transfer::text, t.transfer::text, s.transfer is distinct from t.transfer),
-    (20, 'extra', s.extra::text, t.extra::text, s.extra is distinct from t.extra),
-    (21, 'removed_at', null, t.removed_at::text, t.removed_at is not null),
-    (22, 'content_hash', s.content_hash::text, t.content_hash::text, s.content_hash <> t.content_hash))
+    (-1, 'product', s.product, t.product, s.product <> t.product and s.content_hash <> t.content_hash),
+{values}
+    (1000, 'removed_at', null, t.removed_at::text, t.removed_at is not null),
+    (1001, 'content_hash', s.content_hash::text, t.content_hash::text, s.content_hash <> t.content_hash))
     as d(position, name, provider, database, differs) where d.differs) v on t._id is not null
-where t._id is null or v.position is not null)"};
+where t._id is null or v.position is not null)";
+
+const std::string& differences_text() {
+  static const std::string text = [] {
+    std::string values;
+    for (std::size_t i = 1; i < column_count; ++i) {
+      values +=
+          fmt::format("    ({0}, '{1}', s.{1}::text, t.{1}::text, s.{1} is distinct from t.{1}),\n",
+                      i, transaction_columns[i].name);
+    }
+    return fmt::format(fmt::runtime(differences_template), fmt::arg("shown", content_columns("s")),
+                       fmt::arg("table", content_columns("t")), fmt::arg("values", values));
+  }();
+  return text;
+}
 
 // What the database claims to be current in this window and the provider did not show.
 constexpr statement find_extra{"proof_extra", R"(
@@ -115,9 +107,6 @@ select f._id, f.kind, f.name, left(f.provider, 2000), left(f.database, 2000)
 from pg_temp.found f
 where f._id in (select distinct _id from pg_temp.found order by _id limit $1)
 order by f._id, f.kind, f.position)"};
-
-constexpr statement still_ours{"proof_lease", R"(
-select from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp())"};
 
 std::optional<std::string> text_of(const pg_value& f) {
   if (f.is_null()) return std::nullopt;
@@ -149,23 +138,17 @@ void window_comparison::take(const std::vector<transaction_batch>& batches) {
   if (!shown.empty()) copy_shown(shown);
 }
 
-// One row that the database cannot hold fails a whole COPY: it is found by halving.
 void window_comparison::copy_shown(rows shown) {
-  copy_buffer_.clear();
-  for (const transaction* t : shown)
-    append_copy_row(copy_buffer_, scope_.credential, scope_.what, *t);
-  db_.run(savepoint);
-  try {
-    db_.copy_in(copy_rows, copy_buffer_);
-  } catch (const sql_problem& problem) {
-    if (problem.lost || !is_bad_value(problem.sqlstate)) throw;
-    db_.run(undo);
-    if (shown.size() == 1) return refuse(shown[0]->id());
-    copy_shown(shown.first(shown.size() / 2));
-    copy_shown(shown.subspan(shown.size() / 2));
-    return;
-  }
-  db_.run(release);
+  write_in_halves(
+      db_, shown,
+      [&](rows part) {
+        copy_buffer_.clear();
+        for (const transaction* t : part)
+          append_copy_row(copy_buffer_, scope_.credential, scope_.what, *t);
+        db_.copy_in({"proof_copy", copy_text().c_str()}, copy_buffer_);
+      },
+      [](auto&&...) { return false; },
+      [&](const transaction* t, const sql_problem&) { refuse(t->id()); });
 }
 
 void window_comparison::refuse(std::string_view id) {
@@ -173,10 +156,9 @@ void window_comparison::refuse(std::string_view id) {
 }
 
 void window_comparison::check_lease() {
-  if (!db_.run(still_ours, sql_values(scope_.credential, scope_.lease.value)).empty()) return;
-  throw failure(stage::lease, verdict::later, "lease_lost",
-                fmt::format("credential {}: the lease was lost while it was compared",
-                            scope_.credential.value));
+  const leases::claimed_lease ours{scope_.credential, scope_.lease};
+  if (leases::hold(db_, std::span(&ours, 1), leases::lease_lock::none).front()) return;
+  throw leases::lease_lost(scope_.credential, " while it was compared");
 }
 
 comparison window_comparison::count() {
@@ -195,7 +177,7 @@ comparison window_comparison::compare(int limit) {
   db_.run(keep_latest);
   db_.run(index_shown);
   db_.run(set_aside, sql_values(scope_.credential, what));
-  db_.run(find_differences);
+  db_.run({"proof_differences", differences_text().c_str()});
   // With a filter, what is not shown may merely not have passed.
   if (!scope_.filtered())
     db_.run(find_extra, sql_values(scope_.credential, what, scope_.days.from, scope_.days.to));

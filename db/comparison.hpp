@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "db/session.hpp"
-#include "db/window_writer.hpp"
+#include "db/windows/window.hpp"
 #include "sync/proof.hpp"
 
 namespace flanks {

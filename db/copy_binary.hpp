@@ -28,6 +28,11 @@ class copy_binary {
     return value;
   }
   bool flag() { return field().at(0) != 0; }
+  // Of type bigint, and not negative.
+  std::uint64_t integer() {
+    const std::string_view value = field();
+    return std::uint64_t{number(value, 0)} << 32 | number(value, 4);
+  }
   // Of the years that PostgreSQL and we have in common.
   day date() {
     const auto since_2000 = static_cast<std::int32_t>(number(field(), 0));

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "db/known_answers.hpp"
+#include "db/array_columns.hpp"
+#include "db/lease_sql.hpp"
 #include "db/row_security.hpp"
 #include "db/text_format.hpp"
-#include "db/window_lock.hpp"
 
 namespace flanks::leases {
 
@@ -54,8 +54,19 @@ join flanks.credentials c using (credential_id)
 join flanks_internal.credentials_tokens t using (credential_id)
 where t.credentials_token is not null)"};
 
-constexpr statement lock_lease_row{"lock_lease_row", R"(
-select from flanks_internal.leases where credential_id = $1 for update)"};
+constexpr statement wait_for_leases{"wait_for_leases", R"(
+select from flanks_internal.leases where credential_id = any($1::bigint[]) order by credential_id for update)"};
+
+#define FLANKS_HELD_LEASES \
+  "select a.nr, " FLANKS_SHARE_WINDOW_LOCK(                                           \
+      "a.credential_id") " from unnest($1::bigint[], $2::uuid[]) with ordinality as " \
+                         "a(credential_id, lease_id, nr) join flanks_internal.leases l on " \
+                         "l.credential_id = a.credential_id and " FLANKS_HOLDS_LEASE(       \
+                             "l", "a.lease_id") " order by a.credential_id"
+constexpr statement look_at_leases{"look_at_leases", FLANKS_HELD_LEASES};
+constexpr statement lock_leases{"lock_leases", FLANKS_HELD_LEASES " for update of l"};
+constexpr statement lock_free_leases{"lock_free_leases",
+                                     FLANKS_HELD_LEASES " for update of l skip locked"};
 
 // What was verified under another filter says nothing about this one. A watermark from the future,
 // of an older version of ours, is none.
@@ -63,9 +74,8 @@ constexpr statement coverage_sql{"read_coverage", R"(
 select c.credential_id, c.product, lower(r.latest), upper(r.latest) - 1,
   case when c.provider_seen_at <= now() + interval '1 minute' then floor(extract(epoch from c.provider_seen_at))::bigint end, floor(extract(epoch from c.last_success_at))::bigint,
   floor(extract(epoch from c.last_sweep_at))::bigint, floor(extract(epoch from c.last_recent_sweep_at))::bigint, coalesce(w.days, 0),
-  lower(c.unclean), b.answer_hash, b.answer_seed, b.answer_bytes, b.answer_records, b.answer_question
+  lower(c.unclean)
 from flanks.coverage c
-left join flanks_internal.read_backs b on b.credential_id = c.credential_id and b.product = c.product and b.watch is not null
 left join flanks_internal.window_sizes w on w.credential_id = c.credential_id and w.product = c.product
 left join lateral (select u.r as latest from unnest(c.days) u(r) order by u.r desc limit 1) r on true
 where c.credential_id = any($1::bigint[]) and c.query = $2)"};
@@ -147,7 +157,6 @@ void add_coverage(session& db, const db_options& options,
     p.last_recent_sweep = instant_of(r[7]);
     p.window_days = r[8].as<int>();
     p.unclean_from = day_from(r[9].c_str());
-    p.answer = known_answers::from(r, 10);
   }
 }
 
@@ -229,8 +238,29 @@ void settle(session& db, const db_options& options, std::span<claim_request* con
   }
 }
 
-void wait_for(session& db, credential_id id) {
-  db.run(lock_lease_row, sql_values(id));
+std::vector<bool> hold(session& db, std::span<const claimed_lease> leases, lease_lock how) {
+  array_columns asked;
+  for (const claimed_lease& l : leases)
+    asked.add(sql_values(l.credential, l.lease.value));
+  const statement& s = how == lease_lock::none   ? look_at_leases
+                       : how == lease_lock::wait ? lock_leases
+                                                 : lock_free_leases;
+  std::vector<bool> held(leases.size());
+  for (const auto& r : db.run(s, asked.take()))
+    held[r[0].as<std::size_t>() - 1] = true;
+  return held;
+}
+
+failure lease_lost(credential_id id, std::string_view what) {
+  return failure(stage::lease, verdict::later, "lease_lost",
+                 fmt::format("credential {}: the lease was lost{}", id.value, what));
+}
+
+void wait_for(session& db, std::span<const credential_id> ids) {
+  array_literal all;
+  for (const credential_id id : ids)
+    all.add(id.value);
+  db.run(wait_for_leases, sql_values(all.take()));
 }
 
 bool renew(session& db, const db_options& options, credential_id id, const lease_id& lease) {

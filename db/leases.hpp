@@ -21,8 +21,25 @@ namespace flanks::leases {
 [[nodiscard]] std::int64_t unheld_due(session& db, std::chrono::milliseconds age);
 // Claims what is free, in the open transaction; skips rows that are locked.
 void settle(session& db, const db_options& options, std::span<claim_request* const> requests);
-// Locks the lease of a credential, if it has one, until the open transaction ends.
-void wait_for(session& db, credential_id id);
+// A lease as it was claimed.
+struct claimed_lease {
+  credential_id credential;
+  const lease_id& lease;
+};
+enum class lease_lock : std::uint8_t {
+  none,  // looks only: what is written may take long, and the lease is to be renewed meanwhile
+  wait,  // locks them until the end of the transaction
+  skip,  // locks those that nobody else has locked
+};
+// Whether what is written under these leases in the open transaction may be committed, as of now:
+// for each whether it is still held (and, with a lock, stays so). In the order of credential_id, as
+// everybody who locks several leases.
+[[nodiscard]] std::vector<bool> hold(session& db, std::span<const claimed_lease> leases,
+                                     lease_lock how);
+// failure{lease}: "credential 7: the lease was lost, " and `what`.
+[[nodiscard]] failure lease_lost(credential_id id, std::string_view what);
+// Waits for the end of every transaction that has locked one of these leases, whoever holds them.
+void wait_for(session& db, std::span<const credential_id> ids);
 [[nodiscard]] bool renew(session& db, const db_options& options, credential_id id,
                          const lease_id& lease);
 [[nodiscard]] std::optional<std::chrono::seconds> next_due(session& db);

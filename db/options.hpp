@@ -14,7 +14,7 @@ struct db_options {
   secret password;  // empty: whatever the dsn or libpq finds by itself
   std::string application_name = "flanks-sync";
   int connections = 4;    // at least 2: one always stays free for small work (see lane.hpp)
-  int open_windows = 20;  // at once (open_windows.hpp)
+  int open_windows = 20;  // at once (window_permits.hpp)
 
   std::chrono::seconds connect_timeout{10};  // of one address
   std::chrono::seconds statement_timeout{120};

@@ -14,6 +14,7 @@ using namespace std::string_view_literals;
 // What the migrations leave to PostgreSQL to name, but for primary keys. A customer's constraint
 // gets its name by the same pattern.
 constexpr std::array unnamed{
+
     "accounts_balance_check"sv,
     "backfill_items_backfill_id_credential_id_product_key"sv,
     "backfill_items_backfill_id_fkey"sv,
@@ -33,6 +34,7 @@ constexpr std::array unnamed{
     "credentials_tokens_token_digest_key"sv,
     "entity_refresh_only_row_check"sv,
     "erased_tokens_token_digest_check"sv,
+    "fingerprints_product_check"sv,
     "investments_amount_check"sv,
     "investments_balance_check"sv,
     "leases_check"sv,
@@ -52,7 +54,6 @@ constexpr std::array unnamed{
     "quarantine_part_check"sv,
     "rate_limit_paused_until_check"sv,
     "rate_limit_single_check"sv,
-    "read_backs_product_check"sv,
     "removal_candidates_sync_run_id_fkey"sv,
     "removal_reviews_check"sv,
     "removal_reviews_credential_id_fkey"sv,

@@ -1,16 +1,15 @@
 #include "db/pg_store.hpp"
 
-#include <array>
 #include <utility>
 
 #include "db/backfill.hpp"
 #include "db/entities.hpp"
-#include "db/group_commit.hpp"
 #include "db/lane.hpp"
 #include "db/leases.hpp"
-#include "db/ledger.hpp"
 #include "db/product_writer.hpp"
 #include "db/text_format.hpp"
+#include "db/windows/ledger.hpp"
+#include "db/write_batcher.hpp"
 
 namespace flanks {
 
@@ -22,10 +21,10 @@ class pg_store final : public store {
  public:
   pg_store(boost::asio::any_io_executor loop, db_options options)
       : lanes_(std::make_shared<lane_pool>(loop, std::move(options))),
-        windows_(std::make_shared<open_windows>(loop, lanes_->options().open_windows)),
-        group_(loop, lanes_),
-        quiet_(loop, lanes_),
-        changed_{group_commit(loop, lanes_), group_commit(loop, lanes_)} {}
+        permits_(std::make_shared<window_permits>(loop, lanes_->options().open_windows)),
+        small_(loop, lanes_, lane_use::brief, 1),
+        // Two: while one transaction writes, another one compares.
+        windows_(loop, lanes_, lane_use::held, 2) {}
   ~pg_store() override { lanes_->close(); }
 
   awaitable<std::vector<claimed_credential>> claim_due(int limit,
@@ -53,7 +52,7 @@ class pg_store final : public store {
   awaitable<std::optional<claimed_credential>> claim(credential_id id) override {
     const auto sent = std::chrono::steady_clock::now();
     claim_request asked{id, nullptr, false, {}};
-    auto running = group_.run(&asked, stage::database);
+    auto running = small_.run(&asked, stage::database);
     co_await std::move(running);
     if (asked.result) asked.result->claimed_at = sent;
     co_return std::move(asked.result);
@@ -70,13 +69,13 @@ class pg_store final : public store {
 
   awaitable<void> release(credential_id id, lease_id lease, next_attempt next) override {
     release_request asked{id, std::move(lease), std::move(next), false};
-    auto running = group_.run(&asked, stage::lease);
+    auto running = small_.run(&asked, stage::lease);
     co_await std::move(running);
   }
 
   awaitable<void> release_untouched(credential_id id, lease_id lease) override {
     release_request asked{id, std::move(lease), std::nullopt, false};
-    auto running = group_.run(&asked, stage::lease);
+    auto running = small_.run(&asked, stage::lease);
     co_await std::move(running);
   }
 
@@ -91,7 +90,7 @@ class pg_store final : public store {
   awaitable<void> record_status(credential_id id, lease_id lease,
                                 credential_status status) override {
     status_request asked{id, std::move(lease), std::move(status), false};
-    auto running = group_.run(&asked, stage::write);
+    auto running = small_.run(&asked, stage::write);
     co_await std::move(running);
   }
 
@@ -100,34 +99,27 @@ class pg_store final : public store {
     runs_request asked{std::move(records), {}, false};
     for (std::size_t i = 0; i < asked.records.size(); ++i)
       asked.ids.push_back(random_uuid());  // once: repeating the job writes no second row
-    auto running = group_.run(&asked, stage::write);
+    auto running = small_.run(&asked, stage::write);
     co_await std::move(running);
   }
 
   awaitable<std::unique_ptr<window_ledger>> open_window(credential_id id, lease_id lease,
                                                         product what, window days,
                                                         std::optional<std::int64_t> item) override {
-    auto taking = windows_->take();
-    auto place = co_await std::move(taking);
+    auto taking = permits_->take();
+    auto permit = co_await std::move(taking);
     window_scope scope{id, std::move(lease), what, days, item, lanes_->options().query};
-    const auto half = static_cast<std::size_t>(id.value) % changed_.size();
-    const window_groups groups{quiet_, changed_.at(half)};
-    co_return make_ledger(lanes_, groups, std::move(place), std::move(scope));
+    co_return make_ledger(lanes_, windows_, std::move(permit), std::move(scope));
   }
 
   awaitable<product_run> store_products(credential_id id, lease_id lease, product_batch batch,
-                                        product_run run) override {
-    const std::string product_run_id = random_uuid();
+                                        product_run run, removal_limits limits) override {
     run.credential = id;
-    product_run result;
-    bool again = false;  // the connection died during COMMIT: it may have happened
-    const job work = [&](session& db) {
-      const bool repeated = std::exchange(again, true);
-      result = products::store(db, lease, batch, run, product_run_id, repeated);
-    };
+    products::product_request asked{lease, batch, std::move(run), limits, random_uuid()};
+    const job work = [&](session& db) { products::store(db, asked); };
     auto running = lanes_->run(work, stage::write);
     co_await std::move(running);
-    co_return result;
+    co_return std::move(*asked.written);
   }
 
   awaitable<void> record_product_run(product_run run) override {
@@ -195,7 +187,7 @@ class pg_store final : public store {
     const auto sent = std::chrono::steady_clock::now();
     items_request items{backfill_id, id, false, {}};
     claim_request asked{id, &items, false, {}};
-    auto running = group_.run(&asked, stage::database);
+    auto running = small_.run(&asked, stage::database);
     co_await std::move(running);
     if (asked.result) asked.result->claimed_at = sent;
     co_return backfill_claim{std::move(asked.result), std::move(items.result)};
@@ -231,11 +223,9 @@ class pg_store final : public store {
 
  private:
   std::shared_ptr<lane_pool> lanes_;
-  std::shared_ptr<open_windows> windows_;
-  group_commit group_;
-  group_commit quiet_;  // windows that bring nothing; beside the others
-  // Windows that bring rows, by credential: while one transaction writes, another one compares.
-  std::array<group_commit, 2> changed_;
+  std::shared_ptr<window_permits> permits_;
+  write_batcher small_;    // a row or two each
+  write_batcher windows_;  // beside them, so that no claim waits for rows
 };
 
 }  // namespace

@@ -6,33 +6,24 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "db/quarantine.hpp"
-#include "db/runs.hpp"
+#include "db/leases.hpp"
+#include "db/savepoints.hpp"
 #include "db/text_format.hpp"
+#include "db/transaction_sql.hpp"
+#include "db/windows/quarantine.hpp"
+#include "db/windows/run_log.hpp"
 
 namespace flanks::products {
 
 namespace {
 
-// design, P5: more than this part, and more than so many rows, do not vanish at once unnoticed.
-constexpr std::size_t brake_part = 10;
-constexpr std::size_t brake_rows = 5;
-
-constexpr statement savepoint{"savepoint", "savepoint piece"};
-constexpr statement undo{"undo", "rollback to savepoint piece"};
-constexpr statement keep{"release", "release savepoint piece"};
-
-// clock_timestamp(), not now(): the transaction may have waited for the lock.
-constexpr statement lock_lease{"lock_lease", R"(
-select exists (select from flanks.quarantine
-  where credential_id = $1 and product = $3 and part = 'products' and resolved_at is null)
-from flanks_internal.leases where credential_id = $1 and lease_id = $2 and expires_at > clock_timestamp() for update)"};
-
 // Believed: another refresh than the doubted one says the same; where the provider tells no times,
 // a day later.
-constexpr statement read_coverage{"read_product_coverage", R"(
-select coalesce($3::timestamptz <> doubted_at, now() > doubted_at + interval '1 day')
-from flanks.product_coverage where credential_id = $1 and product = $2)"};
+constexpr statement read_facts{"open_products", R"(
+select exists (select from flanks.quarantine q
+    where q.credential_id = $1 and q.product = $2 and q.part = 'products' and q.resolved_at is null),
+  coalesce((select coalesce($3::timestamptz <> c.doubted_at, now() > c.doubted_at + interval '1 day')
+    from flanks.product_coverage c where c.credential_id = $1 and c.product = $2), false))"};
 
 constexpr statement write_coverage{"write_product_coverage", R"(
 insert into flanks.product_coverage as c (credential_id, product, provider_seen_at, last_success_at, outcome, reason, doubted_at)
@@ -57,38 +48,15 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
   $22, $23, $24)
 on conflict (product_run_id) do nothing)"};
 
-constexpr statement find_run{"find_product_run", R"(
-select outcome, fetched, inserted, updated, unchanged, duplicates, removed, quarantined, warnings
-from flanks.product_runs where product_run_id = $1)"};
-
-std::string_view cast_of(column_type type) {
-  switch (type) {
-    case column_type::text:
-      return "";
-    case column_type::decimal:
-      return "::numeric";
-    case column_type::whole:
-      return "::integer";
-    case column_type::flag:
-      return "::boolean";
-    case column_type::moment:
-      return "::timestamptz";
-    case column_type::json:
-      return "::jsonb";
-  }
-  return "";
-}
-
 // The names come from sync/product.cpp, never from the provider.
-std::string upsert_text(std::string_view table, std::span<const product_column> columns,
-                        bool owned) {
+std::string upsert_text(std::string_view table, std::span<const table_column> columns, bool owned) {
   std::string names, sources, casts, sets, old, fresh;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    const product_column& c = columns[i];
+    const table_column& c = columns[i];
     const std::string_view comma = i == 0 ? "" : ", ";
     names += fmt::format("{}{}", comma, c.name);
     sources += fmt::format("{}${}::text[]", comma, i + (owned ? 2 : 1));
-    casts += fmt::format("{}i.{}{}", comma, c.name, cast_of(c.type));
+    casts += fmt::format("{}i.{}::{}", comma, c.name, sql_type(c.type));
     if (i == 0) continue;
     const std::string_view next = i == 1 ? "" : ", ";
     sets += fmt::format("{} = excluded.{}, ", c.name, c.name);
@@ -119,28 +87,12 @@ class list_writer {
         rejected_(batch.rejected),
         has_open_quarantine_(has_open_quarantine) {}
 
-  void write(bool older_doubt) {
+  // `doubted_before`: an earlier refresh of the provider said the same.
+  void write(bool doubted_before, const removal_limits& limits) {
     read_known();
     write_rows(batch_.records);
     count();
-    const std::size_t vanished = vanished_rows();
-    if (vanished > 0 && batch_.rested_connection) throw unconfirmed_answer(run_.credential, table_);
-    // What could not be read may be what is missing: then nothing is missing for certain.
-    const bool certain =
-        batch_.proves_absence && !batch_.incomplete() && rejected_.size() == batch_.rejected.size();
-    if (vanished > 0 && certain) {
-      if (too_many(vanished) && !older_doubt) {
-        run_.how = outcome::suspicious;
-        run_.error_class = "too_much_vanished";
-        run_.error_message = fmt::format(
-            "{} of {} {} are missing from the provider's answer; none was marked as removed until "
-            "a "
-            "later refresh of the provider says the same",
-            vanished, current_, table_);
-      } else {
-        mark_vanished();
-      }
-    }
+    remove_vanished(doubted_before, limits);
     write_balances();
     write_quarantine();
   }
@@ -158,27 +110,19 @@ class list_writer {
     }
   }
 
-  // All at once; one by one when the database cannot hold a value of one of them.
   void write_rows(std::span<const product_record> records) {
-    if (records.empty()) return;
-    db_.run(savepoint);
-    try {
-      for (std::string& id : upsert(db_, table_, columns_, run_.credential, records))
-        written_.insert(std::move(id));
-    } catch (const sql_problem& problem) {
-      if (problem.lost || !is_bad_value(problem.sqlstate)) throw;
-      db_.run(undo);
-      if (records.size() == 1) {
-        refuse(records.front(), refusal_words(problem));
-      } else {
-        write_rows(records.first(records.size() / 2));
-        write_rows(records.subspan(records.size() / 2));
-      }
-      return;
-    }
-    db_.run(keep);
-    for (const product_record& record : records)
-      shown_.insert(record.id());
+    write_in_halves(
+        db_, records,
+        [&](std::span<const product_record> part) {
+          for (std::string& id : upsert(db_, table_, columns_, run_.credential, part))
+            written_.insert(std::move(id));
+          for (const product_record& record : part)
+            shown_.insert(record.id());
+        },
+        [](auto&&...) { return false; },
+        [&](const product_record& record, const sql_problem& problem) {
+          refuse(record, refusal_words(problem));
+        });
   }
 
   void refuse(const product_record& record, std::string why) {
@@ -214,15 +158,36 @@ class list_writer {
                     n.duplicates, n.quarantined));
   }
 
-  [[nodiscard]] std::size_t vanished_rows() const {
-    return static_cast<std::size_t>(
-        std::count_if(known_.begin(), known_.end(),
-                      [&](const auto& row) { return row.second && !shown_.contains(row.first); }));
-  }
-
-  // An answer without any is doubted as well: a list that was full is rarely empty the next day.
-  [[nodiscard]] bool too_many(std::size_t vanished) const {
-    return shown_.empty() || (vanished > brake_rows && vanished * brake_part > current_);
+  void remove_vanished(bool doubted_before, const removal_limits& limits) {
+    removal_facts facts;
+    facts.stored = current_;
+    facts.fresh = std::count_if(known_.begin(), known_.end(), [&](const auto& row) {
+      return row.second && !shown_.contains(row.first);
+    });
+    // A list that was full is rarely empty the next day.
+    facts.empty_answer = shown_.empty();
+    // What could not be read may be what is missing.
+    const bool refused = rejected_.size() > batch_.rejected.size();
+    facts.unreadable = !batch_.proves_absence || batch_.incomplete() || refused ? 1 : 0;
+    if (facts.fresh > 0 && batch_.rested_connection)
+      throw unconfirmed_answer(run_.credential, table_);
+    switch (decide_removal(facts, limits).what) {
+      case removal_verdict::remove:
+        mark_vanished();
+        break;
+      case removal_verdict::review:
+        if (doubted_before) return mark_vanished();
+        run_.how = outcome::suspicious;
+        run_.error_class = "too_much_vanished";
+        run_.error_message = fmt::format(
+            "{} of {} {} are missing from the provider's answer; none was marked as removed until "
+            "a later refresh of the provider says the same",
+            facts.fresh, current_, table_);
+        break;
+      case removal_verdict::nothing:
+      case removal_verdict::withhold:
+        break;
+    }
   }
 
   [[nodiscard]] std::string shown_ids() const {
@@ -247,12 +212,11 @@ class list_writer {
     const std::string_view what = to_string(run_.what);
     const quarantine::list where{run_.credential, what,         "products",
                                  run_id_,         std::nullopt, db_.limits().quarantine_per_day};
-    const std::vector<std::int64_t> met = quarantine::write(db_, where, rejected_);
+    quarantine::open_records open;
+    open.met(quarantine::write(db_, where, rejected_));
     if (!has_open_quarantine_) return;
-    std::vector<std::int64_t> gone;
-    for (const auto& open : quarantine::read_open(db_, run_.credential, what, "products")) {
-      if (std::find(met.begin(), met.end(), open.id) == met.end()) gone.push_back(open.id);
-    }
+    open.load(db_, run_.credential, what, "products");
+    const std::vector<std::int64_t> gone = open.not_met();
     if (gone.empty()) return;
     const call resolving = quarantine::resolve(gone, run_id_);
     db_.run(resolving.what, resolving.values);
@@ -280,9 +244,9 @@ class list_writer {
   product_run& run_;
   std::string run_id_;
   std::string_view table_;
-  std::span<const product_column> columns_;
+  std::span<const table_column> columns_;
   std::unordered_map<std::string, bool> known_;  // by id: the provider showed it until now
-  std::size_t current_ = 0;                      // of those
+  std::int64_t current_ = 0;                     // of those
   std::unordered_set<std::string> shown_, written_;
   std::vector<rejected_record> rejected_;
   bool has_open_quarantine_;
@@ -306,27 +270,10 @@ void cover(session& db, const product_run& run) {
                                     to_string(run.how), reason));
 }
 
-// What an earlier try of the same work has committed.
-bool found(session& db, const std::string& product_run_id, product_run& run) {
-  const pg_rows r = db.run(find_run, sql_values(product_run_id));
-  if (r.empty()) return false;
-  const std::string_view how = r[0][0].c_str();
-  for (const outcome o : {outcome::ok, outcome::partial, outcome::suspicious}) {
-    if (to_string(o) == how) run.how = o;
-  }
-  row_counts& n = run.counts;
-  int at = 0;
-  for (std::int64_t* const into : {&n.fetched, &n.inserted, &n.updated, &n.unchanged, &n.duplicates,
-                                   &n.removed, &n.quarantined, &n.warnings}) {
-    *into = r[0][++at].as<std::int64_t>();
-  }
-  return true;
-}
-
 }  // namespace
 
 std::vector<std::string> upsert(session& db, std::string_view table,
-                                std::span<const product_column> columns,
+                                std::span<const table_column> columns,
                                 std::optional<credential_id> owner,
                                 std::span<const product_record> records) {
   sql_values values;
@@ -346,29 +293,26 @@ std::vector<std::string> upsert(session& db, std::string_view table,
   return written;
 }
 
-product_run store(session& db, const lease_id& lease, const product_batch& batch, product_run run,
-                  const std::string& product_run_id, bool again) {
+void store(session& db, product_request& r) {
   db.begin();
-  const pg_rows held =
-      db.run(lock_lease, sql_values(run.credential, lease.value, to_string(run.what)));
-  if (held.empty()) {
-    throw failure(stage::lease, verdict::later, "lease_lost",
-                  fmt::format("credential {}: the lease was lost, its {} were not stored",
-                              run.credential.value, table_of(run.what)));
+  if (r.written) {
+    const run_in_doubt before{r.run.credential, r.product_run_id};
+    if (!committed_runs(db, std::span(&before, 1)).empty()) return db.rollback();
   }
-  if (again && found(db, product_run_id, run)) {
-    db.rollback();
-    return run;
+  const leases::claimed_lease ours{r.run.credential, r.lease};
+  if (!leases::hold(db, std::span(&ours, 1), leases::lease_lock::wait).front()) {
+    throw leases::lease_lost(r.run.credential,
+                             fmt::format(", its {} were not stored", table_of(r.run.what)));
   }
-  const pg_rows before =
-      db.run(read_coverage, sql_values(run.credential, to_string(run.what), run.provider_update));
-  const bool older_doubt = !before.empty() && !before[0][0].is_null() && before[0][0].as<bool>();
+  const pg_rows facts = db.run(
+      read_facts, sql_values(r.run.credential, to_string(r.run.what), r.run.provider_update));
+  product_run& run = r.written.emplace(r.run);
   run.how = outcome::ok;
-  list_writer(db, batch, run, product_run_id, held[0][0].as<bool>()).write(older_doubt);
+  list_writer(db, r.batch, run, r.product_run_id, facts[0][0].as<bool>())
+      .write(facts[0][1].as<bool>(), r.limits);
   cover(db, run);
-  insert_run(db, run, product_run_id);
+  insert_run(db, run, r.product_run_id);
   db.commit();
-  return run;
 }
 
 void record(session& db, const product_run& run, const std::string& product_run_id) {

@@ -2,16 +2,26 @@
 // and `failure` for a lost lease or a stale answer.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "db/session.hpp"
 #include "sync/store.hpp"
 
 namespace flanks::products {
 
-// store::store_products. `again`: an earlier try may have committed; then its record is the answer.
-[[nodiscard]] product_run store(session& db, const lease_id& lease, const product_batch& batch,
-                                product_run run, const std::string& product_run_id, bool again);
+// store::store_products, as often as it is tried.
+struct product_request {
+  const lease_id& lease;
+  const product_batch& batch;
+  product_run run;
+  removal_limits limits;
+  std::string product_run_id;            // names the run once and for all
+  std::optional<product_run> written{};  // the run as it is in flanks.product_runs
+};
+void store(session& db, product_request& r);
 
 // store::record_product_run.
 void record(session& db, const product_run& run, const std::string& product_run_id);
@@ -20,7 +30,7 @@ void record(session& db, const product_run& run, const std::string& product_run_
 // rows belong to, or none for a table without that column. Gives the ids of the rows that were
 // written.
 [[nodiscard]] std::vector<std::string> upsert(session& db, std::string_view table,
-                                              std::span<const product_column> columns,
+                                              std::span<const table_column> columns,
                                               std::optional<credential_id> owner,
                                               std::span<const product_record> records);
 

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "db/array_columns.hpp"
+#include "db/lease_sql.hpp"
 #include "db/text_format.hpp"
 
 namespace flanks::leases {
@@ -26,10 +27,10 @@ with asked as (
   join flanks.credentials c using (credential_id)),
 unchanged as (
   select a.credential_id from asked a join flanks_internal.leases l using (credential_id)
-  where not a.differs and l.lease_id = a.lease_id and l.expires_at > clock_timestamp()),
+  where not a.differs and )" FLANKS_HOLDS_LEASE("l", "a.lease_id") R"(),
 held as (
   select l.credential_id from flanks_internal.leases l join asked a using (credential_id)
-  where a.differs and l.lease_id = a.lease_id and l.expires_at > clock_timestamp()
+  where a.differs and )" FLANKS_HOLDS_LEASE("l", "a.lease_id") R"(
   order by l.credential_id for share of l skip locked),
 written as (
   update flanks.credentials c set bank = coalesce(a.bank, c.bank), provider_pending = a.pending,

@@ -1,5 +1,5 @@
 // What coroutines ask of the database in a word: each is one row or a few, and many are done
-// together (group_commit). Plain values; `settled` says that it was done in the open transaction.
+// together (write_batcher). Plain values; `settled` says that it was done in the open transaction.
 // One that is not: its row is locked by somebody else just now, its lease is lost, or there is no
 // such row.
 #pragma once
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "db/window_scope.hpp"
+#include "db/windows/window.hpp"
 #include "sync/store.hpp"
 
 namespace flanks {
@@ -46,30 +46,6 @@ struct runs_request {
   std::vector<run_record> records;
   std::vector<std::string> ids;
   bool settled = false;
-};
-
-// A window whose whole answer has come. It is settled when the answer says what is stored: that is
-// on record then.
-struct window_request {
-  const window_scope& scope;
-  const std::vector<transaction_batch>& answer;
-  const window_evidence& evidence;
-  std::string sync_run_id;  // names the run once and for all
-  run_record record;        // when settled, as it was written
-  bool settled = false;
-  bool differs = false;  // from what lies ready to be compared with
-};
-
-// Whether a window can be settled together with others, as far as its answer tells: all of it is
-// here, and nothing in it asks for more than comparing and writing rows.
-[[nodiscard]] bool is_plain(const window_request& r, const absent_rows& absent);
-
-// One that brings something. It is settled when new rows and other content were all that it took,
-// and they are stored. One that is not is window_writer's.
-struct change_request {
-  window_request& window;
-  bool settled = false;
-  std::optional<run_record> written;  // by a transaction, committed or not
 };
 
 }  // namespace flanks

@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 
-#include "sync/answer_digest.hpp"
 #include "sync/product.hpp"
 #include "sync/transaction.hpp"
 #include "sync/types.hpp"
@@ -27,19 +26,14 @@ class batch_sink {
   // Ownership passes. May throw; the request is then closed and the exception travels to the caller
   // of transactions().
   virtual boost::asio::awaitable<void> take(transaction_batch batch) = 0;
-  // An answer that would bring nothing: when it comes, it is not read, and take() not called.
-  [[nodiscard]] virtual std::optional<known_answer> expected() const { return std::nullopt; }
 };
 
 // What a whole response was.
 struct response_summary {
-  std::int64_t elements = 0;           // array elements, stored or rejected
-  std::int64_t bytes = 0;              // of the body, after transfer decoding
-  std::optional<known_answer> answer;  // none: it was too large to be recognised, or in pages
-  bool as_expected = false;            // it is batch_sink::expected(), and was not handed on
-  bool not_as_expected = false;        // it is another one to the same question of the same day
-  bool rested_connection = false;      // it came over one that has served another request
-  bool repeats = false;                // ... with the bytes of an earlier answer, head included
+  std::int64_t elements = 0;       // array elements, stored or rejected
+  std::int64_t bytes = 0;          // of the body, after transfer decoding
+  bool rested_connection = false;  // it came over one that has served another request
+  bool repeats = false;            // ... with the bytes of an earlier answer, head included
   std::chrono::milliseconds time_to_first_byte{0};
   std::chrono::milliseconds duration{0};
 };

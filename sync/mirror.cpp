@@ -18,11 +18,8 @@ namespace chr = std::chrono;
 // Hands the batches of one response to the ledger of its window.
 class ledger_sink final : public batch_sink {
  public:
-  ledger_sink(window_ledger& ledger, mirror_observer& observer, const engine_clock& clock,
-              std::optional<known_answer> expected)
-      : ledger_(ledger), observer_(observer), clock_(clock), expected_(expected) {}
-
-  [[nodiscard]] std::optional<known_answer> expected() const override { return expected_; }
+  ledger_sink(window_ledger& ledger, mirror_observer& observer, const engine_clock& clock)
+      : ledger_(ledger), observer_(observer), clock_(clock) {}
 
   awaitable<void> take(transaction_batch batch) override {
     has_taken_ = true;
@@ -40,7 +37,6 @@ class ledger_sink final : public batch_sink {
   window_ledger& ledger_;
   mirror_observer& observer_;
   const engine_clock& clock_;
-  std::optional<known_answer> expected_;
   bool has_taken_ = false;
   chr::steady_clock::duration waited_{0};
 };
@@ -283,7 +279,7 @@ class credential_story {
   awaitable<std::optional<failure>> fetch_window(piece p, part now) {
     connection_use over = connection_use::any;
     for (int attempt = 1;;) {
-      const std::optional<attempt_failure> failed = co_await attempt_window(p, now, attempt, over);
+      const std::optional<attempt_failure> failed = co_await attempt_window(p, now, over);
       if (!failed) co_return std::nullopt;
       const bool unconfirmed = is_unconfirmed(failed->what) && over == connection_use::any;
       over = connection_use::fresh;
@@ -295,14 +291,8 @@ class credential_story {
     }
   }
 
-  // What is planned as one window is fetched as one.
-  [[nodiscard]] bool in_one_part(const window_evidence& evidence) const {
-    return evidence.last_part && absent_.none() && !evidence.remember_days;
-  }
-
   // One request and one database transaction. Nothing of it is left when it fails.
-  awaitable<std::optional<attempt_failure>> attempt_window(piece p, part now, int attempt,
-                                                           connection_use over) {
+  awaitable<std::optional<attempt_failure>> attempt_window(piece p, part now, connection_use over) {
     run_record record = new_record();
     record.what = p.what;
     record.why = p.why;
@@ -319,12 +309,7 @@ class credential_story {
       ledger = co_await t_.db.open_window(job_.credential.id, job_.credential.lease, p.what,
                                           now.days, item);
       window_evidence evidence = evidence_of(p, now);
-      const bool whole = in_one_part(evidence);
-      // The answer that needs no reading when it comes again. Only once: it may have been the
-      // reason why the first attempt failed.
-      std::optional<known_answer> expected;
-      if (whole && attempt == 1) expected = job_.credential.of(p.what).answer;
-      sink.emplace(*ledger, t_.observer, t_.clock, expected);
+      sink.emplace(*ledger, t_.observer, t_.clock);
       batch_sink& taking = *sink;
       const response_summary summary = co_await t_.api.transactions(
           job_.credential.credentials_token, p.what, now.days, over, taking);
@@ -336,11 +321,7 @@ class credential_story {
       record.response_bytes = summary.bytes;
       const auto fetched = t_.clock.steady() - begin - sink->waited();
       record.provider_time = chr::duration_cast<chr::milliseconds>(fetched);
-      if (whole) evidence.answer = summary.answer;
       evidence.rested_connection = summary.rested_connection;
-      evidence.as_expected = summary.as_expected;
-      evidence.brings_something = summary.not_as_expected;
-      if (summary.as_expected) t_.observer.received(summary.elements);
       run_record finished = co_await ledger->commit(record, evidence, absent_);
       record = std::move(finished);
     } catch (const failure& f) {

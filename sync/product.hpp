@@ -11,35 +11,22 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/column.hpp"
 #include "sync/transaction.hpp"
 #include "sync/types.hpp"
 
 namespace flanks {
 
-enum class column_type : std::uint8_t {
-  text,
-  decimal,  // digits as sent, valid for Postgres numeric
-  whole,    // a 32-bit integer
-  flag,     // "true" or "false"
-  moment,   // "YYYY-MM-DDTHH:MM:SS[.mmm]Z"
-  json,     // compact, digits as sent
-};
-
-struct product_column {
-  std::string_view name;
-  column_type type = column_type::text;
-};
-
 // The provider's columns of the table of a kind, in table order: the identification first, `extra`
 // (a JSON object of every field that has no column) last.
-[[nodiscard]] std::span<const product_column> columns_of(product_kind kind);
+[[nodiscard]] std::span<const table_column> columns_of(product_kind kind);
 // "accounts", "cards", ...
 [[nodiscard]] std::string_view table_of(product_kind kind);
 // Where `name` is among them; nothing when it is not.
-[[nodiscard]] std::optional<std::size_t> find_column(std::span<const product_column> columns,
+[[nodiscard]] std::optional<std::size_t> find_column(std::span<const table_column> columns,
                                                      std::string_view name);
 // The columns of flanks.entities: entity_id, name, extra.
-[[nodiscard]] std::span<const product_column> entity_columns();
+[[nodiscard]] std::span<const table_column> entity_columns();
 
 // One record. SQL null is nullopt.
 struct product_record {

@@ -68,7 +68,7 @@ class products_story {
       run.response_bytes = batch.bytes;
       batch.proves_absence = status_.of(run.what).proves_absence();
       product_run stored = co_await t_.db.store_products(job_.credential.id, job_.credential.lease,
-                                                         std::move(batch), run);
+                                                         std::move(batch), run, t_.policy.removals);
       run = std::move(stored);
     } catch (const failure& f) {
       failed = f;

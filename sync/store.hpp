@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "sync/answer_digest.hpp"
 #include "sync/failure.hpp"
 #include "sync/product.hpp"
 #include "sync/removal.hpp"
@@ -43,7 +42,6 @@ struct product_coverage {
   std::optional<instant> last_recent_sweep;  // when its recent part was
   int window_days = 0;  // the largest window that the provider served after it had failed a larger
                         // one; 0: it never failed
-  std::optional<known_answer> answer;  // after which no row of it was touched
 };
 
 // A credential under our lease.
@@ -110,14 +108,9 @@ struct window_evidence {
   bool recent_history = false;  // with it, the recent part of history has been read
   // The window size to start with next time, in days; 0: whatever is planned; none: as it was.
   std::optional<int> remember_days;
-  // By which the next one like it is recognised; only of what was fetched in one part.
-  std::optional<known_answer> answer;
-  bool as_expected = false;  // it is product_coverage::answer, and was not read
   // It came over a connection that has served another request: not enough to believe that rows
   // vanished, or that rows of another list are this one's too.
   bool rested_connection = false;
-  // It is another one to the same question of the same day: not worth comparing first.
-  bool brings_something = false;
 };
 
 // One window of one (credential, product) in ONE database transaction: rows, revisions, quarantine,
@@ -132,8 +125,7 @@ class window_ledger {
   // database_time all time that this window has spent on its lane), writes it, commits. Gives the
   // record as it is in flanks.sync_runs. `absent` holds what earlier parts did not show, and gets
   // what is left after this one; a commit that fails leaves it alone. Throws failure{lease} when
-  // the lease was lost, failure{commit} to be retried when the answer was not read because it was
-  // expected, and is worth reading after all, and unconfirmed_answer().
+  // the lease was lost, and unconfirmed_answer().
   virtual awaitable<run_record> commit(run_record record, window_evidence evidence,
                                        absent_rows& absent) = 0;
   // Rolls back and gives the lane back. Safe after a failed apply or commit.
@@ -234,10 +226,12 @@ class store {
 
   // One whole response in one database transaction: rows, days' balances, what vanished,
   // quarantine, run, watermark. Gives `run` back with its outcome (ok, partial, suspicious) and
-  // counts. Throws failure{lease} when the lease was lost, for an answer that is older than what is
-  // stored, and unconfirmed_answer() when products would vanish by it.
+  // counts. More than `limits` vanish only when a later refresh of the provider says the same.
+  // Throws failure{lease} when the lease was lost, and unconfirmed_answer() when products would
+  // vanish by it.
   virtual awaitable<product_run> store_products(credential_id id, lease_id lease,
-                                                product_batch batch, product_run run) = 0;
+                                                product_batch batch, product_run run,
+                                                removal_limits limits) = 0;
   // Nothing was stored: failed (a run of its own), or not available (only when that is new).
   virtual awaitable<void> record_product_run(product_run run) = 0;
 

@@ -10,35 +10,60 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/column.hpp"
 #include "sync/types.hpp"
 
 namespace flanks {
 
 // The columns of flanks.transactions that come from the provider, in table order.
 enum class column : std::uint8_t {
-  id,  // _id
+  id,
   account_id,
   card_id,
   investment_id,
   liability_id,
   portfolio_id,
   operation_date,
-  value_date,  // "YYYY-MM-DD", days that exist
-  amount,      // decimal digits as sent, valid for Postgres numeric
+  value_date,
+  amount,
   currency,
-  balance,  // like amount
+  balance,
   description,
   product_description,
   category,
   shop,
   entity,
   card_number,
-  transfer,  // a JSON object, compact, as sent
+  transfer,  // a JSON object as sent
   extra,     // a JSON object of every field that has no column; null when there is none
 };
-inline constexpr std::size_t column_count = 19;
-// The SQL name: "_id", "account_id", ...
-[[nodiscard]] std::string_view name_of(column c);
+// The same, with their SQL names: every statement takes them from here.
+inline constexpr std::array transaction_columns{
+    table_column{"_id"},
+    table_column{"account_id"},
+    table_column{"card_id"},
+    table_column{"investment_id"},
+    table_column{"liability_id"},
+    table_column{"portfolio_id"},
+    table_column{"operation_date", column_type::date},
+    table_column{"value_date", column_type::date},
+    table_column{"amount", column_type::decimal},
+    table_column{"currency"},
+    table_column{"balance", column_type::decimal},
+    table_column{"description"},
+    table_column{"product_description"},
+    table_column{"category"},
+    table_column{"shop"},
+    table_column{"entity"},
+    table_column{"card_number"},
+    table_column{"transfer", column_type::json},
+    table_column{"extra", column_type::json},
+};
+inline constexpr std::size_t column_count = transaction_columns.size();
+static_assert(static_cast<std::size_t>(column::extra) + 1 == column_count);
+[[nodiscard]] constexpr std::string_view name_of(column c) {
+  return transaction_columns[static_cast<std::size_t>(c)].name;
+}
 
 // 128 bits of XXH3 over the provider's columns (id excluded: it is the key). Equal content, equal
 // hash.

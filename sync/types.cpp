@@ -35,25 +35,6 @@ constexpr std::array<std::string_view, 14> stages{
     "resolve", "connect", "tls",      "send",  "first_byte", "receive", "parse",
     "token",   "answer",  "database", "write", "commit",     "lease",   "configuration"};
 constexpr std::array<std::string_view, 5> verdicts{"retry", "later", "halve", "park", "stop"};
-constexpr std::array<std::string_view, column_count> columns{"_id",
-                                                             "account_id",
-                                                             "card_id",
-                                                             "investment_id",
-                                                             "liability_id",
-                                                             "portfolio_id",
-                                                             "operation_date",
-                                                             "value_date",
-                                                             "amount",
-                                                             "currency",
-                                                             "balance",
-                                                             "description",
-                                                             "product_description",
-                                                             "category",
-                                                             "shop",
-                                                             "entity",
-                                                             "card_number",
-                                                             "transfer",
-                                                             "extra"};
 
 // Two or four digits; -1 when there is anything else.
 int digits(std::string_view text) {
@@ -87,9 +68,6 @@ std::string_view to_string(stage s) {
 }
 std::string_view to_string(verdict v) {
   return name_in(verdicts, v);
-}
-std::string_view name_of(column c) {
-  return name_in(columns, c);
 }
 
 std::optional<product> product_from(std::string_view name) {

@@ -8,7 +8,7 @@
 
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
-#include "db/removals.hpp"
+#include "db/windows/removals.hpp"
 #include "sync/text.hpp"
 
 namespace flanks {

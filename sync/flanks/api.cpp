@@ -11,7 +11,6 @@
 #include <boost/system/system_error.hpp>
 #include <random>
 
-#include "sync/flanks/answer_reader.hpp"
 #include "sync/flanks/errors.hpp"
 #include "sync/flanks/http_client.hpp"
 #include "sync/flanks/pacer.hpp"
@@ -113,7 +112,6 @@ class https_api final : public provider_client {
  private:
   call_info call(std::string_view endpoint) const;
   call_info call(const json_call& asked) const;
-  std::string question(std::string_view endpoint, window days) const;
   awaitable<void> sleep(clock_type::time_point until);
   awaitable<void> take_turn(attempts& so_far);
   retry_decision judge(const failure& f, attempts& so_far);
@@ -171,15 +169,6 @@ call_info https_api::call(const json_call& asked) const {
                          where_.authority());
   who.secrets.insert(who.secrets.end(), {&options_.client_secret, &options_.password});
   return who;
-}
-
-// What the answer to it may be recognised for. Another release may make something else of the same
-// bytes; and once a day every answer is read again, whatever is believed of it.
-std::string https_api::question(std::string_view endpoint, window days) const {
-  const day today =
-      day_of(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
-  return fmt::format("{} {} {} {} {} {}", options_.user_agent, to_string(today), endpoint,
-                     to_string(days.from), to_string(days.to), options_.query);
 }
 
 awaitable<void> https_api::close() {
@@ -438,18 +427,20 @@ awaitable<response_summary> https_api::fetch_transactions(const secret& credenti
   awaitable<std::unique_ptr<http_response>> asking = authorized(*place, asked, who, so_far);
   const std::unique_ptr<http_response> response = co_await std::move(asking);
 
-  answer_reader reader(who, question(asked.endpoint, days), chance_(), sink.expected());
+  transaction_parser parser(who, parse_limits{});
+  response_summary summary;
   for (bool more = true; more;) {
     const std::string_view piece = co_await response->read();
     more = !piece.empty();
+    summary.bytes += static_cast<std::int64_t>(piece.size());
     if (more) {
-      reader.feed(piece);
+      parser.feed(piece);
     } else {
-      reader.finish();
+      parser.finish();
     }
-    while (reader.ready()) {
+    while (parser.ready()) {
       handed_on = true;
-      transaction_batch batch = reader.next();
+      transaction_batch batch = parser.next();
       response->pause();
       awaitable<void> taking = sink.take(std::move(batch));
       co_await std::move(taking);
@@ -457,7 +448,7 @@ awaitable<response_summary> https_api::fetch_transactions(const secret& credenti
     }
   }
   response->accept();
-  response_summary summary = reader.summary();
+  summary.elements = parser.elements();
   summary.rested_connection = response->rested();
   summary.repeats = response->repeats();
   summary.time_to_first_byte = response->time_to_first_byte();

@@ -13,7 +13,7 @@ namespace flanks {
 struct product_list {
   std::optional<product_kind> kind;  // none: the banks (/v0/bank/available)
 
-  [[nodiscard]] std::span<const product_column> columns() const {
+  [[nodiscard]] std::span<const table_column> columns() const {
     return kind ? columns_of(*kind) : entity_columns();
   }
 };

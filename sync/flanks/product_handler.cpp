@@ -162,6 +162,7 @@ std::optional<std::string> product_handler::fitting_number(std::string_view digi
       return integer_of<std::int32_t>(digits) ? std::optional(std::string{digits}) : std::nullopt;
     case column_type::moment:
       return moment_of(digits);
+    case column_type::date:
     case column_type::flag:
     case column_type::json:
       break;

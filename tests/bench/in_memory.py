@@ -11,8 +11,8 @@ from world import BUILD
 RATES = (("parse_stage", "parse stage", "MB/s", "bytes_per_second", 1e-6),
          ("content_hash", "content hash", "M rows/s", "items_per_second", 1e-6),
          ("decimal", "decimal check", "M/s", "items_per_second", 1e-6),
-         ("known_rows_load/1000000", "rows read back, 1 M", "M rows/s", "items_per_second", 1e-6),
-         ("known_rows_find/1000000", "rows compared, 1 M", "M rows/s", "items_per_second", 1e-6),
+         ("fingerprint_set_load/1000000", "fingerprints loaded, 1 M", "M rows/s", "items_per_second", 1e-6),
+         ("fingerprint_set_find/1000000", "rows compared, 1 M", "M rows/s", "items_per_second", 1e-6),
          ("window_plan", "window plan", "M plans/s", "items_per_second", 1e-6))
 
 

@@ -9,15 +9,13 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 
-#include "db/changed_windows.hpp"
-#include "db/known_answers.hpp"
-#include "db/month_digest.hpp"
-#include "db/quiet_windows.hpp"
 #include "db/text_format.hpp"
-#include "db/window_writer.hpp"
+#include "db/windows/window_batch.hpp"
+#include "sync/fingerprint_set.hpp"
 #include "tests/pg/pg_fixture.hpp"
 namespace flanks::testing {
 
@@ -234,8 +232,8 @@ class diff : public database_test {
     db_->run(statement{"forget", "delete from flanks.transactions"});
     db_->run(statement{"forget", "delete from flanks.coverage"});
     db_->run(statement{"forget", "delete from flanks.quarantine"});
-    db_->run(statement{"forget", "delete from flanks_internal.read_backs"});
-    db_->run(statement{"forget", "delete from flanks_internal.read_back_months"});
+    db_->run(statement{"forget", "delete from flanks_internal.fingerprints"});
+    db_->run(statement{"forget", "delete from flanks_internal.fingerprint_months"});
   }
 
   static transaction_batch batch(std::vector<shown>::const_iterator from,
@@ -253,43 +251,84 @@ class diff : public database_test {
     return one;
   }
 
-  window_writer open(session& db, const answer& a) {
+  // All that a window_request names.
+  struct window_in_hand {
+    window_in_hand(const claimed_credential& c, const answer& a,
+                   std::vector<transaction_batch> came, run_record record)
+        : scope{.credential = c.id,
+                .lease = c.lease,
+                .what = product::account,
+                .days = {date_of(a.from), date_of(a.to)},
+                .item = std::nullopt,
+                .query = ""},
+          batches(std::move(came)),
+          request{.scope = scope,
+                  .answer = batches,
+                  .sync_run_id = random_uuid(),
+                  .record = std::move(record)} {
+      request.evidence.provable = scope.days;
+      request.evidence.limits = {100, 1000};
+    }
+    window_in_hand(const window_in_hand&) = delete;
+
+    window_scope scope;
+    std::vector<transaction_batch> batches;
+    window_request request;
+  };
+  std::unique_ptr<window_in_hand> in_hand(const answer& a) {
     const claimed_credential& c = claimed_.at(static_cast<std::size_t>(a.who));
-    return window_writer(db, {.credential = c.id,
-                              .lease = c.lease,
-                              .what = product::account,
-                              .days = {date_of(a.from), date_of(a.to)},
-                              .item = std::nullopt,
-                              .query = ""});
+    run_record record = record_for(c, product::account, {date_of(a.from), date_of(a.to)});
+    return std::make_unique<window_in_hand>(c, a, batches_of(a.records), std::move(record));
   }
-  // By which it is recognised: here by what it says, in the order in which it says it.
-  known_answer known(const answer& a) {
-    std::ostringstream said;
-    said << a;
-    answer_hasher hasher(17, "asked");
-    hasher.add(said.str());
-    const known_answer k{hasher.digest(), static_cast<std::int64_t>(a.records.size())};
-    answers_[uuid_text(k.digest.hash)] = a;
-    return k;
+
+  // A window whose answer comes in pieces.
+  class streamed_window {
+   public:
+    streamed_window(session& db, std::unique_ptr<window_in_hand> w)
+        : db_(db), window_(std::move(w)) {
+      window_->batches.clear();
+      window_->request.streamed = true;
+      db_.begin();
+      db_.go_by_key();
+      batch_.emplace(db_, requests_);
+      batch_->open();
+    }
+    void write(std::vector<transaction_batch> came) {
+      window_->batches = std::move(came);
+      batch_->write();
+    }
+    void close(absent_rows& absent, bool last_part = true) {
+      window_->request.absent = absent;
+      window_->request.evidence.last_part = last_part;
+      batch_->finish();
+      db_.commit();
+      absent = window_->request.written->absent;
+    }
+
+   private:
+    session& db_;
+    std::unique_ptr<window_in_hand> window_;
+    std::array<window_request*, 1> requests_{&window_->request};
+    std::optional<window_batch> batch_;
+  };
+  std::unique_ptr<streamed_window> open(session& db, const answer& a) {
+    return std::make_unique<streamed_window>(db, in_hand(a));
   }
-  void close(window_writer& writer, const answer& a, absent_rows& absent, bool last_part = true,
-             bool proves_absence = true) {
-    const window days{date_of(a.from), date_of(a.to)};
-    window_evidence evidence;
-    evidence.answer = known(a);
-    if (proves_absence) evidence.provable = days;
-    evidence.last_part = last_part;
-    evidence.limits = {100, 1000};
-    writer.commit(record_for(claimed_.at(static_cast<std::size_t>(a.who)), product::account, days),
-                  evidence, absent);
-  }
+
   row_counts apply(const answer& a, bool proves_absence = true) {
-    auto batches = batches_of(a.records);
-    window_writer writer = open(*db_, a);
-    writer.write(batches);
-    absent_rows absent;
-    close(writer, a, absent, true, proves_absence);
-    return writer.finished().counts;
+    const auto w = in_hand(a);
+    if (!proves_absence) w->request.evidence.provable.reset();
+    const std::array requests{&w->request};
+    db_->begin();
+    db_->go_by_key();
+    try {
+      flanks::apply(*db_, requests);
+      db_->commit();
+    } catch (...) {
+      db_->rollback();
+      throw;
+    }
+    return w->request.written->record.counts;
   }
   void apply(const std::vector<answer>& story) {
     for (const answer& a : story)
@@ -317,68 +356,32 @@ class diff : public database_test {
                             id)
                     .c_str());
   }
-  // Lists whose answer is known. Fails unless the table holds all that it says, and in its days
-  // nothing else.
-  int known_lists() {
+  // Months that have fingerprints. Fails unless each says what the table says.
+  int kept_months() {
     int count = 0;
     for (const auto& r : db_->run(statement{"test", R"(
-        select answer_hash, credential_id from flanks_internal.read_backs b where watch is not null and answer_hash is not null
-        and not exists (select from flanks.transaction_sightings s where s.credential_id = b.credential_id))"})) {
-      ++count;
-      const answer& a = answers_.at(r[0].c_str());
-      std::vector<std::string> said;
-      std::string ids = "''";
-      for (const shown& s : a.records) {
-        said.push_back(
-            fmt::format("id{} {} {}", s.id, to_string(date_of(s.on)), amount_of(s.content)));
-        ids += fmt::format(", 'id{}'", s.id);
-      }
-      std::sort(said.begin(), said.end());
-      const std::string sql = fmt::format(
-          "select _id || ' ' || operation_date || ' ' || amount from flanks.transactions where "
-          "credential_id = {} and removed_at is null and (operation_date between '{}' and '{}' or "
-          "_id in ({})) order by 1",
-          r[1].c_str(), to_string(date_of(a.from)), to_string(date_of(a.to)), ids);
-      EXPECT_EQ(read(sql.c_str()), said) << a;
-      EXPECT_EQ(a.who + 1, r[1].as<int>());
-    }
-    return count;
-  }
-  // Months that lie ready to be compared with. Fails unless each says what the table says, and so
-  // does every answer that is known.
-  int ready_months() {
-    known_lists();
-    int count = 0;
-    for (const auto& r : db_->run(statement{"test", R"(
-        select b.credential_id, b.product, b.seed, m.month::date, m.entries, m.shown, m.digest
-        from flanks_internal.read_backs b
-        join lateral (select n::date as month, coalesce(p.entries, case when p.month is null then ''::bytea end) as entries,
-            p.shown, p.digest
-          from generate_series(b.first_month, b.last_month, interval '1 month') n
-          left join flanks_internal.read_back_months p on p.credential_id = b.credential_id and p.product = b.product
-            and p.month = n and p.generation = b.generation) m on true
-        where b.watch is not null and b.first_month <= b.last_month)"})) {
+        select f.credential_id, f.product, f.seed, m.month::date, m.entries
+        from flanks_internal.fingerprints f
+        join lateral (select n::date as month, coalesce(p.entries, case when p.month is null then ''::bytea end) as entries
+          from generate_series(f.first_month, f.last_month, interval '1 month') n
+          left join flanks_internal.fingerprint_months p on p.credential_id = f.credential_id and p.product = f.product
+            and p.month = n and p.generation = f.generation) m on true
+        where f.watch is not null and f.first_month <= f.last_month)"})) {
       if (r[4].is_null()) continue;
       ++count;
-      known_rows rows = stored_rows(r);
+      const fingerprint_set rows = stored_rows(r);
       std::vector<std::string> packed;
-      month_digest shown;
-      for (const known_rows::row& row : rows.all()) {
-        packed.emplace_back(known_rows::pack(row).data(), known_rows::packed_size);
-        if (!row.doubtful()) shown.add(row);
-      }
+      for (const fingerprint& row : rows.all())
+        packed.emplace_back(fingerprint_set::pack(row).data(), fingerprint_set::packed_size);
       std::sort(packed.begin(), packed.end());
       EXPECT_EQ(entries_of(unhex(r[4].c_str())), packed) << "month " << r[3].c_str();
-      if (r[5].is_null()) continue;  // no row stands for an empty month
-      EXPECT_EQ(r[5].as<std::int64_t>(), shown.count());
-      EXPECT_EQ(unhex(r[6].c_str()), shown.bytes()) << "month " << r[3].c_str();
     }
     return count;
   }
   static std::vector<std::string> entries_of(const std::string& packed) {
     std::vector<std::string> entries;
-    for (std::size_t at = 0; at < packed.size(); at += known_rows::packed_size)
-      entries.push_back(packed.substr(at, known_rows::packed_size));
+    for (std::size_t at = 0; at < packed.size(); at += fingerprint_set::packed_size)
+      entries.push_back(packed.substr(at, fingerprint_set::packed_size));
     std::sort(entries.begin(), entries.end());
     return entries;
   }
@@ -388,8 +391,8 @@ class diff : public database_test {
       bytes.push_back(static_cast<char>(std::stoi(bytea.substr(at, 2), nullptr, 16)));
     return bytes;
   }
-  known_rows stored_rows(const pg_row& month) {
-    known_rows rows(static_cast<std::uint64_t>(month[2].as<std::int64_t>()), may);
+  fingerprint_set stored_rows(const pg_row& month) {
+    fingerprint_set rows(static_cast<std::uint64_t>(month[2].as<std::int64_t>()), may);
     for (const auto& r :
          db_->run(statement{"test",
                             "select _id, operation_date, removed_at is not null, content_hash from "
@@ -405,80 +408,32 @@ class diff : public database_test {
     return rows;
   }
 
-  // Whether it is settled as a window that brings nothing, and with what counts: read, or only
-  // recognised.
-  std::optional<row_counts> quiet(const answer& a, bool as_expected = false, bool keep = false) {
-    const claimed_credential& c = claimed_.at(static_cast<std::size_t>(a.who));
-    const window days{date_of(a.from), date_of(a.to)};
-    const window_scope scope{c.id, c.lease, product::account, days, std::nullopt, ""};
-    const auto batches = as_expected ? std::vector<transaction_batch>{} : batches_of(a.records);
-    window_evidence evidence;
-    evidence.provable = days;
-    evidence.answer = known(a);
-    evidence.as_expected = as_expected;
-    run_record record = record_for(c, product::account, days);
-    record.provider_update = refreshed_at;
-    window_request asked{scope, batches, evidence, random_uuid(), std::move(record)};
-    EXPECT_TRUE(is_plain(asked, {}));
-    db_->begin();
-    const std::array requests{&asked};
-    settle(*db_, std::span<window_request* const>(requests));
-    keep ? db_->commit() : db_->rollback();
-    if (!asked.settled) return std::nullopt;
-    return asked.record.counts;
-  }
-
-  // All that a window_request names.
-  struct window_in_hand {
-    window_in_hand(const claimed_credential& c, const answer& a, const known_answer& k,
-                   run_record record)
-        : scope{c.id,         c.lease, product::account, {date_of(a.from), date_of(a.to)},
-                std::nullopt, ""},
-          batches(batches_of(a.records)),
-          asked{scope, batches, evidence, random_uuid(), std::move(record)},
-          change{asked, false, std::nullopt} {
-      evidence.provable = scope.days;
-      evidence.answer = k;
-      asked.record.provider_update = refreshed_at;
-    }
-    window_scope scope;
-    std::vector<transaction_batch> batches;
-    window_evidence evidence;
-    window_request asked;
-    change_request change;
-  };
-  std::unique_ptr<window_in_hand> in_hand(const answer& a) {
-    const claimed_credential& c = claimed_.at(static_cast<std::size_t>(a.who));
-    return std::make_unique<window_in_hand>(
-        c, a, known(a), record_for(c, product::account, {date_of(a.from), date_of(a.to)}));
-  }
-
-  // Tries to settle them in one transaction, as windows that bring rows; at most one of a
-  // credential. Those that are have their counts.
+  // Tries to write them in one transaction; at most one of a credential. Those that are settled
+  // have their counts.
   std::vector<std::optional<row_counts>> together(const std::vector<answer>& answers) {
     std::vector<std::unique_ptr<window_in_hand>> windows;
-    for (const answer& a : answers)
+    std::vector<window_request*> requests;
+    for (const answer& a : answers) {
       windows.push_back(in_hand(a));
-    std::vector<change_request*> requests;
-    for (const auto& w : windows)
-      requests.push_back(&w->change);
+      requests.push_back(&windows.back()->request);
+    }
     db_->begin();
+    db_->go_by_key();
+    bool committed = false;  // an error concerns all of them
     try {
-      settle(*db_, std::span<change_request* const>(requests));
+      flanks::apply(*db_, requests);
       db_->commit();
-    } catch (...) {
+      committed = true;
+    } catch (const sql_problem&) {
       db_->rollback();
-      throw;
+    } catch (const failure&) {
+      db_->rollback();
     }
     std::vector<std::optional<row_counts>> counts;
-    for (const auto& w : windows)
-      counts.push_back(w->change.settled ? std::optional(w->asked.record.counts) : std::nullopt);
+    for (const window_request* r : requests)
+      counts.push_back(committed && r->settled ? std::optional(r->written->record.counts)
+                                               : std::nullopt);
     return counts;
-  }
-  // Together with others where that can be; here with nobody.
-  row_counts apply_as_the_store_does(const answer& a) {
-    const auto counts = together({a}).front();
-    return counts ? *counts : apply(a);
   }
   // Where and by whom each row version was written: another one is a write.
   std::vector<std::string> versions() {
@@ -490,10 +445,7 @@ class diff : public database_test {
       order by 1)");
   }
 
-  std::optional<row_counts> recognised(const answer& a) { return quiet(a, true); }
-
   std::vector<claimed_credential> claimed_;
-  std::map<std::string, answer> answers_;  // by the hash by which they are recognised
   std::unique_ptr<session> db_, other_db_;
 };
 

@@ -13,7 +13,7 @@ TEST_F(diff, any_sequence_of_answers_gives_the_table_of_a_naive_model) {
     model expected;
     for (const answer& a : story) {
       apply(a);
-      ready_months();
+      kept_months();
       expected.apply(a);
     }
     RC_ASSERT(!HasFailure());
@@ -34,7 +34,7 @@ TEST_F(diff, an_answer_that_comes_again_writes_no_row_version) {
     const row_counts counts = apply(again);
     RC_ASSERT(table() == rows_then);
     RC_ASSERT(versions() == versions_then);
-    ready_months();
+    kept_months();
     RC_ASSERT(!HasFailure());
     RC_ASSERT(counts.inserted + counts.updated + counts.removed == 0);
   });
@@ -52,7 +52,7 @@ TEST_F(diff, batches_of_any_size_give_the_rows_of_one) {
 
     start_anew();
     apply(story);
-    window_writer writer = open(*db_, whole);
+    const auto writer = open(*db_, whole);
     for (auto at = whole.records.cbegin(); at != whole.records.cend();) {
       // Some batches together in one write, each of them of any size.
       std::vector<transaction_batch> together;
@@ -61,12 +61,12 @@ TEST_F(diff, batches_of_any_size_give_the_rows_of_one) {
         together.push_back(batch(at, end));
         at = end;
       }
-      writer.write(together);
+      writer->write(std::move(together));
     }
     absent_rows absent;
-    close(writer, whole, absent);
+    writer->close(absent);
     RC_ASSERT(table() == expected);
-    ready_months();
+    kept_months();
     RC_ASSERT(!HasFailure());
   });
 }
@@ -96,11 +96,10 @@ TEST_F(diff, a_window_in_any_parts_gives_the_rows_of_one) {
     apply(story);
     absent_rows absent;
     for (const answer& part : parts) {
-      auto batches = batches_of(part.records);
-      window_writer writer = open(*db_, part);
-      writer.write(batches);
-      close(writer, part, absent, &part == &parts.back());
-      ready_months();
+      const auto writer = open(*db_, part);
+      writer->write(batches_of(part.records));
+      writer->close(absent, &part == &parts.back());
+      kept_months();
     }
     RC_ASSERT(!HasFailure());
     RC_ASSERT(table() == expected);
@@ -132,15 +131,14 @@ TEST_F(diff, two_credentials_that_share_nothing_commute_and_may_write_at_once) {
 
     start_anew();
     apply(story);
-    auto batches_a = batches_of(a.records), batches_b = batches_of(b.records);
     absent_rows absent_a, absent_b;
-    window_writer first = open(*db_, a), second = open(*other_db_, b);
-    second.write(batches_b);
-    first.write(batches_a);
-    close(second, b, absent_b);
-    close(first, a, absent_a);
+    const auto first = open(*db_, a), second = open(*other_db_, b);
+    second->write(batches_of(b.records));
+    first->write(batches_of(a.records));
+    second->close(absent_b);
+    first->close(absent_a);
     RC_ASSERT(table() == expected);
-    ready_months();
+    kept_months();
     RC_ASSERT(!HasFailure());
   });
 }

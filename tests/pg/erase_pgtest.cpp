@@ -188,10 +188,10 @@ TEST_F(book, says_what_each_token_is_and_a_rehearsal_leaves_nothing) {
   wanted.push_back({user_id{"Mu\xf1oz"}, secret("other")});
   wanted.push_back({user_id{"\u200B \u00A0"}, secret("other")});
   wanted.push_back({user_id{"my other name"}, secret("other")});
-  EXPECT_THAT(run(b->add(wanted)),
-              ElementsAre(standing::erased, standing::known, standing::known, standing::refused,
-                          standing::refused, standing::refused, standing::refused,
-                          standing::refused));
+  EXPECT_THAT(
+      run(b->add(wanted)),
+      ElementsAre(standing::erased, standing::known, standing::known, standing::refused,
+                  standing::refused, standing::refused, standing::refused, standing::refused));
   EXPECT_EQ(value("select count(*) from flanks.user_credentials where user_id = 'x'"), "1");
 }
 

@@ -47,8 +47,8 @@ class products : public database_test {
                           product_kind kind = product_kind::account) {
     const claimed_credential c = claim(id_);
     try {
-      const product_run done =
-          run(store_->store_products(c.id, c.lease, std::move(batch), run_for(kind, refreshed)));
+      const product_run done = run(store_->store_products(
+          c.id, c.lease, std::move(batch), run_for(kind, refreshed), removal_limits{}));
       release(c);
       return done;
     } catch (...) {
@@ -81,7 +81,7 @@ TEST_F(products, every_column_of_every_kind_holds_what_came) {
       {column_type::json, {R"({"k":[1,2.50,"x"]})", R"({"k": [1, 2.50, "x"]})"}}};
   for (const product_kind kind : all_product_kinds) {
     std::map<std::string, std::string> values, expected;
-    for (const product_column& c : columns_of(kind)) {
+    for (const table_column& c : columns_of(kind)) {
       values[std::string{c.name}] = samples.at(c.type).first;
       expected[std::string{c.name}] = samples.at(c.type).second;
     }
@@ -216,7 +216,8 @@ TEST_F(products, a_lost_lease_stores_nothing) {
   batch.records = {account("a")};
   const failure f = failure_of([&] {
     (void)run(store_->store_products(c.id, c.lease, std::move(batch),
-                                     run_for(product_kind::account, refreshed_at)));
+                                     run_for(product_kind::account, refreshed_at),
+                                     removal_limits{}));
   });
   EXPECT_EQ(f.at, stage::lease);
   EXPECT_THAT(accounts(), IsEmpty());
@@ -228,11 +229,16 @@ TEST_F(products, a_commit_in_doubt_that_happened_is_not_done_again) {
   session db(options_);
   product_batch batch;
   batch.records = {account("a")};
-  const std::string name = "99999999-2222-3333-4444-555555555555";
-  const product_run asked = run_for(product_kind::account, refreshed_at);
-  EXPECT_EQ(flanks::products::store(db, c.lease, batch, asked, name, true).counts.inserted, 1)
-      << "it had not happened";
-  const product_run told = flanks::products::store(db, c.lease, batch, asked, name, true);
+  flanks::products::product_request asked{.lease = c.lease,
+                                          .batch = batch,
+                                          .run = run_for(product_kind::account, refreshed_at),
+                                          .limits = {},
+                                          .product_run_id = "99999999-2222-3333-4444-555555555555",
+                                          .written = product_run{}};
+  flanks::products::store(db, asked);
+  EXPECT_EQ(asked.written->counts.inserted, 1) << "it had not happened";
+  flanks::products::store(db, asked);
+  const product_run& told = *asked.written;
   EXPECT_EQ(told.counts.inserted, 1) << "what the first try did";
   EXPECT_EQ(told.counts.unchanged, 0);
   EXPECT_EQ(value("select count(*) from flanks.product_runs"), "1");

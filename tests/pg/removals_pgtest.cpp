@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "db/removals.hpp"
+#include "db/windows/removals.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {

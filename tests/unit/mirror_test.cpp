@@ -48,7 +48,6 @@ class scripted_api final : public flanks_api {
   std::optional<failure> status_fails;
   std::deque<step> script;
   std::vector<std::string> asked;
-  std::vector<std::int64_t> expected;  // records of the answer that needed no reading; -1: none
 
   awaitable<credential_status> status(const secret&) override {
     if (status_fails) throw *status_fails;
@@ -70,13 +69,6 @@ class scripted_api final : public flanks_api {
     if (next.fails) throw *next.fails;
     response_summary summary;
     summary.elements = next.rows;
-    expected.push_back(sink.expected() ? sink.expected()->records : -1);
-    summary.not_as_expected = sink.expected() && next.rows > 0;
-    if (sink.expected() && next.rows == 0) {
-      summary.answer = sink.expected();
-      summary.as_expected = true;
-      summary.elements = summary.answer->records;
-    }
     co_return summary;
   }
   std::map<product_kind, failure> products_fail;
@@ -172,8 +164,8 @@ class memory_store final : public store {
                                                         std::optional<std::int64_t> item) override {
     co_return std::make_unique<memory_ledger>(memory_, what, days, item);
   }
-  awaitable<product_run> store_products(credential_id, lease_id, product_batch,
-                                        product_run run) override {
+  awaitable<product_run> store_products(credential_id, lease_id, product_batch, product_run run,
+                                        removal_limits) override {
     memory_.products_stored.push_back(run);
     co_return run;
   }
@@ -317,48 +309,6 @@ TEST_F(mirror_story, an_answer_that_never_began_has_used_up_the_tries_of_the_cli
   EXPECT_EQ(r.failed, 1);
   EXPECT_EQ(api.asked.size(), 1U);
   EXPECT_EQ(kept.runs.at(0).http_status, 500);
-}
-
-TEST_F(mirror_story, an_answer_that_is_stored_already_needs_no_reading) {
-  job.force = true;
-  job.credential.coverage[0].answer = known_answer{{1, {2, 3}, 400}, 5};
-  EXPECT_TRUE(tell().ok());
-  EXPECT_THAT(api.expected, ElementsAre(5));
-  EXPECT_EQ(observer.elements, 5);
-  ASSERT_EQ(kept.evidence.size(), 1U);
-  EXPECT_TRUE(kept.evidence[0].as_expected);
-  EXPECT_EQ(kept.evidence[0].answer, job.credential.coverage[0].answer);
-}
-
-TEST_F(mirror_story, another_answer_than_expected_brings_something) {
-  job.force = true;
-  job.credential.coverage[0].answer = known_answer{{1, {2, 3}, 400}, 5};
-  api.script = {{{}, 6}};
-  EXPECT_TRUE(tell().ok());
-  ASSERT_EQ(kept.evidence.size(), 1U);
-  EXPECT_TRUE(kept.evidence[0].brings_something);
-  EXPECT_FALSE(kept.evidence[0].as_expected);
-}
-
-TEST_F(mirror_story, an_answer_that_is_not_stored_any_more_is_asked_for_again_and_read) {
-  job.force = true;
-  job.credential.coverage[0].answer = known_answer{{1, {2, 3}, 400}, 5};
-  failure raced = of(verdict::retry, "database_race");
-  raced.at = stage::commit;
-  kept.commit_fails = {raced};
-  api.script = {{{}, 0}, {{}, 6}};
-  EXPECT_TRUE(tell().ok());
-  EXPECT_THAT(api.expected, ElementsAre(5, -1));
-  ASSERT_EQ(kept.evidence.size(), 1U);
-  EXPECT_FALSE(kept.evidence[0].as_expected);
-}
-
-TEST_F(mirror_story, a_window_in_parts_expects_no_answer) {
-  job.force = true;
-  job.credential.coverage[0].answer = known_answer{{1, {2, 3}, 400}, 5};
-  api.script = {{of(verdict::halve, "http_413", 413), 0}, {{}, 1}, {{}, 2}};
-  EXPECT_TRUE(tell().ok());
-  EXPECT_THAT(api.expected, ElementsAre(-1, -1));
 }
 
 TEST_F(mirror_story, too_large_is_asked_for_in_halves_oldest_first) {

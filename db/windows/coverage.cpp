@@ -1,0 +1,58 @@
+#include "db/windows/coverage.hpp"
+
+namespace flanks {
+
+namespace {
+
+// The watermark says "nothing of another refresh is unread", so only a window that reaches the day
+// of the provider's refresh moves it; never beyond our own clock, whatever the provider says. Under
+// another filter everything is new: what was covered says nothing about it. An item that is open is
+// found by its number, and never among all that are open (see open_items).
+constexpr statement end_windows{"end_windows", R"(
+with ended as (
+  select * from unnest($1::bigint[], $2::text[], $3::date[], $4::date[], $5::timestamptz[], $6::boolean[], $7::boolean[],
+      $8::text[], $9::boolean[], $10::bigint[], $11::boolean[])
+    as e(credential_id, product, first_day, last_day, provider_seen_at, all_history, recent_history, query, new_data, item_id,
+      unclean)),
+covered as (
+  insert into flanks.coverage as c (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at, query,
+    last_recent_sweep_at, unclean)
+  select e.credential_id, e.product, datemultirange(daterange(e.first_day, e.last_day, '[]')),
+    case when e.last_day >= least((e.provider_seen_at at time zone 'UTC')::date, (now() at time zone 'UTC')::date)
+      then least(e.provider_seen_at, now() + interval '1 minute') end,
+    clock_timestamp(), case when e.all_history then clock_timestamp() end, e.query,
+    case when e.recent_history then clock_timestamp() end,
+    case when e.unclean then datemultirange(daterange(e.first_day, e.last_day, '[]')) else '{}' end
+  from ended e order by e.credential_id
+  on conflict (credential_id, product) do update set
+    days = case when c.query = excluded.query then c.days + excluded.days else excluded.days end,
+    provider_seen_at = case when c.query = excluded.query then coalesce(excluded.provider_seen_at, c.provider_seen_at)
+      else excluded.provider_seen_at end,
+    unclean = case when c.query = excluded.query then c.unclean - excluded.days else '{}' end + excluded.unclean,
+    last_success_at = excluded.last_success_at,
+    last_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_sweep_at, c.last_sweep_at)
+      else excluded.last_sweep_at end,
+    last_recent_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_recent_sweep_at, c.last_recent_sweep_at)
+      else excluded.last_recent_sweep_at end,
+    query = excluded.query),
+done as (
+  update flanks_internal.backfill_items i set done_at = clock_timestamp(), last_error = null
+  from ended e where i.item_id = e.item_id and coalesce(i.done_at, 'infinity') = 'infinity')
+update flanks.credentials c set last_attempt_at = clock_timestamp(), last_success_at = clock_timestamp(),
+  last_new_data_at = case when e.new_data then clock_timestamp() else c.last_new_data_at end
+from ended e where c.credential_id = e.credential_id)"};
+
+}  // namespace
+
+void covered_windows::add(const window_scope& scope, const run_record& record,
+                          const window_evidence& evidence, bool new_data) {
+  rows_.add(sql_values(scope.credential, to_string(scope.what), scope.days.from, scope.days.to,
+                       record.provider_update, evidence.all_history, evidence.recent_history,
+                       scope.query, new_data, scope.item, record.counts.quarantined > 0));
+}
+
+call covered_windows::take() {
+  return {end_windows, rows_.take()};
+}
+
+}  // namespace flanks

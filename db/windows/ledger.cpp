@@ -1,0 +1,167 @@
+#include "db/windows/ledger.hpp"
+
+#include <array>
+#include <optional>
+
+#include "db/text_format.hpp"
+#include "db/windows/window_batch.hpp"
+
+namespace flanks {
+
+namespace {
+
+// What may wait in memory before a lane is taken, and what one COPY holds.
+constexpr std::size_t buffer_limit = 1024 * 1024;
+
+std::size_t bytes_of(const transaction_batch& batch) {
+  std::size_t bytes = batch.text.bytes() + batch.transactions.size() * sizeof(transaction);
+  for (const rejected_record& r : batch.rejected)
+    bytes += sizeof r + r.raw.size() + r.detail.size();
+  return bytes;
+}
+
+class pg_ledger final : public window_ledger {
+ public:
+  pg_ledger(std::shared_ptr<lane_pool> lanes, write_batcher& windows,
+            std::unique_ptr<window_permits::permit> permit, window_scope scope)
+      : permit_(std::move(permit)),
+        lanes_(std::move(lanes)),
+        windows_(windows),
+        scope_(std::move(scope)) {}
+
+  awaitable<void> apply(transaction_batch batch) override {
+    refuse_after_failure();
+    request_.bytes += bytes_of(batch);
+    buffered_.push_back(std::move(batch));
+    if (request_.bytes < buffer_limit) co_return;
+    failed_ = true;
+    auto writing = write(nullptr);
+    co_await std::move(writing);
+    failed_ = false;
+    buffered_.clear();
+    request_.bytes = 0;
+  }
+
+  awaitable<run_record> commit(run_record record, window_evidence evidence,
+                               absent_rows& absent) override {
+    refuse_after_failure();
+    failed_ = true;  // until it is known to be well; and there is nothing after it
+    request_.record = std::move(record);
+    request_.evidence = evidence;
+    request_.absent = absent;  // ours only when it is committed
+    if (request_.streamed) {
+      auto finishing = finish_streamed();
+      co_await std::move(finishing);
+    } else {
+      auto writing = windows_.run(&request_, stage::commit);
+      co_await std::move(writing);
+    }
+    absent = std::move(request_.written->absent);
+    co_return std::move(request_.written->record);
+  }
+
+  awaitable<void> abandon() override {
+    failed_ = true;
+    buffered_.clear();
+    if (lane_ == nullptr) co_return;
+    const job undo = [](session& db) { db.rollback(); };
+    std::exception_ptr ignored;  // a lost connection has rolled back by itself
+    try {
+      auto undoing = lane_->run(undo, stage::write, false);
+      co_await std::move(undoing);
+    } catch (const failure&) {
+      ignored = std::current_exception();
+    }
+    lane_.reset();
+  }
+
+ private:
+  void refuse_after_failure() const {
+    if (failed_) {
+      throw failure(stage::write, verdict::later, "ledger_closed",
+                    "this window has failed or is committed already");
+    }
+  }
+
+  // What is buffered, and after it `last`, in one visit to the lane; the window is opened first
+  // where it is not.
+  awaitable<void> write(const step* last) {
+    const std::array requests{&request_};
+    const job opening = [&](session& db) {
+      db.begin();
+      db.go_by_key();
+      batch_.emplace(db, requests);
+      batch_->open();
+    };
+    const job writing = [&](session&) { batch_->write(); };
+    std::vector<step> steps;
+    if (lane_ == nullptr) {
+      auto taking = lanes_->take(lane_use::held);
+      lane_ = co_await std::move(taking);
+      request_.streamed = true;
+      steps.push_back({opening, stage::database, true});
+    }
+    steps.push_back({writing, stage::write, false});
+    if (last != nullptr) steps.push_back(*last);
+    auto running = lane_->run(std::move(steps));
+    co_await std::move(running);
+  }
+
+  awaitable<void> finish_streamed() {
+    bool in_doubt = false;
+    const job finishing = [&](session& db) {
+      batch_->finish();
+      try {
+        db.commit();
+      } catch (const sql_problem& problem) {
+        if (!problem.in_doubt) throw;
+        in_doubt = true;
+      }
+    };
+    const step last{finishing, stage::commit, false};
+    auto writing = write(&last);
+    co_await std::move(writing);
+    if (in_doubt) {
+      auto asking = ask_how_it_ended();
+      co_await std::move(asking);
+    }
+    lane_.reset();
+  }
+
+  // The connection went during COMMIT: asks on a new one.
+  awaitable<void> ask_how_it_ended() {
+    const std::array requests{&request_};
+    const job asking = [&](session& db) {
+      db.begin();
+      settle_committed(db, requests);
+      db.rollback();
+    };
+    auto asked = lane_->run(asking, stage::commit, true);
+    co_await std::move(asked);
+    if (!request_.settled) {
+      throw failure(stage::commit, verdict::retry, "database_lost",
+                    "the connection to the database was lost during commit; nothing was stored");
+    }
+  }
+
+  std::unique_ptr<window_permits::permit> permit_;  // given back when all else is gone
+  std::shared_ptr<lane_pool> lanes_;
+  write_batcher& windows_;
+  window_scope scope_;
+  std::vector<transaction_batch> buffered_;
+  window_request request_{.scope = scope_, .answer = buffered_, .sync_run_id = random_uuid()};
+  std::optional<window_batch> batch_;  // names lane_'s session; touches nothing when it dies
+  std::unique_ptr<lane_hold> lane_;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<window_ledger> make_ledger(std::shared_ptr<lane_pool> lanes, write_batcher& windows,
+                                           std::unique_ptr<window_permits::permit> permit,
+                                           window_scope scope) {
+  return std::make_unique<pg_ledger>(std::move(lanes), windows, std::move(permit),
+                                     std::move(scope));
+}
+
+}  // namespace flanks

@@ -1,0 +1,360 @@
+#include "db/windows/removals.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <unordered_set>
+
+#include "db/copy_binary.hpp"
+#include "db/migrate.hpp"
+#include "db/session.hpp"
+#include "db/text_format.hpp"
+#include "sync/text.hpp"
+
+namespace flanks::removals {
+
+namespace {
+
+constexpr std::size_t chunk = 10'000;  // ids in one statement
+
+constexpr statement read_under_review{"read_under_review", R"(
+select c._id, v.state = 'open' from flanks.removal_reviews v join flanks.removal_candidates c using (sync_run_id)
+where v.credential_id = $1 and v.product = $2 and v.state in ('open', 'rejected'))"};
+
+constexpr statement withdraw_candidates{"withdraw_candidates", R"(
+delete from flanks.removal_candidates c using flanks.removal_reviews v
+where v.sync_run_id = c.sync_run_id and v.credential_id = $1 and v.product = $2 and v.state in ('open', 'rejected')
+  and c._id = any($3::text[]))"};
+
+// What of the window is live now: with what this answer has inserted, without what it moved away.
+constexpr const char* live_rows = R"(copy (
+select t._id from flanks.transactions t
+where t.credential_id = {0} and t.product = '{1}' and t.operation_date between '{2}' and '{3}' and t.removed_at is null
+union all
+select t._id from flanks.transaction_sightings s
+join flanks.transactions t on t._id = s._id
+join flanks.credentials c on c.credential_id = t.credential_id
+where s.credential_id = {0} and s.product = '{1}' and t.credential_id <> {0} and t.operation_date between '{2}' and '{3}'
+  and t.removed_at is null and c.removed_at is null
+) to stdout (format binary))";
+
+constexpr statement resolve_sql{"resolve_reviews", R"(
+update flanks.removal_reviews v set state = 'resolved', decided_at = now()
+where v.credential_id = $1 and v.product = $2 and v.state = 'open'
+  and not exists (select from flanks.removal_candidates c where c.sync_run_id = v.sync_run_id))"};
+
+constexpr statement raise_sql{"raise_review", R"(
+insert into flanks.removal_reviews as v (sync_run_id, credential_id, product, reason, stored_rows) values ($1, $2, $3, $4, $5)
+on conflict (credential_id, product) where state = 'open'
+do update set last_seen_at = now(), stored_rows = excluded.stored_rows, reason = excluded.reason
+returning v.sync_run_id)"};
+
+constexpr statement touch_sql{"touch_review", R"(
+update flanks.removal_reviews set last_seen_at = now() where credential_id = $1 and product = $2 and state = 'open')"};
+
+constexpr statement add_candidates{"insert_candidates", R"(
+insert into flanks.removal_candidates (sync_run_id, _id) select $1, i from unnest($2::text[]) i order by i on conflict do nothing)"};
+
+// In a statement of its own, in the order of _id: another credential that is just noting a sighting
+// holds its row until it commits, and what comes after this sees that sighting.
+constexpr statement lock_rows{"lock_absent", R"(
+select from flanks.transactions where _id = any($1::text[]) order by _id for update)"};
+
+constexpr statement drop_sightings{"drop_sightings", R"(
+delete from flanks.transaction_sightings where credential_id = $1 and product = $2 and _id = any($3::text[]))"};
+
+// A row that another credential still shows is handed to it; else it is removed. A credential that
+// an operator removed shows nothing any more.
+constexpr statement remove_rows{"remove_absent", R"(
+with gone as (
+  select t.* from flanks.transactions t
+  where t._id = any($4::text[]) and t.credential_id = $1 and t.product = $2 and t.removed_at is null),
+heir as (
+  select distinct on (s._id) s._id, s.credential_id, s.product
+  from flanks.transaction_sightings s join gone g using (_id)
+  join flanks.credentials c on c.credential_id = s.credential_id
+  where c.removed_at is null and s.credential_id <> $1
+  order by s._id, s.first_seen_at, s.credential_id),
+kept as (
+  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
+  select g._id, g.credential_id, $3, case when h._id is null then 'removed' else 'handed_over' end, to_jsonb(g)
+  from gone g left join heir h using (_id)),
+own as (
+  delete from flanks.transaction_sightings s using heir h where s._id = h._id and s.credential_id = h.credential_id)
+update flanks.transactions t set credential_id = coalesce(h.credential_id, g.credential_id),
+  product = coalesce(h.product, g.product), removed_at = case when h._id is null then now() end, updated_at = now()
+from gone g left join heir h using (_id)
+where t._id = g._id
+returning h._id is null, t.operation_date, t.credential_id, t.product)"};
+
+constexpr statement list_sql{"list_reviews", R"(
+select v.sync_run_id, v.credential_id, v.product, v.reason, v.state,
+  to_char(v.raised_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), v.stored_rows, m.missing, m.first, m.last,
+  coalesce(m.examples, '')
+from flanks.removal_reviews v
+cross join lateral (
+  select count(*) as missing, min(t.operation_date) as first, max(t.operation_date) as last,
+    array_to_string((array_agg(c._id order by t.operation_date desc, c._id))[1:3], E'\n') as examples
+  from flanks.removal_candidates c left join flanks.transactions t using (_id) where c.sync_run_id = v.sync_run_id) m
+where ($1 or v.state = 'open') and ($2::text is null or v.sync_run_id::text = $2)
+order by v.raised_at, v.sync_run_id)"};
+
+// Whoever synchronises the credential now may be about to show the rows: it must be at rest, and
+// stays so while this lock is held. A removed credential has no lease.
+constexpr statement busy_sql{"lock_idle_lease", R"(
+select l.lease_id is not null and l.expires_at > clock_timestamp() from flanks_internal.leases l
+where l.credential_id = $1 for update)"};
+
+constexpr statement lock_review{"lock_review", R"(
+select state from flanks.removal_reviews where sync_run_id::text = $1 for update)"};
+
+constexpr statement candidates_sql{"read_candidates", R"(
+select _id from flanks.removal_candidates where sync_run_id::text = $1)"};
+
+constexpr statement decide_sql{"decide_review", R"(
+update flanks.removal_reviews set state = $2, decided_at = now(), decided_by = session_user, removed_rows = $3
+where sync_run_id::text = $1)"};
+
+// Hands out the ids as array literals of bounded length.
+template <class Ids>
+void in_chunks(const Ids& ids, const std::function<void(std::string)>& take) {
+  array_literal part;
+  std::size_t count = 0;
+  for (const std::string& id : ids) {
+    part.add(std::string_view(id));
+    if (++count % chunk != 0) continue;
+    take(part.take());
+    part = array_literal{};
+  }
+  if (count % chunk != 0) take(part.take());
+}
+
+void remove(session& db, const list_of_rows& list, std::vector<std::string> ids, result& done) {
+  std::sort(ids.begin(), ids.end());
+  in_chunks(ids, [&](const std::string& part) {
+    db.run(lock_rows, sql_values(part));
+    db.run(drop_sightings, sql_values(list.credential, to_string(list.what), part));
+    for (const auto& r : db.run(remove_rows, sql_values(list.credential, to_string(list.what),
+                                                        list.sync_run_id, part))) {
+      done.days.insert(r[1].as<day>());
+      if (r[0].as<bool>()) {
+        ++done.removed;
+      } else {
+        done.heirs.emplace(credential_id{r[2].as<std::int64_t>()}, r[3].c_str());
+      }
+    }
+  });
+}
+
+void raise(session& db, const list_of_rows& list, std::string_view reason, std::int64_t stored,
+           const std::vector<std::string>& ids) {
+  const pg_rows raised = db.run(raise_sql, sql_values(list.sync_run_id, list.credential,
+                                                      to_string(list.what), reason, stored));
+  const std::string name = raised[0][0].c_str();
+  in_chunks(ids, [&](const std::string& part) { db.run(add_candidates, sql_values(name, part)); });
+}
+
+// Rows that a person has been asked about (open), or has said are still there (rejected).
+struct under_review {
+  std::unordered_set<std::string> open, rejected;
+};
+
+under_review load_under_review(session& db, const list_of_rows& list) {
+  under_review reviewed;
+  for (const auto& r : db.run(read_under_review, sql_values(list.credential, to_string(list.what))))
+    (r[1].as<bool>() ? reviewed.open : reviewed.rejected).emplace(r[0].c_str());
+  return reviewed;
+}
+
+// What this answer shows is under review no longer; an open review that has no row left is
+// resolved.
+void withdraw(session& db, const list_of_rows& list, under_review& reviewed,
+              const window_diff& diff) {
+  std::vector<std::string> back;
+  for (auto* const ids : {&reviewed.open, &reviewed.rejected}) {
+    for (const std::string& id : *ids)
+      if (diff.shown(id)) back.push_back(id);
+  }
+  if (back.empty()) return;
+  for (const std::string& id : back)
+    reviewed.open.erase(id), reviewed.rejected.erase(id);
+  in_chunks(back, [&](const std::string& part) {
+    db.run(withdraw_candidates, sql_values(list.credential, to_string(list.what), part));
+  });
+  db.run(resolve_sql, sql_values(list.credential, to_string(list.what)));
+}
+
+// The ids themselves are read only when something is missing: the fingerprints are no more than
+// hashes.
+void collect_absent(session& db, const window_scope& scope, window provable,
+                    const window_diff& diff, absent_rows& absent) {
+  absent.unreadable += diff.unreadable();
+  if (diff.shows_all()) {
+    absent.stored += diff.stored().live();
+    return;
+  }
+  const std::string text =
+      fmt::format(fmt::runtime(live_rows), scope.credential.value, to_string(scope.what),
+                  to_string(provable.from), to_string(provable.to));
+  const std::size_t before = absent.ids.size();
+  copy_binary copied;
+  db.copy_out(statement{"load_live", text.c_str()}, [&](std::string_view bytes) {
+    if (!copied.next(bytes)) return;
+    const std::string_view id = copied.field();
+    const fingerprint* const row = diff.stored().find(id);
+    if (row == nullptr || !row->inside()) return;  // this answer has brought it here
+    ++absent.stored;
+    if (!diff.shown(id)) absent.ids.emplace_back(id);
+  });
+  if (diff.counts().fetched == 0 && absent.ids.size() > before) absent.empty_answer = true;
+}
+
+result decide_about(session& db, const list_of_rows& list, const under_review& reviewed,
+                    const absent_rows& absent, const removal_limits& limits) {
+  removal_facts facts;
+  facts.stored = absent.stored;
+  facts.empty_answer = absent.empty_answer;
+  facts.unreadable = absent.unreadable;
+  std::vector<std::string> fresh;
+  for (const std::string& id : absent.ids) {
+    if (reviewed.rejected.contains(id)) {
+      --facts.stored;  // a person knows that the provider does not show it
+    } else if (reviewed.open.contains(id)) {
+      ++facts.under_review;
+    } else {
+      fresh.push_back(id);
+    }
+  }
+  facts.fresh = static_cast<std::int64_t>(fresh.size());
+  const removal_decision decision = decide_removal(facts, limits);
+  result done;
+  done.suspicious = decision.suspicious;
+  if (decision.what == removal_verdict::remove) remove(db, list, std::move(fresh), done);
+  if (decision.what == removal_verdict::review)
+    raise(db, list, decision.reason, facts.stored, fresh);
+  if (decision.suspicious) {
+    db.run(touch_sql, sql_values(list.credential, to_string(list.what)));
+    done.message =
+        fmt::format("the provider no longer shows {} of {} that it showed before{}; {} removed",
+                    facts.fresh + facts.under_review, counted(facts.stored, "row"),
+                    facts.empty_answer ? ", and its answer was empty" : "",
+                    done.removed == 0 ? std::string("none was")
+                                      : counted(done.removed, "new one was", "new ones were"));
+  }
+  return done;
+}
+
+// Runs `work` on a connection of its own.
+template <class Work>
+auto on_connection(const db_options& options, Work work) {
+  session db(options);
+  try {
+    return work(db);
+  } catch (const sql_problem& problem) {
+    throw migrate::explained(db, problem, stage::database);
+  }
+}
+
+std::vector<review> read(session& db, bool all, const std::optional<std::string>& only) {
+  std::vector<review> found;
+  for (const auto& r : db.run(list_sql, sql_values(all, only))) {
+    review v;
+    v.sync_run_id = r[0].c_str();
+    v.credential = credential_id{r[1].as<std::int64_t>()};
+    v.what = r[2].c_str();
+    v.reason = r[3].c_str();
+    v.state = r[4].c_str();
+    v.raised_at = r[5].c_str();
+    v.stored = r[6].as<std::int64_t>();
+    v.missing = r[7].as<std::int64_t>();
+    if (!r[8].is_null()) v.first = r[8].c_str();
+    if (!r[9].is_null()) v.last = r[9].c_str();
+    const std::string examples = r[10].c_str();
+    for (std::size_t at = 0; at < examples.size();) {
+      const std::size_t end = std::min(examples.find('\n', at), examples.size());
+      v.examples.push_back(examples.substr(at, end - at));
+      at = end + 1;
+    }
+    found.push_back(std::move(v));
+  }
+  return found;
+}
+
+[[noreturn]] void refuse_unknown(const std::string& run, const std::string& why) {
+  failure f(stage::configuration, verdict::stop, "unknown_review",
+            fmt::format("review {} {}", run, why));
+  f.hint = "flanks-sync removals list shows the open ones";
+  throw f;
+}
+
+decision_made decide(const db_options& options, const std::string& run, bool confirmed) {
+  return on_connection(options, [&](session& db) {
+    db.begin();
+    std::vector<review> found = read(db, true, run);
+    if (found.empty()) refuse_unknown(run, "does not exist");
+    decision_made made{std::move(found[0]), 0};
+    const review& about = made.about;
+    // The lease before the review, as a window's commit takes them.
+    const pg_rows lease = db.run(busy_sql, sql_values(about.credential));
+    if (!lease.empty() && lease[0][0].as<bool>(false)) {
+      failure f(stage::lease, verdict::later, "review_busy",
+                fmt::format("credential {} is being synchronised now", about.credential.value));
+      f.hint = "try again in a moment";
+      throw f;
+    }
+    const std::string state = db.run(lock_review, sql_values(run))[0][0].c_str();
+    if (state != "open") refuse_unknown(run, fmt::format("is {} already", state));
+    if (confirmed) {
+      std::vector<std::string> ids;
+      for (const auto& r : db.run(candidates_sql, sql_values(run)))
+        ids.emplace_back(r[0].c_str());
+      const list_of_rows rows{about.credential, product_from(about.what).value(), run};
+      result done;
+      remove(db, rows, std::move(ids), done);
+      made.removed = done.removed;
+    }
+    db.run(decide_sql, sql_values(run, confirmed ? "confirmed" : "rejected", made.removed));
+    db.commit();
+    return made;
+  });
+}
+
+}  // namespace
+
+result apply(session& db, const list_of_rows& list, const window_scope& scope,
+             const window_evidence& evidence, window_diff& diff, absent_rows& absent,
+             bool has_reviews) {
+  for (const std::string& id : absent.shown)
+    diff.shown_before(id);
+  std::erase_if(absent.ids, [&](const std::string& id) { return diff.shown(id); });
+  if (evidence.provable && !scope.filtered())
+    collect_absent(db, scope, *evidence.provable, diff, absent);
+  if (evidence.rested_connection && (diff.shows_others() || !absent.ids.empty())) {
+    throw unconfirmed_answer(scope.credential,
+                             fmt::format("{} transactions", to_string(scope.what)));
+  }
+  under_review reviewed;
+  if (has_reviews) {
+    reviewed = load_under_review(db, list);
+    withdraw(db, list, reviewed, diff);
+  }
+  if (evidence.last_part) return decide_about(db, list, reviewed, absent, evidence.limits);
+  absent.shown.insert(absent.shown.end(), diff.shown_for_later().begin(),
+                      diff.shown_for_later().end());
+  return {};
+}
+
+std::vector<review> list(const db_options& options, bool all) {
+  return on_connection(options, [&](session& db) { return read(db, all, std::nullopt); });
+}
+
+decision_made confirm(const db_options& options, const std::string& sync_run_id) {
+  return decide(options, sync_run_id, true);
+}
+
+decision_made reject(const db_options& options, const std::string& sync_run_id) {
+  return decide(options, sync_run_id, false);
+}
+
+}  // namespace flanks::removals

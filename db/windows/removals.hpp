@@ -1,0 +1,70 @@
+// What absence does to the rows: removed, handed to another credential that shows them, or put
+// before a person. sync/removal decides, this writes. Blocks; throws sql_problem.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "db/options.hpp"
+#include "db/windows/window.hpp"
+#include "sync/diff.hpp"
+#include "sync/removal.hpp"
+#include "sync/store.hpp"
+
+namespace flanks {
+class session;
+}
+
+namespace flanks::removals {
+
+// One product of one credential, and the run that speaks of it.
+struct list_of_rows {
+  credential_id credential;
+  product what = product::account;
+  std::string sync_run_id;
+};
+
+struct result {
+  std::int64_t removed = 0;
+  std::set<day> days;  // of the rows that are removed, or another credential's now
+  std::set<std::pair<credential_id, std::string>> heirs;  // and their products
+  bool suspicious = false;
+  std::string message;  // when suspicious, a whole sentence
+};
+// Finds the rows of the window that its answer does not show, and, with the last part of what was
+// planned as one window, removes them or asks a person, inside the open transaction. `absent`: what
+// earlier parts did not show; then what is left to look for in later ones. `has_reviews`: a person
+// has been asked about rows of this list, or may have been. Throws unconfirmed_answer().
+result apply(session& db, const list_of_rows& list, const window_scope& scope,
+             const window_evidence& evidence, window_diff& diff, absent_rows& absent,
+             bool has_reviews);
+
+// ---- for people
+
+struct review {
+  std::string sync_run_id;
+  credential_id credential;
+  std::string what, reason, state, raised_at;
+  std::int64_t stored = 0;
+  std::int64_t missing = 0;                // rows that are still not shown
+  std::optional<std::string> first, last;  // operation dates of those
+  std::vector<std::string> examples;       // _ids, a few
+};
+// The open ones, oldest first; with `all` the decided ones too. Opens a connection; throws
+// `failure`.
+[[nodiscard]] std::vector<review> list(const db_options& options, bool all);
+
+struct decision_made {
+  review about;
+  std::int64_t removed = 0;
+};
+// Removes the rows that no answer has shown since, or says that they stay. Throws failure
+// {configuration, unknown_review} for one that is not open, {lease, review_busy} while its
+// credential is being synchronised.
+[[nodiscard]] decision_made confirm(const db_options& options, const std::string& sync_run_id);
+[[nodiscard]] decision_made reject(const db_options& options, const std::string& sync_run_id);
+
+}  // namespace flanks::removals

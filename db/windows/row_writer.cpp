@@ -1,0 +1,157 @@
+#include "db/windows/row_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "db/savepoints.hpp"
+#include "db/text_format.hpp"
+#include "db/transaction_sql.hpp"
+
+namespace flanks {
+
+namespace {
+
+const std::string& copy_text() {
+  static const std::string text = copy_rows_into("flanks.transactions");
+  return text;
+}
+
+// Only what really differs becomes a revision: 1.0 and 1.00 are the same amount, spaces in a JSON
+// object are no change. No lock is taken first: a version that somebody has replaced since is not
+// found under its ctid and xmin, and is missing in what comes back. (xmin: after waiting for the
+// other one, not every release of PostgreSQL looks at the ctid again.)
+constexpr const char* update_template = R"(
+with old as materialized (
+  select i.*, t.ctid as place, t.xmin as version, t.updated_at <> now() as first, to_jsonb(w) as was,
+    t.credential_id as was_of, t.product as was_product, t.removed_at is not null as was_removed,
+    (t.credential_id, t.product, t.removed_at, {table})
+    is distinct from (i.credential_id, i.product, null::timestamptz, {input}) as differs
+  from unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], {parameters}) with ordinality
+    as i(credential_id, product, sync_run_id, content_hash, _id, {names}, nr)
+  join flanks.transactions t on t._id = i._id
+  cross join lateral (select {all}) w),
+kept as (
+  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
+  select o._id, o.was_of, o.sync_run_id,
+    case when o.was_removed then 'restored' when o.was_of <> o.credential_id then 'handed_over' else 'changed' end, o.was
+  from old o where o.differs)
+update flanks.transactions t set credential_id = o.credential_id, product = o.product, removed_at = null, updated_at = now(),
+  content_hash = o.content_hash, {set}
+from old o
+where t.ctid = o.place and t.xmin = o.version
+returning o.nr::integer, o.differs, o.first,
+  o.was_of = o.credential_id and o.was_product = o.product)";
+
+std::string parameters() {
+  std::string text;
+  for (std::size_t i = 1; i < column_count; ++i) {
+    text += fmt::format("{}${}::{}[]", i == 1 ? "" : ", ", i + 5,
+                        sql_type(transaction_columns[i].type));
+  }
+  return text;
+}
+
+const std::string& update_text() {
+  static const std::string text = fmt::format(
+      fmt::runtime(update_template), fmt::arg("table", content_columns("t")),
+      fmt::arg("input", content_columns("i")), fmt::arg("parameters", parameters()),
+      fmt::arg("names", for_each_content_column("{}")), fmt::arg("all", all_columns("t")),
+      fmt::arg("set", for_each_content_column("{0} = o.{0}")));
+  return text;
+}
+
+std::int64_t copy(session& db, std::span<const row_to_write> rows) {
+  std::string text;
+  for (const row_to_write& r : rows)
+    append_copy_row(text, r.scope->credential, r.scope->what, *r.update.row);
+  return db.copy_in({"copy_transactions", copy_text().c_str()}, text);
+}
+
+sql_values values_of(std::span<const row_to_write> rows) {
+  array_literal credentials, products, runs, hashes;
+  std::array<array_literal, column_count> columns;
+  std::string uuid;
+  for (const row_to_write& r : rows) {
+    const transaction& t = *r.update.row;
+    credentials.add(r.scope->credential.value);
+    products.add(to_string(r.scope->what));
+    runs.add(std::string_view(*r.sync_run_id));
+    uuid.clear();
+    append_uuid(uuid, t.hash);
+    hashes.add(std::string_view(uuid));
+    for (std::size_t i = 0; i < column_count; ++i)
+      columns[i].add(t.values[i]);
+  }
+  sql_values values(credentials.take(), products.take(), runs.take(), hashes.take());
+  for (array_literal& column : columns)
+    values.add(column.take());
+  return values;
+}
+
+void update(session& db, std::span<const row_to_write> rows, updated_rows& done) {
+  std::vector<updated_row> stored;
+  db.fetch({"update_transactions", update_text().c_str()}, values_of(rows),
+           [&](const session::binary_row& r) {
+             stored.push_back({rows[static_cast<std::size_t>(r.integer(0)) - 1], r.flag(1),
+                               r.flag(2), r.flag(3)});
+           });
+  done.missing += static_cast<std::int64_t>(rows.size() - stored.size());
+  std::move(stored.begin(), stored.end(), std::back_inserter(done.stored));
+}
+
+bool by_day_and_id(const row_to_write& a, const row_to_write& b) {
+  const transaction &x = *a.update.row, &y = *b.update.row;
+  const int days = x[column::operation_date].compare(y[column::operation_date]);
+  return days != 0 ? days < 0 : x.id() < y.id();
+}
+
+bool by_id(const row_to_write& a, const row_to_write& b) {
+  return a.update.row->id() < b.update.row->id();
+}
+
+}  // namespace
+
+inserted_rows insert_rows(session& db, std::vector<row_to_write> rows, bool bisect) {
+  inserted_rows done;
+  if (rows.empty()) return done;
+  std::sort(rows.begin(), rows.end(), by_day_and_id);
+  const auto write = [&](std::span<row_to_write> part) {
+    done.missing += static_cast<std::int64_t>(part.size()) - copy(db, part);
+    done.stored.insert(done.stored.end(), part.begin(), part.end());
+  };
+  if (bisect) {
+    const auto answered = [&](std::span<row_to_write> part, const sql_problem& problem) {
+      const bool stored = problem.sqlstate == "23505" && problem.constraint == "transactions_pkey";
+      if (stored) done.unresolved.insert(done.unresolved.end(), part.begin(), part.end());
+      return stored;
+    };
+    write_in_halves(db, std::span(rows), write, answered,
+                    [&](const row_to_write& row, const sql_problem& problem) {
+                      done.refused.push_back({row, problem});
+                    });
+  } else {
+    write(rows);
+  }
+  return done;
+}
+
+updated_rows update_rows(session& db, std::vector<row_to_write> rows, bool bisect) {
+  updated_rows done;
+  if (rows.empty()) return done;
+  std::sort(rows.begin(), rows.end(), by_id);
+  if (bisect) {
+    write_in_halves(
+        db, std::span(rows), [&](std::span<row_to_write> part) { update(db, part, done); },
+        [](auto&&...) { return false; },
+        [&](const row_to_write& row, const sql_problem& problem) {
+          done.refused.push_back({row, problem});
+        });
+  } else {
+    update(db, rows, done);
+  }
+  return done;
+}
+
+}  // namespace flanks

@@ -1,0 +1,108 @@
+-- migrate:up
+-- Row fingerprints: what the daemon compares an answer with, ready made. Month by month, which operations a credential
+-- has of a product and the hash of their content: 32 bytes a row in place of a look at every row. They say the same as
+-- flanks.transactions or they are not used: a window that writes rows writes them in the same transaction, and every
+-- other statement that touches a row, whoever runs it, makes them void through the triggers below.
+
+drop trigger forget_read_back on flanks.transactions;
+drop trigger forget_all_read_backs on flanks.transactions;
+drop function flanks_internal.forget_touched_read_backs();
+drop function flanks_internal.forget_read_back(bigint, text);
+drop view flanks_internal.transactions_watch;
+drop table flanks_internal.read_back_months;
+drop table flanks_internal.read_backs;
+
+create table flanks_internal.fingerprints (
+  credential_id bigint not null,
+  product text not null check (product in ('account', 'card', 'investment', 'liability')),
+  generation uuid not null,
+  watch text,
+  seed bigint not null,
+  first_month date not null,
+  last_month date not null,
+  primary key (credential_id, product)
+) with (fillfactor = 80);
+comment on table flanks_internal.fingerprints is 'Which months of a credential''s product have fingerprints: all of first_month to last_month, whose rows are in fingerprint_months under the same generation. Derived: its rows may be deleted at any time, then the next windows are compared with flanks.transactions itself.';
+comment on column flanks_internal.fingerprints.credential_id is 'The credential.';
+comment on column flanks_internal.fingerprints.product is 'account, card, investment or liability.';
+comment on column flanks_internal.fingerprints.generation is 'Another one whenever a row was touched by something other than a window of this credential: what was written under an older one is void.';
+comment on column flanks_internal.fingerprints.watch is 'Which triggers watched flanks.transactions when they were written; under others they are void. Null: void.';
+comment on column flanks_internal.fingerprints.seed is 'Of the hashes of _id, so that nobody can prepare two that collide.';
+comment on column flanks_internal.fingerprints.first_month is 'First day of the first month; after last_month when there is none.';
+comment on column flanks_internal.fingerprints.last_month is 'First day of the last month.';
+
+-- Written anew whenever a row of the month changes: room on the page keeps that off the index (HOT).
+create table flanks_internal.fingerprint_months (
+  credential_id bigint not null,
+  product text not null,
+  month date not null,
+  generation uuid not null,
+  entries bytea,
+  primary key (credential_id, product, month)
+) with (fillfactor = 80);
+-- Hashes do not compress.
+alter table flanks_internal.fingerprint_months alter column entries set storage external;
+comment on table flanks_internal.fingerprint_months is 'What flanks.transactions holds of one credential, product and month. A month between fingerprints.first_month and last_month that has no row of that generation has no operations: delete the row of fingerprints, never rows of this.';
+comment on column flanks_internal.fingerprint_months.credential_id is 'The credential.';
+comment on column flanks_internal.fingerprint_months.product is 'account, card, investment or liability.';
+comment on column flanks_internal.fingerprint_months.month is 'Its first day.';
+comment on column flanks_internal.fingerprint_months.generation is 'That of fingerprints when it was written.';
+comment on column flanks_internal.fingerprint_months.entries is '32 bytes an operation, removed ones included: content_hash, 96 bits of the hash of _id, operation_date and whether it is removed (sync/fingerprint_set.hpp). Null: not known, to be read from flanks.transactions.';
+
+create function flanks_internal.invalidate_fingerprints(credential_id bigint, product text) returns void
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  -- Once a transaction is enough. A window that is just writing its fingerprints waits here or makes us wait, and finds
+  -- the other generation then.
+  insert into flanks_internal.fingerprints as f (credential_id, product, generation, seed, first_month, last_month)
+  values (invalidate_fingerprints.credential_id, invalidate_fingerprints.product, gen_random_uuid(), 0, 'infinity', '-infinity')
+  on conflict (credential_id, product) do update
+    set generation = excluded.generation, watch = null, first_month = excluded.first_month, last_month = excluded.last_month
+    where f.watch is not null or f.xmin <> pg_current_xact_id()::xid
+$$;
+comment on function flanks_internal.invalidate_fingerprints(bigint, text) is 'Makes the fingerprints of a credential''s product void.';
+revoke execute on function flanks_internal.invalidate_fingerprints(bigint, text) from public;
+
+create function flanks_internal.invalidate_touched_fingerprints() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_op = 'TRUNCATE' then
+    update flanks_internal.fingerprints set generation = gen_random_uuid(), watch = null, first_month = 'infinity', last_month = '-infinity';
+    return null;
+  end if;
+  if tg_op <> 'INSERT' then
+    perform flanks_internal.invalidate_fingerprints(old.credential_id, old.product);
+  end if;
+  if tg_op <> 'DELETE' then
+    perform flanks_internal.invalidate_fingerprints(new.credential_id, new.product);
+  end if;
+  return null;
+end $$;
+comment on function flanks_internal.invalidate_touched_fingerprints() is 'Makes void the fingerprints of the rows that a statement touches.';
+revoke execute on function flanks_internal.invalidate_touched_fingerprints() from public;
+
+-- flanks.writer says `window` while a window writes, which keeps the fingerprints right itself. ALWAYS: also where
+-- session_replication_role keeps other triggers from firing.
+create trigger invalidate_fingerprints after insert or update or delete on flanks.transactions
+  for each row when (current_setting('flanks.writer', true) is distinct from 'window')
+  execute function flanks_internal.invalidate_touched_fingerprints();
+create trigger invalidate_all_fingerprints after truncate on flanks.transactions
+  for each statement execute function flanks_internal.invalidate_touched_fingerprints();
+alter table flanks.transactions enable always trigger invalidate_fingerprints, enable always trigger invalidate_all_fingerprints;
+comment on trigger invalidate_fingerprints on flanks.transactions is 'Keeps the fingerprints from saying other than the table.';
+comment on trigger invalidate_all_fingerprints on flanks.transactions is 'Keeps the fingerprints from saying other than the table.';
+
+-- The row exists always; watch does not.
+create view flanks_internal.transactions_watch as
+select case when g.watching = 2 and g.others = 0 and not c.relrowsecurity and not c.relhasrules then g.triggers end as watch,
+  g.others > 0 or c.relrowsecurity or c.relhasrules as has_foreign_triggers
+from pg_class c
+cross join lateral (
+  select count(*) filter (where not t.is_ours) as others,
+    count(*) filter (where t.is_ours and t.tgenabled = 'A') as watching,
+    string_agg(t.version, ' ' order by t.tgname) filter (where t.is_ours) as triggers
+  from (select tgname, tgenabled, xmin::text as version, tgname in ('invalidate_fingerprints', 'invalidate_all_fingerprints') as is_ours
+    from pg_trigger where tgrelid = c.oid and not tgisinternal) t) g
+where c.oid = 'flanks.transactions'::regclass;
+comment on view flanks_internal.transactions_watch is 'Whether fingerprints can be relied on now: one row.';
+comment on column flanks_internal.transactions_watch.watch is 'Names the triggers that watch flanks.transactions, as they are now: altered ones have another name. Null when they do not, or when others could change what is written.';
+comment on column flanks_internal.transactions_watch.has_foreign_triggers is 'Somebody''s trigger, rule or row security may make something else of what is written.';

@@ -1,0 +1,178 @@
+// Fingerprints never say anything else than the table, whatever comes and whatever others do to the
+// rows.
+#include <thread>
+
+#include "tests/pg/diff_fixture.hpp"
+
+namespace flanks::testing {
+namespace {
+
+class fingerprints : public diff {};
+
+answer with(std::vector<shown> records, int who = 0) {
+  return {who, 0, last_day, std::move(records)};
+}
+
+TEST_F(fingerprints, what_commits_while_an_answer_is_compared_is_found_by_the_next_window) {
+  const answer twice{0, -27, 33, {{1, 0, 1}, {2, 5, 1}}};
+  apply(twice);
+  other_db_->begin();
+  other_db_->run(
+      statement{"test", "lock table flanks_internal.fingerprint_months in access exclusive mode"});
+  std::thread other([&] {
+    const auto waits = [&] {
+      return query(options_,
+                   "select count(*) from pg_locks where not granted and relation = "
+                   "'flanks_internal.fingerprint_months'::regclass")
+                 .front() == "1";
+    };
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (!waits() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
+    other_db_->run(statement{"test", "delete from flanks.transactions where _id = 'id2'"});
+    other_db_->commit();
+  });
+  apply(twice);
+  other.join();
+  EXPECT_EQ(apply(twice).inserted, 1);
+}
+
+// What somebody else may do to the rows: by hand, by another program, by a restore.
+std::string any_meddling() {
+  const int id = pick(0, operations), other = pick(0, operations);
+  const std::string by_id = fmt::format(" where _id = 'id{}'", id);
+  switch (pick(0, 7)) {
+    case 0:
+      return "delete from flanks.transactions" + by_id;
+    case 1:
+      return "update flanks.transactions set removed_at = now()" + by_id;
+    case 2:
+      return "update flanks.transactions set removed_at = null" + by_id;
+    case 3:
+      return fmt::format("update flanks.transactions set operation_date = '{}'",
+                         to_string(date_of(pick(-2, last_day + 2)))) +
+             by_id;
+    case 4:
+      return "update flanks.transactions set content_hash = gen_random_uuid(), amount = 99" + by_id;
+    case 5:
+      return fmt::format(
+          "insert into flanks.transactions (_id, credential_id, product, "
+          "operation_date, amount, content_hash) values ('id{}', {}, 'account', "
+          "'{}', 98, gen_random_uuid()) on conflict do nothing",
+          other, pick(1, 3), to_string(date_of(pick(0, last_day))));
+    default:
+      return fmt::format("update flanks.transactions set credential_id = {}", pick(1, 3)) + by_id;
+  }
+}
+
+TEST_F(fingerprints, whatever_others_do_to_the_rows_an_answer_is_compared_with_the_table) {
+  check(80, [&] {
+    const auto story = any_story(2, 8);
+    std::vector<std::string> meddling;
+    for (std::size_t i = 0; i < story.size(); ++i)
+      meddling.push_back(pick(0, 3) == 0 ? "truncate flanks.transactions cascade" : any_meddling());
+    const auto live = [&](bool forgetful) {
+      start_anew();
+      for (std::size_t i = 0; i < story.size(); ++i) {
+        if (forgetful) db_->run(statement{"test", "delete from flanks_internal.fingerprints"});
+        apply(story[i]);
+        kept_months();
+        db_->run(statement{"test", meddling[i].c_str()});
+        kept_months();
+      }
+      return table();
+    };
+    const auto expected = live(true);
+    RC_ASSERT(live(false) == expected);
+    RC_ASSERT(!HasFailure());
+  });
+}
+
+TEST_F(fingerprints, what_was_written_is_kept_and_the_table_is_not_read_again) {
+  apply(with({{1, 0, 1}, {2, 5, 1}}));
+  EXPECT_EQ(kept_months(), 2);
+  apply(with({{1, 0, 2}, {2, 5, 1}, {3, 4, 1}}));
+  EXPECT_EQ(kept_months(), 2);
+  // A removal makes its month unknown, and only that one.
+  apply(with({{1, 0, 2}, {3, 4, 1}}));
+  EXPECT_EQ(kept_months(), 1);
+  apply(with({{1, 0, 2}, {3, 4, 1}}));
+  EXPECT_EQ(kept_months(), 2);
+  const auto rows_read = [&] {
+    db_->run(statement{"test", "select pg_stat_force_next_flush()"});
+    return read(
+        "select idx_tup_read::text from pg_stat_user_indexes where indexrelname = "
+        "'transactions_by_credential'");
+  };
+  const auto before = rows_read();
+  const row_counts counts = apply(with({{1, 0, 2}, {3, 4, 1}}));
+  EXPECT_EQ(counts.unchanged, 2);
+  EXPECT_EQ(rows_read(), before);
+}
+
+TEST_F(fingerprints, what_commits_while_a_window_is_open_makes_its_fingerprints_void) {
+  apply(with({{1, 0, 1}, {2, 5, 1}}));
+  const answer next = with({{1, 0, 2}, {2, 5, 1}});
+  {
+    const auto writer = open(*db_, next);
+    other_db_->run(
+        statement{"test", "update flanks.transactions set removed_at = now() where _id = 'id2'"});
+    writer->write(batches_of(next.records));
+    absent_rows absent;
+    writer->close(absent);
+  }
+  EXPECT_EQ(kept_months(), 0);
+  EXPECT_THAT(table(),
+              ::testing::ElementsAre("id1|0|2026-04-28|8.0|there", "id2|0|2026-05-03|7.0|removed"));
+  EXPECT_EQ(apply(next).updated, 1);
+  EXPECT_THAT(table(),
+              ::testing::ElementsAre("id1|0|2026-04-28|8.0|there", "id2|0|2026-05-03|7.0|there"));
+  EXPECT_EQ(kept_months(), 2);
+}
+
+TEST_F(fingerprints,
+       what_is_open_while_a_window_commits_makes_its_fingerprints_void_when_it_commits) {
+  apply(with({{1, 0, 1}, {2, 5, 1}}));
+  other_db_->begin();
+  other_db_->run(statement{"test", "delete from flanks.transactions where _id = 'id2'"});
+  apply(with({{1, 0, 1}, {2, 5, 1}}));
+  other_db_->commit();
+  EXPECT_EQ(kept_months(), 0);
+  EXPECT_EQ(apply(with({{1, 0, 1}, {2, 5, 1}})).inserted, 1);
+}
+
+TEST_F(fingerprints, nothing_is_kept_while_others_meddle_or_nobody_watches) {
+  const answer twice = with({{1, 0, 1}, {2, 5, 1}});
+  apply(twice);
+  // What happened meanwhile nobody has seen.
+  db_->run(
+      statement{"test", "alter table flanks.transactions disable trigger invalidate_fingerprints"});
+  db_->run(statement{"test", "delete from flanks.transactions where _id = 'id1'"});
+  EXPECT_EQ(apply(twice).inserted, 1);
+  db_->run(statement{"test", "delete from flanks.transactions where _id = 'id1'"});
+  db_->run(statement{
+      "test", "alter table flanks.transactions enable always trigger invalidate_fingerprints"});
+  EXPECT_EQ(apply(twice).inserted, 1);
+  EXPECT_EQ(kept_months(), 2);
+  // Another trigger may make of a row what it likes.
+  db_->run(statement{"test",
+                     "create function public.f() returns trigger language plpgsql as $$ begin "
+                     "return new; end $$"});
+  db_->run(statement{"test",
+                     "create trigger f before update on flanks.transactions for each row execute "
+                     "function public.f()"});
+  EXPECT_EQ(apply(with({{1, 0, 2}, {2, 5, 1}})).updated, 1);
+  db_->run(statement{"test", "drop trigger f on flanks.transactions"});
+  EXPECT_EQ(apply(with({{1, 0, 1}, {2, 5, 1}})).updated, 1);
+  EXPECT_EQ(kept_months(), 2);
+}
+
+TEST_F(fingerprints, restoring_rows_past_the_usual_triggers_is_seen_all_the_same) {
+  apply(with({{1, 0, 1}, {2, 5, 1}}));
+  other_db_->run(statement{"test", "set session_replication_role = replica"});
+  other_db_->run(statement{"test", "delete from flanks.transactions where _id = 'id1'"});
+  EXPECT_EQ(apply(with({{1, 0, 1}, {2, 5, 1}})).inserted, 1);
+}
+
+}  // namespace
+}  // namespace flanks::testing
