@@ -8,7 +8,7 @@ namespace flanks {
 
 struct embedded_migration {
   int version;            // the number that the file's name begins with
-  std::string_view name;  // "0001_mirror.sql"
+  std::string_view name;  // "0001_credentials.sql"
   std::string_view sql;
 };
 

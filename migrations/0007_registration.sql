@@ -1,3 +1,4 @@
+-- migrate:up
 -- How a credential is registered: one rule for what is refused, and no message that could hold a token.
 
 create function flanks_internal.registration_refusal(user_id text, credentials_token text) returns text
@@ -5,7 +6,8 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
   -- Blank: white space, controls and format characters that show nothing (sync/blank.cpp has the same ranges). In a token
   -- they are a mistake of copying, and the provider would refuse it much later.
   select case
-    when user_id is null or user_id ~ '^[\u0001-\u0020\u007F-\u00A0\u00AD\u061C\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF]*$'
+    when user_id is null
+      or user_id ~ '^[\u0001-\u0020\u007F-\u00A0\u00AD\u061C\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\uFEFF]*$'
       then 'user_id is empty or blank'
     when octet_length(user_id) > 256 then 'user_id is longer than 256 bytes'
     when credentials_token is null or credentials_token = '' then 'credentials_token is empty'
@@ -19,7 +21,7 @@ comment on function flanks_internal.registration_refusal(text, text) is
   'Why a credential cannot be registered: words that begin with the name of the argument and hold no value. Null when it can be.';
 revoke execute on function flanks_internal.registration_refusal(text, text) from public;
 
-create or replace function flanks.register_credential(user_id text, credentials_token text) returns bigint
+create function flanks.register_credential(user_id text, credentials_token text) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   token text := register_credential.credentials_token;
@@ -34,7 +36,8 @@ begin
   end if;
   digest := sha256(convert_to(token, 'UTF8'));
   -- Two calls with one token: the second waits here and finds what the first made.
-  perform pg_advisory_xact_lock(hashtextextended('flanks.register_credential', 0) # ('x' || left(encode(digest, 'hex'), 16))::bit(64)::bigint);
+  perform pg_advisory_xact_lock(hashtextextended('flanks.register_credential', 0)
+    # ('x' || left(encode(digest, 'hex'), 16))::bit(64)::bigint);
   select t.credential_id into id from flanks_internal.credentials_tokens t where t.token_digest = digest;
   if id is null then
     if exists (select from flanks_internal.erased_tokens e where e.token_digest = digest) then
@@ -54,9 +57,12 @@ begin
   else
     -- Removed earlier: it comes back under its old number, so that its rows are its own again.
     update flanks_internal.credentials_tokens t set credentials_token = token, updated_at = now()
-      where t.credential_id = id and exists (select from flanks.credentials c where c.credential_id = id and c.removed_at is not null);
+      where t.credential_id = id
+        and exists (select from flanks.credentials c where c.credential_id = id and c.removed_at is not null);
     if found then
-      update flanks.credentials c set removed_at = null, not_found_since = null, state = 'new', paused = false, pause_reason = null where c.credential_id = id;
+      update flanks.credentials c
+        set removed_at = null, not_found_since = null, state = 'new', paused = false, pause_reason = null
+        where c.credential_id = id;
       insert into flanks_internal.leases (credential_id) values (id) on conflict do nothing;
     end if;
   end if;
@@ -65,3 +71,4 @@ begin
 end $$;
 comment on function flanks.register_credential(text, text) is
   'Registers a credential for one of your users and returns its credential_id. Calling it again with the same token changes nothing but adds the user. It is synchronised at once. A credential that was erased with its user is refused (SQLSTATE ZE001), an argument that is blank or too long as well (22023): no message holds a value. Call it with bind parameters, select flanks.register_credential($1, $2), never with the token as a literal: the server logs the text of statements that fail, and of all of them with log_statement. Bind parameters are logged by log_min_duration_statement and log_statement unless log_parameter_max_length = 0, and on errors only if log_parameter_max_length_on_error is not 0 (its default): set both to 0 for the role that calls it.';
+revoke execute on function flanks.register_credential(text, text) from public;

@@ -4,14 +4,6 @@
 -- flanks.transactions or they are not used: a window that writes rows writes them in the same transaction, and every
 -- other statement that touches a row, whoever runs it, makes them void through the triggers below.
 
-drop trigger forget_read_back on flanks.transactions;
-drop trigger forget_all_read_backs on flanks.transactions;
-drop function flanks_internal.forget_touched_read_backs();
-drop function flanks_internal.forget_read_back(bigint, text);
-drop view flanks_internal.transactions_watch;
-drop table flanks_internal.read_back_months;
-drop table flanks_internal.read_backs;
-
 create table flanks_internal.fingerprints (
   credential_id bigint not null,
   product text not null check (product in ('account', 'card', 'investment', 'liability')),

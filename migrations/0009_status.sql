@@ -1,0 +1,222 @@
+-- migrate:up
+-- What readers ask most: how each credential stands, the transactions of today, and what each user owns.
+
+-- ----------------------------------------------------------------------------------------------------- sync_status
+
+-- The schedule is in flanks_internal; readers of sync_status see it through this view, with the rights of its owner.
+create view flanks.sync_status as
+select c.credential_id,
+  u.users,
+  c.bank,
+  s.state,
+  case
+    when r.reviews > 0 and s.state not in ('action_required', 'blocked', 'removed') then 'operator'
+    when s.state in ('action_required', 'blocked') then 'end_user'
+    when s.state in ('gone', 'paused') then 'operator'
+    when s.state = 'pending' then 'provider'
+    when s.state = 'error' and k.who_must_act <> 'nobody' then k.who_must_act
+    -- It mends itself, or it is something new.
+    when s.state = 'error' and l.failures_in_a_row >= 3 then 'operator'
+    when s.state = 'ok' and e.error is not null then 'operator'
+    else 'nobody' end as who_must_act,
+  c.last_attempt_at,
+  c.last_success_at,
+  c.last_new_data_at,
+  date_trunc('second', now() - c.last_confirmed_at) as lag,
+  case when l.next_due_at < 'infinity' then l.next_due_at end as next_run_at,
+  coalesce(l.lease_id is not null and l.expires_at > now(), false) as running,
+  coalesce(l.failures_in_a_row, 0) as failures_in_a_row,
+  e.error as last_error,
+  e.hint as last_error_hint,
+  case when r.reviews > 0
+    then 'so many rows vanished at once that none was removed: a person must look (flanks-sync removals list); '
+    else '' end || case s.state
+    when 'removed' then 'nothing: it was removed; its rows stay'
+    when 'paused' then 'nothing until it is resumed' || coalesce(' (' || c.pause_reason || ')', '')
+    when 'gone' then 'the provider does not know it any more; asked again' || n.at
+    when 'action_required' then 'the end user must ' || concat_ws(' and ',
+        case when c.reset_required then 'enter a new password' end,
+        case when c.sca_required then 'pass the bank''s authentication' end,
+        case when c.transaction_token_required then 'authorise the reading of transactions' end,
+        case when not coalesce(c.reset_required or c.sca_required or c.transaction_token_required, false)
+          then 'act at the bank' end) || '; asked again' || n.at
+    when 'blocked' then 'the login no longer works at the bank: the end user must connect again; asked again' || n.at
+    when 'pending' then 'the provider is still reading it for the first time; asked again' || n.at
+    when 'error' then 'tried again' || n.at
+    when 'new' then 'its first synchronisation starts' || n.at
+    when 'ok' then case when q.records > 0 then 'look at flanks.quarantine; ' else '' end || 'next synchronisation' || n.at
+    else 'next synchronisation' || n.at
+  end as what_next,
+  q.records as quarantined
+from flanks.credentials c
+left join flanks_internal.leases l using (credential_id)
+-- http_503 is in the family http_5xx.
+left join flanks.error_classes k on k.error_class = regexp_replace(c.last_error_class, '^http_(.)..$', 'http_\1xx')
+cross join lateral (select
+    case when c.removed_at is not null then 'removed' when c.paused then 'paused' else c.state end as state) s
+cross join lateral (select case
+    when l.lease_id is not null and l.expires_at > now() then ' now: it is running'
+    when l.next_due_at <= now() then ' as soon as a worker is free'
+    when l.next_due_at < 'infinity' then ' at ' || to_char(l.next_due_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
+    else ' never' end as at) n
+cross join lateral (select coalesce(array_agg(uc.user_id order by uc.user_id), '{}') as users
+    from flanks.user_credentials uc where uc.credential_id = c.credential_id) u
+left join (select v.credential_id, count(*) as reviews from flanks.removal_reviews v
+    where v.state = 'open' group by v.credential_id) r on r.credential_id = c.credential_id
+cross join lateral (select coalesce(sum(o.records), 0)::bigint as records from flanks.quarantine o
+    where o.credential_id = c.credential_id and o.resolved_at is null and not o.stored_anyway) q
+-- What stays wrong when a poll finds nothing new is said as long as it is so.
+left join lateral (select string_agg(v.reason, '; ' order by v.product) as words from flanks.product_coverage v
+    where v.credential_id = c.credential_id and v.outcome = 'suspicious') d on true
+cross join lateral (select
+    case when c.last_error is not null then c.last_error
+      when s.state in ('removed', 'paused') then null
+      when q.records > 0 then case q.records when 1 then '1 record' else q.records || ' records' end
+        || ' could not be stored and ' || case q.records when 1 then 'is' else 'are' end || ' in quarantine; the rest is stored'
+      else d.words end as error,
+    case when c.last_error is not null then c.last_error_hint
+      when q.records > 0 and s.state not in ('removed', 'paused') then
+        'select reason, detail from flanks.quarantine where resolved_at is null and credential_id = ' || c.credential_id
+      end as hint) e
+order by case when r.reviews > 0 then 1 end,
+  array_position(array['error', 'blocked', 'action_required', 'gone', 'pending', 'new', 'paused', 'ok', 'removed'],
+    case when s.state = 'ok' and e.error is not null then 'error' else s.state end),
+  c.last_confirmed_at nulls first, c.credential_id;
+comment on view flanks.sync_status is 'One line per credential, problems first: how it stands, who must act, when it last worked, what happens next.';
+comment on column flanks.sync_status.credential_id is 'The credential.';
+comment on column flanks.sync_status.users is 'Your users it belongs to.';
+comment on column flanks.sync_status.bank is 'The provider''s identifier of the bank.';
+comment on column flanks.sync_status.state is 'credentials.state, or paused, or removed.';
+comment on column flanks.sync_status.who_must_act is 'nobody, end_user, operator or provider; nobody for an error that may mend itself, until the third in a row.';
+comment on column flanks.sync_status.last_attempt_at is 'When it was last tried.';
+comment on column flanks.sync_status.last_success_at is 'When transactions were last fetched and stored.';
+comment on column flanks.sync_status.last_new_data_at is 'When a fetch last changed anything.';
+comment on column flanks.sync_status.lag is 'How long ago the mirror was last known to agree with the provider; null when never.';
+comment on column flanks.sync_status.next_run_at is 'When it is due; in the past when it waits for a free worker; null when never.';
+comment on column flanks.sync_status.running is 'A worker is at it now.';
+comment on column flanks.sync_status.failures_in_a_row is 'Failed attempts since the last good one.';
+comment on column flanks.sync_status.last_error is 'What the last attempt failed with, in full; else what is still wrong: records in quarantine, a list of products that lacks too much.';
+comment on column flanks.sync_status.last_error_hint is 'What a person can do about it.';
+comment on column flanks.sync_status.what_next is 'What happens next, in words.';
+comment on column flanks.sync_status.quarantined is 'Records of it that are in quarantine now and could not be stored.';
+
+-- -------------------------------------------------------------------------------------------- transactions_current
+
+create view flanks.transactions_current as
+select u.users, c.bank, t._id, t.credential_id, t.product, t.account_id, t.card_id, t.investment_id, t.liability_id,
+  t.portfolio_id, t.operation_date, t.value_date, t.amount, t.currency, t.balance, t.description,
+  t.product_description, t.category, t.shop, t.entity, t.card_number, t.transfer, t.extra, t.first_seen_at, t.updated_at
+from flanks.transactions t
+join flanks.credentials c using (credential_id)
+cross join lateral (select coalesce(array_agg(distinct uc.user_id order by uc.user_id), '{}') as users
+    from flanks.user_credentials uc
+    where uc.credential_id = t.credential_id
+       or uc.credential_id in (select s.credential_id from flanks.transaction_sightings s where s._id = t._id)) u
+where t.removed_at is null;
+comment on view flanks.transactions_current is 'The transactions that the provider shows today, one row each, with their users and bank.';
+comment on column flanks.transactions_current.users is 'Your users it belongs to: those of its credential and, for a joint account, of every other credential that shows it.';
+comment on column flanks.transactions_current.bank is 'The provider''s identifier of the bank.';
+comment on column flanks.transactions_current._id is 'The provider''s unique identification of the operation.';
+comment on column flanks.transactions_current.credential_id is 'The credential that it was first seen through; others that show it too are in transaction_sightings.';
+comment on column flanks.transactions_current.product is 'account, card, investment or liability: which list it is in.';
+comment on column flanks.transactions_current.account_id is 'The account it belongs to.';
+comment on column flanks.transactions_current.card_id is 'The card it belongs to.';
+comment on column flanks.transactions_current.investment_id is 'The investment it belongs to.';
+comment on column flanks.transactions_current.liability_id is 'The liability it belongs to.';
+comment on column flanks.transactions_current.portfolio_id is 'The portfolio it belongs to.';
+comment on column flanks.transactions_current.operation_date is 'Day of the operation, as the bank says it, in no time zone.';
+comment on column flanks.transactions_current.value_date is 'Day from which the amount counts.';
+comment on column flanks.transactions_current.amount is 'Exactly the digits that the provider sent; negative is money out.';
+comment on column flanks.transactions_current.currency is 'ISO 4217 code of the amount.';
+comment on column flanks.transactions_current.balance is 'Balance after the operation, where the bank shows it.';
+comment on column flanks.transactions_current.description is 'The bank''s text.';
+comment on column flanks.transactions_current.product_description is 'The bank''s text about the product.';
+comment on column flanks.transactions_current.category is 'The provider''s category.';
+comment on column flanks.transactions_current.shop is 'The shop that the provider recognised.';
+comment on column flanks.transactions_current.entity is 'The bank.';
+comment on column flanks.transactions_current.card_number is 'Number of the card, masked as the provider sends it.';
+comment on column flanks.transactions_current.transfer is 'Beneficiary and payer with their IBANs, when it is a transfer.';
+comment on column flanks.transactions_current.extra is 'Every field of the provider that has no column here; null when there is none.';
+comment on column flanks.transactions_current.first_seen_at is 'When it first came.';
+comment on column flanks.transactions_current.updated_at is 'When this row was last written; an unchanged re-read does not write.';
+
+-- ----------------------------------------------------------------------------------------------------- user_assets
+
+create view flanks.user_assets as
+with products as (
+  select credential_id, 'account' as product, account_id as product_id, coalesce(alias, description) as name, iban as number,
+    type, balance, currency, is_owner, num_owners, owners, entity, first_seen_at, provider_updated_at
+  from flanks.accounts where removed_at is null
+  union all
+  select credential_id, 'card', card_id, coalesce(alias, description), pan,
+    type, balance, currency, null, null, null, entity, first_seen_at, provider_updated_at
+  from flanks.cards where removed_at is null
+  union all
+  select credential_id, 'investment', investment_id, coalesce(alias, description, symbol), coalesce(isin, cusip),
+    type, balance, currency, null, null, null, entity, first_seen_at, provider_updated_at
+  from flanks.investments where removed_at is null
+  union all
+  select credential_id, 'liability', liability_id, coalesce(alias, description), null,
+    type, balance, currency, null, null, null, entity, first_seen_at, provider_updated_at
+  from flanks.liabilities where removed_at is null
+  union all
+  select credential_id, 'portfolio', portfolio_id, coalesce(alias, description), null,
+    type, balance, currency, null, null, null, entity, first_seen_at, provider_updated_at
+  from flanks.portfolios where removed_at is null)
+select u.user_id, p.credential_id, coalesce(p.entity, c.bank) as bank, e.name as bank_name, p.product, p.product_id,
+  p.name, p.number, p.type, p.balance, p.currency, p.is_owner, p.num_owners, p.owners,
+  h.holders, i.identities, o.transactions, o.first_operation_date, o.last_operation_date,
+  p.first_seen_at, coalesce(p.provider_updated_at, v.provider_seen_at) as as_of, v.last_success_at as verified_at
+from flanks.user_credentials u
+join flanks.credentials c using (credential_id)
+join products p using (credential_id)
+left join flanks.entities e on e.entity_id = coalesce(p.entity, c.bank)
+left join flanks.product_coverage v on v.credential_id = p.credential_id and v.product = p.product
+cross join lateral (
+  select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', x.name, 'document', x.document, 'rel', x.rel))
+    order by x.holder_id) as holders
+  from flanks.holders x
+  where x.credential_id = p.credential_id and x.product_id = p.product_id and x.removed_at is null) h
+cross join lateral (
+  select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', x.name, 'document', x.document, 'contact_info', x.contact_info,
+      'address', x.address)) order by x.identity_id) as identities
+  from flanks.identities x
+  where x.credential_id = p.credential_id and x.removed_at is null) i
+-- A joint account's operations are rows of the credential that showed them first; the other ones have sightings of them.
+cross join lateral (
+  select count(*) as transactions, min(s.operation_date) as first_operation_date, max(s.operation_date) as last_operation_date
+  from (
+    select t.operation_date, t.product, t.account_id, t.card_id, t.investment_id, t.liability_id, t.portfolio_id
+    from flanks.transactions t
+    where t.credential_id = p.credential_id and t.removed_at is null
+    union all
+    select t.operation_date, t.product, t.account_id, t.card_id, t.investment_id, t.liability_id, t.portfolio_id
+    from flanks.transaction_sightings g
+    join flanks.transactions t using (_id)
+    where g.credential_id = p.credential_id and t.credential_id <> p.credential_id and t.removed_at is null) s
+  where s.product = case p.product when 'portfolio' then 'investment' else p.product end
+    and p.product_id = case p.product when 'account' then s.account_id when 'card' then s.card_id
+      when 'investment' then s.investment_id when 'liability' then s.liability_id else s.portfolio_id end) o;
+comment on view flanks.user_assets is 'What each of your users owns and owes: every product that the provider shows today with its balance, its holders, the identity behind the login, and how far back its operations go. Filter by user_id. A joint account that one user has through two credentials is in it twice.';
+comment on column flanks.user_assets.user_id is 'Your user.';
+comment on column flanks.user_assets.credential_id is 'The credential that shows the product.';
+comment on column flanks.user_assets.bank is 'The provider''s identifier of the bank.';
+comment on column flanks.user_assets.bank_name is 'Its name for people; null until the list of banks has been read.';
+comment on column flanks.user_assets.product is 'account, card, investment, liability or portfolio. A portfolio''s balance may be that of its investments: do not add the two up.';
+comment on column flanks.user_assets.product_id is 'The product: account_id, card_id, ...';
+comment on column flanks.user_assets.name is 'Its alias, else its description.';
+comment on column flanks.user_assets.number is 'IBAN, masked card number, ISIN or CUSIP.';
+comment on column flanks.user_assets.type is 'The provider''s type of it.';
+comment on column flanks.user_assets.balance is 'Exactly the digits that the provider sent; negative is owed.';
+comment on column flanks.user_assets.currency is 'ISO 4217 code of the balance.';
+comment on column flanks.user_assets.is_owner is 'Accounts: the end user owns it; null where the provider does not say.';
+comment on column flanks.user_assets.num_owners is 'Accounts: how many own it.';
+comment on column flanks.user_assets.owners is 'Accounts: names of the owners.';
+comment on column flanks.user_assets.holders is 'Who holds it, and as what: [{"name", "document", "rel"}]; null when the provider names nobody.';
+comment on column flanks.user_assets.identities is 'Who the bank says that the person behind the login is: [{"name", "document", "contact_info", "address"}]; null when it does not say.';
+comment on column flanks.user_assets.transactions is 'How many operations of it the provider shows.';
+comment on column flanks.user_assets.first_operation_date is 'Day of the oldest of them.';
+comment on column flanks.user_assets.last_operation_date is 'Day of the newest of them.';
+comment on column flanks.user_assets.first_seen_at is 'When the product first came.';
+comment on column flanks.user_assets.as_of is 'When the provider last refreshed it.';
+comment on column flanks.user_assets.verified_at is 'When the mirror last read it from the provider.';
