@@ -1,18 +1,12 @@
 #include "sync/health.hpp"
 
-#include <algorithm>
-#include <array>
+#include "sync/error_class.hpp"
 
 namespace flanks {
 
 bool is_providers_fault(std::string_view error_class) {
-  static constexpr std::array<std::string_view, 16> faults{
-      "first_byte_timeout", "idle_timeout",    "total_timeout", "connection_closed",
-      "connection_reset",   "truncated",       "html",          "error_object",
-      "empty_body",         "unexpected_body", "invalid_json",  "bad_response",
-      "bad_status",         "bad_token",       "too_large",     "rate_limited"};
-  if (error_class.starts_with("http_5")) return true;
-  return std::find(faults.begin(), faults.end(), error_class) != faults.end();
+  const error_class_info* const known = find_error_class(error_class);
+  return known != nullptr && known->providers_fault;
 }
 
 verdict_on_provider judge(const credential_report& report) {

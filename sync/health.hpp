@@ -17,8 +17,7 @@ namespace flanks {
 
 // Whether an error class names a fault of the provider's: a server error, an answer that is not
 // what was asked for, or none in time. Not: 401, 403, 404 (they concern the credential or the
-// keys), and what happens on our side of the wire. flanks.sync_status.who_must_act says the same in
-// SQL.
+// keys), and what happens on our side of the wire. From the table in sync/error_class.cpp.
 [[nodiscard]] bool is_providers_fault(std::string_view error_class);
 
 // What one credential's end says of the provider.

@@ -5,8 +5,8 @@
     style_test.py --self-test   that each rule finds what it must, and nothing else
 
 Rules: who may include whom (rooms), where heavy headers may be reached from, what g++ 12 miscompiles around co_await,
-who may reveal a secret, who may print, no open ends, no paths of somebody's machine. Not a parser of C++: it blanks comments and
-strings, then looks at tokens and brackets.
+who may reveal a secret, who may print, error classes that no table has, no open ends, no paths of somebody's machine. Not a
+parser of C++: it blanks comments and strings, then looks at tokens and brackets.
 """
 import os
 import re
@@ -44,6 +44,25 @@ REVEALS = re.compile(r"(sync/flanks|db|tests)/|sync/secret\.(hpp|cpp)$")
 PRINTS = re.compile(r"\bfmt::print\s*\(|\bstd::(?:(?:f|v|vf)?printf|f?puts|putchar|cout|cerr|clog)\b")
 MAY_PRINT = re.compile(r"daemon/(terminal|progress)\.cpp$|tests/")
 
+# Every error class is a row here, and every row is an error class of these rooms. http_503 is of the family http_5xx.
+CLASSES = "sync/error_class.cpp"
+CLASS_ROW = re.compile(r'^ *\{"(\w+)", (?:nobody|the_operator|the_provider), (?:true|false),', re.M)
+CLASS_ROOMS = ("sync/", "db/", "config/", "daemon/")
+# Where a class is written: after a verdict, in the tables of db/errors.cpp, by name. What is compared must exist as well.
+CLASS_PLACES = [
+    re.compile(r"\bverdict::\w+\s*,(?P<class>[^,;{}]*)"),
+    re.compile(r"\bno\(\s*outcome::\w+\s*,(?P<class>[^,;{}]*)"),
+    re.compile(r'\bknown_\w+(?: known)?\{\s*"[^"]*"\s*,(?P<class>[^,;{}]*)'),
+    re.compile(r"\berror_class\s*(?:=|==|!=)(?P<class>[^,;{}]*)"),
+    re.compile(r"\bwatchdog_\.arm\((?P<class>[^,;{}]*)"),
+    re.compile(r"\b(?:char\* const |s\.)name\s*=(?P<class>[^,;{}]*);"),
+    re.compile(r"\bfailure\b\s*\w*\s*[({][^;,]*,\s*(?:\w+\.)?then\s*,(?P<class>[^,;{}]*)"),
+]
+# A failure whose class is a variable. In these files it comes from a place above.
+CLASS_VARIABLE = re.compile(r"\bfailure\b\s*\w*\s*[({][^;,]*,\s*(?:verdict::\w+|(?:\w+\.)?then)\s*,(?P<class>[^,;]*)")
+CLASS_VARIABLES = ("db/errors.cpp", "sync/arrivals.cpp", "sync/failure.hpp", "sync/flanks/connection.cpp",
+                   "sync/flanks/errors.cpp", "sync/flanks/response.cpp")
+
 CODE = (".cpp", ".hpp", ".h", ".cc")
 TEXT = CODE + (".in", ".py", ".sh", ".sql", ".md", ".txt", ".cmake", ".yaml", ".yml", ".json", ".conf", ".sysusers",
                ".bats", ".service")
@@ -53,7 +72,7 @@ ITSELF = "tests/style/style_test.py"  # it has to name what it looks for
 # ------------------------------------------------------------------------------------------------- reading the code
 
 
-def blanked(text):
+def blanked(text, strings=True):
     """The code with comments, strings and characters as spaces; line breaks, and so positions, stay."""
     pattern = re.compile(
         r'R"(?P<tag>[^(\s]{0,16})\(.*?\)(?P=tag)"'
@@ -64,6 +83,8 @@ def blanked(text):
 
     def blank(match):
         found = match.group(0)
+        if not strings and not found.startswith("/"):
+            return found
         spaces = re.sub(r"[^\n]", " ", found)
         # A string is still a value: without it `f("x", {1})` and `f({1})` would look different.
         return spaces if found.startswith("/") or len(found) < 2 else '"' + spaces[1:-1] + '"'
@@ -203,6 +224,7 @@ class Tree:
                 self.check_printing(path, code)
             if path != ITSELF:
                 self.check_text(path, text)
+        self.check_error_classes()
         return self.wrong
 
     def ours(self, path, header):
@@ -249,6 +271,27 @@ class Tree:
             for match in PRINTS.finditer(code):
                 self.note(path, line_of(code, match.start()),
                           "prints text as it is: terminal::print makes that of others fit for a terminal")
+
+    def check_error_classes(self):
+        table = self.files.get(CLASSES, "")
+        known = {match.group(1): line_of(table, match.start()) for match in CLASS_ROW.finditer(table)}
+        used = set()
+        for path in sorted(self.files):
+            if not path.startswith(CLASS_ROOMS) or not path.endswith(CODE) or path == CLASSES:
+                continue
+            code = blanked(self.files[path], strings=False)
+            used.update(re.findall(r'"(\w+)"', code))
+            for place in CLASS_PLACES:
+                for match in place.finditer(code):
+                    for name in re.findall(r'"(\w+)"', match.group("class")):
+                        if re.sub(r"^http_(\d)\d\d$", r"http_\1xx", name) not in known:
+                            self.note(path, line_of(code, match.start("class")), f"error class {name} has no row in {CLASSES}")
+            for match in CLASS_VARIABLE.finditer(code):
+                if '"' not in match.group("class") and path not in CLASS_VARIABLES:
+                    self.note(path, line_of(code, match.start()), "the class of this failure is not written here")
+        for name, line in known.items():
+            if name not in used and not re.match(r"http_\dxx$", name):
+                self.note(CLASSES, line, f"nothing has the error class {name}")
 
     def check_text(self, path, text):
         for match in re.finditer(r"\b(TODO|FIXME|XXX)\b", text):
@@ -325,6 +368,9 @@ BAD_AWAIT = [
 ]
 GOOD_TREE = {
     "sync/a.hpp": "#include <vector>\n",
+    "sync/error_class.cpp": '{"a_class", nobody, false, "x"},\n {"http_5xx", the_provider, true,\n',
+    "sync/failing.cpp": 'failure f{stage::send, verdict::later, "a_class", "x"};\n'
+                        'f.error_class == "http_503"; // error_class = "no"\n',
     "sync/flanks/c.hpp": "#include <boost/asio/ssl/stream.hpp>\n",
     "sync/flanks/c.cpp": '#include "sync/flanks/c.hpp"\n#include "sync/a.hpp"\n#include <boost/json.hpp>\nt.reveal();\n',
     "db/d.cpp": '#include "sync/a.hpp"\n#include <libpq-fe.h>\n',
@@ -349,6 +395,14 @@ BAD_TREE = [
     ("daemon/a.cpp", "#include <yaml-cpp/yaml.h>\n", "daemon/a.cpp:1: yaml-cpp/yaml.h: YAML"),
     ("daemon/a.cpp", "#include <spdlog/spdlog.h>\n", "daemon/a.cpp:1: spdlog/spdlog.h: spdlog"),
     ("db/a.cpp", "#include <boost/json/value.hpp>\n", "db/a.cpp:1: boost/json/value.hpp: JSON"),
+    ("db/a.cpp", 'throw failure(stage::write, verdict::stop,\n  "b_class", "x");\n',
+     "db/a.cpp:1: error class b_class has no row"),
+    ("db/a.cpp", 'x;\nfailure f(at, k.then, c ? "a_class" : "b_class", "x");\n', None),
+    ("db/a.cpp", 'known_state{"22", "b_class", "", verdict::later},\n', "db/a.cpp:1: error class b_class has no row"),
+    ("db/a.cpp", 'if (f.error_class == "b_class") g();\n', "db/a.cpp:1: error class b_class has no row"),
+    ("db/a.cpp", "failure f{stage::send, verdict::later, name, \"x\"};\n", "db/a.cpp:1: the class of this failure is not"),
+    ("sync/error_class.cpp", '{"a_class", nobody, false, "x"},\n{"c", nobody, false, "x"},\n{"http_5xx", nobody, false,',
+     "sync/error_class.cpp:2: nothing has the error class c"),
     ("daemon/a.cpp", "x;\nlog(token.reveal());\n", "daemon/a.cpp:2: reveals a secret"),
     ("config/a.cpp", "s->reveal ();\n", "config/a.cpp:1: reveals a secret"),
     ("daemon/a.cpp", "x;\nfmt::print(stderr, s);\n", "daemon/a.cpp:2: prints text as it is"),

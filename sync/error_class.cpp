@@ -1,0 +1,181 @@
+#include "sync/error_class.hpp"
+
+#include <algorithm>
+
+namespace flanks {
+
+namespace {
+
+using enum whose_turn;
+
+// Names and sentences as in migrations/0008_error_classes.sql.
+constexpr error_class_info known[] = {
+    // The connection, before there is an answer.
+    {"resolve_failed", nobody, false, "The provider's name has no address."},
+    {"resolve_timeout", nobody, false, "The resolver did not answer in time."},
+    {"connect_failed", nobody, false, "No connection: the network says why."},
+    {"connect_refused", nobody, false, "Nobody listens at the provider's address."},
+    {"connect_timeout", nobody, false, "No connection in time."},
+    {"connection_wait_timeout", nobody, false,
+     "All connections of flanks.max_connections were busy."},
+    {"tls_timeout", nobody, false, "TLS was not agreed on in time."},
+    {"untrusted_certificate", the_operator, false, "The certificate is not trusted."},
+    {"send_timeout", the_provider, false, "The request could not be sent in time."},
+    {"shutdown_timeout", nobody, false, "The connection could not be closed in time."},
+    {"io_error", nobody, false, "The connection failed, but not by a reset."},
+    {"connection_reset", the_provider, true, "The connection was reset."},
+    {"connection_closed", the_provider, true, "The connection was closed before the answer."},
+    // Waits for an answer.
+    {"first_byte_timeout", the_provider, true, "The answer did not begin in time."},
+    {"idle_timeout", the_provider, true, "The answer stopped coming."},
+    {"total_timeout", the_provider, true, "The request was not done in time."},
+    // Answers: the status.
+    {"http_1xx", nobody, false, "Any other status of 1xx."},
+    {"http_2xx", nobody, false, "Any other status of 2xx than 200."},
+    {"http_4xx", the_operator, false, "Any other status of 4xx."},
+    {"http_5xx", the_provider, true, "Any status of 5xx."},
+    {"no_content", the_provider, false, "204, without a body."},
+    {"redirect", the_operator, false, "3xx: it is not followed; flanks.base_url is another one."},
+    {"not_modified", nobody, false,
+     "304, which was not asked for: a proxy or cache may have said it."},
+    {"bad_request", the_operator, false, "400: the request was refused."},
+    {"unauthorized", the_operator, false, "401, also with a fresh access token."},
+    {"forbidden", the_operator, false, "403: these API keys may not make this call."},
+    {"not_found", the_provider, false,
+     "404: the credential is unknown; believed when it comes again on a later day."},
+    {"too_large", the_provider, true, "413, also for the smallest window."},
+    {"rate_limited", the_provider, true,
+     "429, or the pause that the provider asked for is longer than a request may wait."},
+    // Answers: the body.
+    {"bad_response", the_provider, true, "It is not HTTP as we can read it."},
+    {"early_answer", the_provider, false, "It began before the request was sent."},
+    {"repeated_answer", the_provider, false, "It is that to an earlier request."},
+    {"truncated", the_provider, true, "It breaks off."},
+    {"response_too_large", the_operator, false,
+     "It is larger than the limit, also for the smallest window."},
+    {"empty_body", the_provider, true, "200 with an empty body."},
+    {"html", the_provider, true, "200 with HTML or XML."},
+    {"error_object", the_provider, true, "200 with an error object."},
+    {"unexpected_body", the_provider, true, "200 with JSON of another form."},
+    {"invalid_json", the_provider, true, "200 with a body that is not JSON in UTF-8."},
+    {"unexpected_page", the_provider, false, "A page that does not follow from the one before."},
+    {"too_many_pages", the_provider, false, "The pages do not end."},
+    {"moved_while_paging", nobody, false, "The provider refreshed the data between two pages."},
+    {"unconfirmed_answer", nobody, false,
+     "Rows are missing in an answer over a reused connection; asked again over a new one."},
+    {"bad_status", the_provider, true, "The status of a credential lacks what it must have."},
+    {"bad_token", the_provider, true, "The access token cannot be used."},
+    {"token_refused", the_operator, false, "The API keys were refused."},
+    {"token_failed", the_operator, false, "There is no access token at that address."},
+    // The status of a credential.
+    {"provider_pending", the_provider, false,
+     "The provider has not finished the first extraction."},
+    {"provider_errored", the_provider, false, "The provider says that its last extraction failed."},
+    {"provider_not_created", the_provider, false, "The provider has not extracted this product."},
+    // The rate limit.
+    {"rate_limit_wait_timeout", nobody, false,
+     "flanks.requests_per_second left no place for the request."},
+    {"rate_grant_timeout", nobody, false,
+     "The database did not answer for the rate limit in time."},
+    // What was stored, or was not.
+    {"quarantined", the_operator, false, "Some records are in quarantine; the rest is stored."},
+    {"refused_by_database", the_operator, false,
+     "The database refused some records: they are in quarantine."},
+    {"suspicious_removal", the_operator, false,
+     "So many rows vanished that none was removed (flanks-sync removals list)."},
+    {"too_much_vanished", the_operator, false,
+     "A list of products lacks so much that nothing was marked as removed."},
+    {"rows_not_stored", the_operator, false,
+     "A trigger, rule or row security on flanks.transactions discarded rows."},
+    {"counts_do_not_add_up", the_operator, false,
+     "An error of flanks-sync: its counts contradict each other, and nothing was stored."},
+    {"ledger_closed", nobody, false, "The window had failed before."},
+    {"lease_lost", nobody, false, "Another worker has taken the credential over."},
+    {"claim_locked", nobody, false, "Every credential that is due is locked by somebody else."},
+    // The database.
+    {"database_answer", the_operator, false,
+     "A statement returned something of another type than it must."},
+    {"database_auth", the_operator, false, "The user or the password was refused."},
+    {"database_constraint", the_operator, false, "A constraint or unique index refused a row."},
+    {"database_damaged", the_operator, false, "A table or an index is damaged."},
+    {"database_deadlock", the_operator, false, "A deadlock, again after a retry."},
+    {"database_disk_full", the_operator, false, "The disk is full."},
+    {"database_dsn", the_operator, false, "database.dsn cannot be read."},
+    {"database_encoding", the_operator, false, "The encoding of the database is not UTF8."},
+    {"database_error", the_operator, false, "Any other error of a statement."},
+    {"database_foreign_function", the_operator, false,
+     "A trigger of somebody else refused a row, or failed."},
+    {"database_full", the_operator, false, "max_connections is reached."},
+    {"database_idle_timeout", the_operator, false,
+     "idle_in_transaction_session_timeout ended a transaction."},
+    {"database_io", the_operator, false, "The server could not read or write a file."},
+    {"database_lock_timeout", the_operator, false, "Somebody else holds a lock."},
+    {"database_lost", the_operator, false, "The connection was lost, again after a retry."},
+    {"database_memory", the_operator, false, "The server is out of memory."},
+    {"database_missing", the_operator, false, "The database does not exist."},
+    {"database_race", the_operator, false, "Somebody else keeps writing the same rows."},
+    {"database_read_only", the_operator, false,
+     "The server is a standby, or the transaction is read-only."},
+    {"database_refused", the_operator, false, "The server refused a setting of the connection."},
+    {"database_resources", the_operator, false, "The server lacks some other resource."},
+    {"database_rights", the_operator, false,
+     "The role lacks a right, or row security hides rows from it."},
+    {"database_schema", the_operator, false, "The schema is not that of this program."},
+    {"database_serialization", the_operator, false,
+     "A serialization failure, again after a retry."},
+    {"database_settings", the_operator, false,
+     "A setting of the session is not as flanks-sync needs it."},
+    {"database_silent", the_operator, false, "The connection is open, and no answer comes."},
+    {"database_timeout", the_operator, false, "statement_timeout ended a statement."},
+    {"database_tls", the_operator, false, "TLS with the server failed."},
+    {"database_unreachable", the_operator, false, "No connection to the server."},
+    {"database_value", the_operator, false, "The server refused a value."},
+    {"migration_locked", the_operator, false, "Another migration is running."},
+    {"schema_changed", the_operator, false, "A migration was changed after it was applied."},
+    {"schema_newer", the_operator, false, "The schema is newer than this program."},
+    // Configuration and commands.
+    {"bad_base_url", the_operator, false, "flanks.base_url cannot be used."},
+    {"bad_ca_file", the_operator, false,
+     "flanks.ca_file, or the system's certificates, cannot be used."},
+    {"secret_file", the_operator, false, "A file with a secret cannot be read."},
+    {"bad_credential", the_operator, false, "A credentials_token or user_id cannot be registered."},
+    {"erased_credential", the_operator, false, "The credential was erased with its user."},
+    {"unknown_credential", the_operator, false, "No such credential is registered."},
+    {"unknown_name", the_operator, false, "A user or credential that was named does not exist."},
+    {"unknown_review", the_operator, false, "No such review is open."},
+    {"unknown_user", the_operator, false, "Nothing is stored of that user."},
+    {"review_busy", the_operator, false, "Somebody else decides the review now."},
+};
+
+// http_503 -> http_5xx
+std::string family_of(std::string_view name) {
+  if (name.size() != 8 || !name.starts_with("http_")) return std::string(name);
+  return std::string(name.substr(0, 6)) + "xx";
+}
+
+}  // namespace
+
+std::string_view to_string(whose_turn who) {
+  switch (who) {
+    case nobody:
+      return "nobody";
+    case the_operator:
+      return "operator";
+    case the_provider:
+      return "provider";
+  }
+  return "";
+}
+
+std::span<const error_class_info> error_classes() {
+  return known;
+}
+
+const error_class_info* find_error_class(std::string_view name) {
+  const std::string wanted = family_of(name);
+  const auto found = std::find_if(std::begin(known), std::end(known),
+                                  [&](const error_class_info& k) { return k.name == wanted; });
+  return found == std::end(known) ? nullptr : found;
+}
+
+}  // namespace flanks

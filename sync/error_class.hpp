@@ -1,0 +1,32 @@
+// Every error class (failure::error_class): whose turn it is, and whether it counts against the
+// provider. flanks.error_classes holds the same rows for SQL (migrations/0008_error_classes.sql);
+// tests/pg/error_class_pgtest.cpp compares the two, and tests/style finds a class that is missing.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace flanks {
+
+enum class whose_turn : std::uint8_t {
+  nobody,  // it mends itself; the operator's after the third failure in a row
+  the_operator,
+  the_provider,
+};
+[[nodiscard]] std::string_view to_string(whose_turn who);  // as flanks.error_classes.who_must_act
+
+struct error_class_info {
+  std::string_view name;
+  whose_turn who = whose_turn::nobody;
+  bool providers_fault = false;  // counts towards pausing a bank or the whole API
+  std::string_view meaning;
+};
+
+// Without doubles. A status of HTTP that has no row belongs to its family: http_503 to http_5xx.
+[[nodiscard]] std::span<const error_class_info> error_classes();
+// Null for a name that is in no row and no family.
+[[nodiscard]] const error_class_info* find_error_class(std::string_view name);
+
+}  // namespace flanks
