@@ -62,8 +62,33 @@ std::vector<line> lines_of(const applied_map& applied, std::span<const embedded_
   return out;
 }
 
-summary summary_of(const std::vector<line>& lines) {
+// What a database keeps that the provider cannot give again: who is registered. To standard input
+// of `credentials import`, so that no token is left in a file.
+constexpr std::string_view way_out =
+    "make a new database and read everything again, with database.dsn naming the new one: "
+    "flanks-sync migrate up; "
+    "psql -X -d OLD_DATABASE -c \"copy (select user_id, credentials_token from "
+    "flanks.user_credentials join flanks_internal.credentials_tokens using (credential_id) "
+    "where credentials_token is not null) to stdout (format csv, header)\" "
+    "| flanks-sync credentials import -; flanks-sync backfill";
+
+// Its first migration is not ours: nothing that was released has made it.
+bool has_other_origin(const std::vector<line>& lines, std::span<const embedded_migration> known) {
+  if (lines.empty() || known.empty() || lines[0].version != known[0].version) return false;
+  return lines[0].how == state::changed || lines[0].name != known[0].name;
+}
+
+summary summary_of(const std::vector<line>& lines, std::span<const embedded_migration> known) {
   summary s;
+  if (has_other_origin(lines, known)) {
+    s.what = summary::kind::changed;
+    s.message = fmt::format(
+        "the schema was made by an unreleased version of flanks-sync: it begins with {}, which is "
+        "not the {} of this program; it cannot be migrated",
+        lines[0].name, known[0].name);
+    s.hint = way_out;
+    return s;
+  }
   const bool empty = std::all_of(lines.begin(), lines.end(),
                                  [](const line& l) { return l.how == state::pending; });
   for (const line& l : lines) {
@@ -91,6 +116,15 @@ summary summary_of(const std::vector<line>& lines) {
     s.hint = "run flanks-sync migrate up";
   }
   return s;
+}
+
+// A database that no migration of ours may touch.
+void refuse_misfit(const summary& s) {
+  if (s.what != summary::kind::newer && s.what != summary::kind::changed) return;
+  failure f(stage::database, verdict::stop,
+            s.what == summary::kind::newer ? "schema_newer" : "schema_changed", s.message);
+  f.hint = s.hint;
+  throw f;
 }
 
 // Any error of SQL in a migration stops; a lock that another holds is worth another try.
@@ -138,11 +172,11 @@ std::vector<line> migrator::status() const {
 }
 
 summary migrator::check() const {
-  return summary_of(status());
+  return summary_of(status(), known_);
 }
 
 summary check(session& db) {
-  return summary_of(lines_of(read(db), embedded_migrations()));
+  return summary_of(lines_of(read(db), embedded_migrations()), embedded_migrations());
 }
 
 failure explained(session& db, const sql_problem& problem, stage at) {
@@ -176,7 +210,9 @@ failure explained(session& db, const sql_problem& problem, stage at) {
 
 std::string migrator::plan() const {
   std::string out;
-  for (const line& l : status()) {
+  const std::vector<line> lines = status();
+  refuse_misfit(summary_of(lines, known_));
+  for (const line& l : lines) {
     if (l.how != state::pending) continue;
     for (const embedded_migration& m : known_) {
       if (m.version != l.version) continue;
@@ -199,13 +235,7 @@ int migrator::up(std::chrono::seconds patience,
       db.begin();
       db.run(lock);
       const applied_map applied = read(db);
-      const summary s = summary_of(lines_of(applied, known_));
-      if (s.what == summary::kind::newer || s.what == summary::kind::changed) {
-        failure f(stage::database, verdict::stop,
-                  s.what == summary::kind::newer ? "schema_newer" : "schema_changed", s.message);
-        f.hint = s.hint;
-        throw f;
-      }
+      refuse_misfit(summary_of(lines_of(applied, known_), known_));
       if (!applied.contains(m.version)) {
         const std::string name(m.name), sql(m.sql);
         db.run(statement{name.c_str(), sql.c_str()});

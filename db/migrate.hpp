@@ -35,6 +35,8 @@ struct line {
 };
 
 struct summary {
+  // changed: a file was another one when it was applied. When that is the first one, an unreleased
+  // version made the database, and the hint says how to begin with a new one.
   enum class kind : std::uint8_t { up_to_date, outdated, newer, changed };
   kind what = kind::up_to_date;
   int pending = 0;
@@ -53,7 +55,7 @@ class migrator {
   // The same as one answer: may we work with this database?
   [[nodiscard]] summary check() const;
   // The SQL of what is pending, with its bookkeeping, each migration in its own transaction: for a
-  // DBA to run with psql.
+  // DBA to run with psql. Refuses as up() does.
   [[nodiscard]] std::string plan() const;
   // Applies what is pending, each in its own transaction with its bookkeeping row, and tells of
   // each. Waits for another migrator at most `patience` (then failure{later, "migration_locked"}).

@@ -306,6 +306,39 @@ class CommandLine(WorldTest):
             self.schema_refused(world, command, "the database is newer than this program: it has migration 9999_future",
                                 "install the newer version of flanks-sync")
 
+    def test_a_database_of_an_unreleased_version_is_refused_and_its_credentials_move_to_a_new_one(self):
+        world = self.world(credentials=3, transactions=4, no_oddities=True)
+        ids = world.register_all()
+        world.ok("credentials", "remove", list(ids.values())[2])
+        users = ("select user_id, token_digest from flanks.user_credentials "
+                 "join flanks_internal.credentials_tokens using (credential_id) order by 1, 2")
+        registered = world.sql(users)
+        old = world.database
+        world.sql("update flanks_internal.schema_migrations set name = '0001_mirror.sql', sha256 = 'x' where version = 1; "
+                  "insert into flanks_internal.schema_migrations (version, name, sha256) values (14, '0014_registration.sql', 'x')")
+        hint = re.search(r"^hint: (.*)$", world.cli("migrate", "up").stderr, re.M).group(1)
+        for command in self.WRITING + (("migrate", "up"), ("migrate", "plan"), ("run", "--migrate"), ("backfill", "--migrate")):
+            self.schema_refused(world, command, "the schema was made by an unreleased version of flanks-sync: it begins with "
+                                "0001_mirror.sql, which is not the 0001_credentials.sql of this program; it cannot be migrated", hint)
+        self.assertEqual(world.cli("migrate", "status").returncode, 78)
+        # What the hint says, word for word.
+        steps = [step.strip() for step in hint[hint.index("flanks-sync migrate up"):].split(";")]
+        self.assertEqual([steps[0], steps[2]], ["flanks-sync migrate up", "flanks-sync backfill"])
+        world.database = world.cluster.new_database()
+        world.write_config()
+        config = f"{BINARY} --config {world.config}"
+        for step in steps:
+            step = step.replace("flanks-sync ", config + " ").replace("OLD_DATABASE", old)
+            done = subprocess.run(["bash", "-o", "pipefail", "-c", step], capture_output=True, text=True, timeout=120,
+                                  env={**os.environ, "PGHOST": world.cluster.host, "PGUSER": "postgres"})
+            self.assertEqual(done.returncode, 0, (step, done.stdout, done.stderr))
+            self.assertNotRegex(done.stdout + done.stderr, "|".join(map(re.escape, ids)))
+        self.assertEqual(world.sql(users), registered)
+        numbers = {row["credentials_token"]: int(row["credential_id"])
+                   for row in world.rows("select credentials_token, credential_id from flanks_internal.credentials_tokens")}
+        self.assertEqual(sorted(numbers), sorted(list(ids)[:2]))
+        self.assert_mirrors(world, numbers, only=numbers)
+
     def test_who_may_only_read_needs_no_look_at_the_bookkeeping(self):
         world = self.world(credentials=1, transactions=4)
         world.register_all()

@@ -21,6 +21,11 @@ constexpr embedded_migration two{2, "0002_two.sql", "create table public.two (n 
 constexpr embedded_migration two_changed{2, "0002_two.sql", "create table public.two (n bigint)"};
 constexpr embedded_migration broken{2, "0002_two.sql",
                                     "create table public.two (n integer); select 1 / 0"};
+// What an unreleased version may have begun with: another name, or another file of our name.
+constexpr embedded_migration other_one{1, "0001_other.sql", one.sql};
+constexpr embedded_migration one_changed{1, "0001_one.sql", "create schema flanks_internal"};
+constexpr embedded_migration other_origin[] = {other_one, two};
+constexpr embedded_migration changed_origin[] = {one_changed, two};
 constexpr embedded_migration first[] = {one};
 constexpr embedded_migration both[] = {one, two};
 constexpr embedded_migration changed[] = {one, two_changed};
@@ -99,6 +104,32 @@ TEST_F(migrations, changed_file_is_refused) {
   EXPECT_EQ(f.error_class, "schema_changed");
   EXPECT_STREQ(f.what(),
                "migration 0002_two.sql was changed after it was applied to this database");
+}
+
+TEST_F(migrations, database_of_an_unreleased_version_is_refused_with_the_way_out) {
+  up(both);
+  for (const std::span<const embedded_migration> ours :
+       {std::span<const embedded_migration>(other_origin),
+        std::span<const embedded_migration>(changed_origin), embedded_migrations()}) {
+    const failure f = failure_of([&] { up(ours); });
+    EXPECT_EQ(f.error_class, "schema_changed");
+    EXPECT_EQ(f.then, verdict::stop);
+    EXPECT_EQ(f.what(),
+              "the schema was made by an unreleased version of flanks-sync: it begins with "
+              "0001_one.sql, which is not the " +
+                  std::string(ours[0].name) + " of this program; it cannot be migrated");
+    EXPECT_EQ(f.hint,
+              "make a new database and read everything again, with database.dsn naming the new "
+              "one: flanks-sync migrate up; psql -X -d OLD_DATABASE -c \"copy (select user_id, "
+              "credentials_token from flanks.user_credentials join "
+              "flanks_internal.credentials_tokens using (credential_id) where credentials_token is "
+              "not null) to stdout (format csv, header)\" | flanks-sync credentials import -; "
+              "flanks-sync backfill");
+    EXPECT_EQ(migrator(options_, ours).check().what, kind::changed);
+    EXPECT_EQ(migrator(options_, ours).check().hint, f.hint);
+    EXPECT_STREQ(failure_of([&] { (void)migrator(options_, ours).plan(); }).what(), f.what());
+  }
+  EXPECT_THAT(told_, SizeIs(2)) << "nothing was applied";
 }
 
 TEST_F(migrations, newer_database_is_refused) {
