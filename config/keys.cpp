@@ -277,9 +277,6 @@ std::string yaml_quoted(std::string_view text) {
   return out + "\"";
 }
 
-std::string_view to_string(grant g) {
-  return grants.at(static_cast<std::size_t>(g));
-}
 std::string_view to_string(log_level l) {
   return levels.at(static_cast<std::size_t>(l));
 }

@@ -192,7 +192,7 @@ class walker {
   // Aggregation v2 knows no filter: it would be left out without a word.
   void check_source() {
     const sync_settings& sync = out_.values.sync;
-    if (sync.from == source::v1 || sync.query.fields.empty()) return;
+    if (sync.from == transaction_source::v1 || sync.query.fields.empty()) return;
     note(out_.places.at("sync.query"), "sync.query", "belongs to sync.source: v1 only",
          "remove it, or set sync.source: v1");
   }

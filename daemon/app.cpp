@@ -30,33 +30,19 @@ namespace {
                        "flanks-sync config example prints every key with its meaning");
 }
 
-api_options provider_options(const configuration& c, rate_grants& rate, rate_observer& waits) {
-  const config::provider_settings& from = c.values().flanks;
+api_options options_of(const configuration& c, rate_grants& rate, rate_observer& waits) {
+  const config::settings& s = c.values();
   api_options o;
-  o.base_url = from.base_url;
-  o.grant_type =
-      from.grant_type == config::grant::password ? grant::password : grant::client_credentials;
-  o.client_id = from.client_id;
+  static_cast<provider_options&>(o) = s.flanks;
   o.client_secret = c.secrets.client_secret;
-  o.username = from.username;
   o.password = c.secrets.password;
   o.ca_file = config::ca_file(c.file).string();
-  o.max_connections = from.max_connections;
-  o.requests_per_second = from.requests_per_second;
   o.rate = &rate;
   o.waits = &waits;
-  o.max_response_bytes = static_cast<std::int64_t>(from.max_response_bytes);
-  o.timeouts.resolve = from.timeouts.resolve;
-  o.timeouts.connect = from.timeouts.connect;
-  o.timeouts.tls = from.timeouts.tls;
-  o.timeouts.first_byte = from.timeouts.first_byte;
-  o.timeouts.idle = from.timeouts.idle;
-  o.timeouts.total = from.timeouts.total;
-  o.retry.tries = c.values().sync.tries;
-  o.source =
-      c.values().sync.from == config::source::v2 ? transaction_source::v2 : transaction_source::v1;
-  o.query = canonical_members(c.values().sync.query);
-  o.limits = c.values().limits;
+  o.retry.tries = s.sync.tries;
+  o.source = s.sync.from;
+  o.query = canonical_members(s.sync.query);
+  o.limits = s.limits;
   o.user_agent = "flanks-sync/" FLANKS_SYNC_VERSION;
   return o;
 }
@@ -86,38 +72,30 @@ configuration configure(const invocation& asked, config::secret_scope scope) {
 }
 
 db_options database_options(const configuration& c) {
-  const config::database_settings& from = c.values().database;
-  db_options o;
-  o.dsn = from.dsn;
-  o.password = c.secrets.database_password;
-  o.connections = from.connections;
-  // As many as can be fetched at once, and three for each connection to be written meanwhile.
-  o.open_windows = c.values().flanks.max_connections + 3 * from.connections;
-  o.connect_timeout = from.connect_timeout;
-  o.statement_timeout = std::chrono::ceil<std::chrono::seconds>(from.statement_timeout);
-  o.lock_timeout = std::chrono::ceil<std::chrono::seconds>(from.lock_timeout);
-  o.lease_time = c.values().sync.lease;
-  // A daemon that stands still holds what its transaction has locked no longer than its lease.
-  o.idle_in_transaction_timeout = c.values().sync.lease;
-  o.limits = c.values().limits;
-  o.query = canonical_members(c.values().sync.query);
-  return o;
+  const config::settings& s = c.values();
+  const config::database_settings& from = s.database;
+  return db_options{
+      .dsn = from.dsn,
+      .password = c.secrets.database_password,
+      .connections = from.connections,
+      // As many as can be fetched at once, and three for each connection to be written meanwhile.
+      .open_windows = s.flanks.max_connections + 3 * from.connections,
+      .connect_timeout = from.connect_timeout,
+      .statement_timeout = std::chrono::ceil<std::chrono::seconds>(from.statement_timeout),
+      .lock_timeout = std::chrono::ceil<std::chrono::seconds>(from.lock_timeout),
+      // A daemon that stands still holds what its transaction has locked no longer than its lease.
+      .idle_in_transaction_timeout = s.sync.lease,
+      .lease_time = s.sync.lease,
+      .query = canonical_members(s.sync.query),
+      .limits = s.limits,
+  };
 }
 
 sync_policy policy_of(const config::settings& s) {
-  sync_policy p;
-  p.products = s.sync.products;
-  p.product_kinds = s.sync.product_details;
-  p.history_months = s.sync.history_months;
-  p.interval = s.sync.interval;
-  p.overlap = s.sync.overlap;
-  p.sweep_interval = s.sync.sweep_interval;
-  p.recent_sweep_interval = s.sync.recent_sweep_interval;
-  p.recent_sweep_days = s.sync.recent_sweep_days;
-  p.removals = {s.sync.removal_threshold_percent, s.sync.removal_threshold_rows};
-  p.tries = s.sync.tries;
-  p.whole_history = s.sync.from == config::source::v2;
-  return p;
+  return sync_policy{s.sync,
+                     s.sync.product_details,
+                     {s.sync.removal_threshold_percent, s.sync.removal_threshold_rows},
+                     s.sync.from == transaction_source::v2};
 }
 
 std::unique_ptr<log> log_of(const invocation& asked, const configuration& c) {
@@ -133,7 +111,7 @@ engine::engine(const invocation& asked, configuration c)
       clock(make_clock(executor)),
       db(make_store(executor, database_options(settings))),
       rate(make_rate_grants(executor, database_options(settings))),
-      api(make_flanks_api(executor, provider_options(settings, *rate, rates))) {}
+      api(make_flanks_api(executor, options_of(settings, *rate, rates))) {}
 
 engine::~engine() = default;
 

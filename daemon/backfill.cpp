@@ -186,10 +186,10 @@ void backfill::stop() {
 }
 
 asio::awaitable<void> backfill::drain() {
-  const auto deadline = chr::steady_clock::now() + request_.grace;
+  const auto deadline = chr::steady_clock::now() + stop_grace;
   while (group_.size() > 0) {
     if (stopping_ && chr::steady_clock::now() >= deadline) group_.cancel();
-    const chr::steady_clock::duration turn = stopping_ ? request_.grace / 20 : chr::hours{1};
+    const chr::steady_clock::duration turn = stopping_ ? stop_grace / 20 : chr::hours{1};
     co_await group_.wait(turn);
   }
   co_await group_.join();

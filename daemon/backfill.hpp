@@ -19,9 +19,7 @@ struct backfill_request {
   window days;
   bool explicit_days = false;  // --from was given: the window belongs to what identifies the plan
   bool restart = false;
-  int concurrency = 24;  // credentials at once
-  std::chrono::milliseconds grace{
-      20'000};  // how long an interrupted one lets windows in flight end
+  int concurrency;  // credentials at once
 };
 
 // One line of the summary: a product, over all credentials.
@@ -55,7 +53,7 @@ class backfill {
 
   // Throws failure when the plan cannot be made or the database goes away for good.
   boost::asio::awaitable<backfill_result> run();
-  // No new credential; what is in hand has `grace` to end.
+  // No new credential; what is in hand has stop_grace to end.
   void stop();
   // For the live line; valid as long as this object.
   [[nodiscard]] const progress_numbers& numbers() const { return numbers_; }

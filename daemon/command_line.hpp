@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/settings.hpp"
+#include "sync/arrivals.hpp"
 #include "sync/store.hpp"
 #include "sync/types.hpp"
 
@@ -46,21 +47,22 @@ struct invocation {
   std::optional<config::log_level> level;
   bool json = false;
 
-  selection who;                          // backfill, sync, verify; credentials_*: which ones
-  std::optional<day> from, to;            // backfill, verify
-  bool once = false;                      // run
-  bool migrate = false;                   // run, backfill
-  bool restart = false;                   // backfill
-  bool dry_run = false;                   // backfill, credentials discover, link sessions
-  bool exit_code = false;                 // status
-  std::string user;                       // credentials add, erase
-  std::string reason;                     // credentials pause
-  std::string file;                       // credentials add, import: "-" is standard input
-  bool yes = false;                       // erase: do not ask
-  bool even_if_erased = false;            // credentials add
-  bool upstream = false;                  // credentials remove
-  std::string default_user;               // credentials discover, link exchange, link sessions
-  std::string user_from = "external_id";  // link exchange
+  selection who;                // backfill, sync, verify; credentials_*: which ones
+  std::optional<day> from, to;  // backfill, verify
+  bool once = false;            // run
+  bool migrate = false;         // run, backfill
+  bool restart = false;         // backfill
+  bool dry_run = false;         // backfill, credentials discover, link sessions
+  bool exit_code = false;       // status
+  std::string user;             // credentials add, erase
+  std::string reason;           // credentials pause
+  std::string file;             // credentials add, import: "-" is standard input
+  bool yes = false;             // erase: do not ask
+  bool even_if_erased = false;  // credentials add
+  bool upstream = false;        // credentials remove
+  std::string default_user;     // credentials discover, link exchange, link sessions
+  // link exchange
+  std::string user_from = exchange_options{}.user_from;
   std::string review;  // removals confirm, reject: the sync_run_id that raised it
   bool all = false;    // removals list
 };

@@ -256,7 +256,7 @@ void scheduler::stop() {
 }
 
 asio::awaitable<void> scheduler::drain() {
-  const auto deadline = chr::steady_clock::now() + options_.grace;
+  const auto deadline = chr::steady_clock::now() + stop_grace;
   while (group_.size() > 0) {
     const auto now = chr::steady_clock::now();
     if (now >= deadline) {

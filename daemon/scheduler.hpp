@@ -14,10 +14,8 @@
 namespace flanks {
 
 struct scheduler_options {
-  int concurrency = 24;  // credentials at once (config: sync.concurrency)
-  std::chrono::milliseconds poll{
-      30'000};  // the longest sleep between two looks (config: sync.poll)
-  std::chrono::milliseconds grace{20'000};  // how long stop() lets work in hand go on
+  int concurrency;                 // credentials at once (config: sync.concurrency)
+  std::chrono::milliseconds poll;  // the longest sleep between two looks (config: sync.poll)
   bool once = false;  // end when all that was due at the beginning has been worked on, once each
 };
 
@@ -39,8 +37,8 @@ class scheduler {
   // Ends after stop() when all work in hand has ended, or with `once` when nothing is due. Throws
   // only what is a bug.
   boost::asio::awaitable<void> run();
-  // No new work; what is in hand has `grace` to end, then it is abandoned cleanly (no half window
-  // is ever stored).
+  // No new work; what is in hand has stop_grace to end, then it is abandoned cleanly (no half
+  // window is ever stored).
   void stop();
 
   [[nodiscard]] const scheduler_totals& totals() const { return totals_; }

@@ -13,6 +13,9 @@
 
 namespace flanks {
 
+// After a stop: how long what is in hand may go on before it is abandoned.
+inline constexpr std::chrono::seconds stop_grace{20};
+
 struct worker_tools {
   boost::asio::any_io_executor executor;
   mirror_tools mirror;

@@ -9,26 +9,28 @@
 
 namespace flanks {
 
+// What has no default here is set by who makes one: the configuration has the defaults
+// (config/settings.hpp), and the compiler names the field that was forgotten.
 struct db_options {
-  std::string dsn;  // a libpq conninfo or URI; what it leaves out comes from libpq's environment
-  secret password;  // empty: whatever the dsn or libpq finds by itself
-  std::string application_name = "flanks-sync";
-  int connections = 4;    // at least 2: one always stays free for small work (see lane.hpp)
-  int open_windows = 20;  // at once (window_permits.hpp)
+  std::string dsn;   // a libpq conninfo or URI; what it leaves out comes from libpq's environment
+  secret password;   // empty: whatever the dsn or libpq finds by itself
+  int connections;   // at least 2: one always stays free for small work (see lane.hpp)
+  int open_windows;  // at once (window_permits.hpp)
 
-  std::chrono::seconds connect_timeout{10};  // of one address
-  std::chrono::seconds statement_timeout{120};
-  // How long after that a server that has not said so itself is given up.
-  std::chrono::seconds answer_grace{10};
-  std::chrono::seconds lock_timeout{30};
-  std::chrono::seconds idle_in_transaction_timeout{600};  // a window whose provider has gone quiet
-  std::chrono::seconds network_timeout{30};               // unacknowledged bytes (tcp_user_timeout)
-
-  std::chrono::seconds lease_time{120};  // a claim ends this long after it was made or renewed
+  std::chrono::seconds connect_timeout;  // of one address
+  std::chrono::seconds statement_timeout;
+  std::chrono::seconds lock_timeout;
+  std::chrono::seconds idle_in_transaction_timeout;  // a window whose provider has gone quiet
+  std::chrono::seconds lease_time;  // a claim ends this long after it was made or renewed
   std::string
       query;  // canonical sync.query; empty: everything is asked for (flanks.coverage.query)
   sync_limits limits;
-  std::string holder;  // who we are, for people; empty: host:pid
+
+  // How long after statement_timeout a server that has not said so itself is given up.
+  std::chrono::seconds answer_grace{10};
+  std::chrono::seconds network_timeout{30};  // unacknowledged bytes (tcp_user_timeout)
+  std::string application_name = "flanks-sync";
+  std::string holder{};  // who we are, for people; empty: host:pid
 };
 
 }  // namespace flanks

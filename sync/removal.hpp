@@ -7,16 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/policy.hpp"
 #include "sync/types.hpp"
 
 namespace flanks {
-
-// The brake (config: sync.removal_threshold_percent, sync.removal_threshold_rows): more than both
-// at once, and a person must look.
-struct removal_limits {
-  int percent = 10;  // of the rows that were there
-  int rows = 5;
-};
 
 // The days of `asked` about which a whole answer proves what is not there. None when the status
 // that was asked before says that the provider's data is not to be trusted (pending, errored).

@@ -4,25 +4,11 @@
 
 #include <string>
 
+#include "sync/policy.hpp"
 #include "sync/store.hpp"
 #include "sync/types.hpp"
 
 namespace flanks {
-
-// The part of the settings that decides (config: sync.*).
-struct sync_policy {
-  std::vector<product> products{all_products.begin(), all_products.end()};
-  std::vector<product_kind> product_kinds{all_product_kinds.begin(), all_product_kinds.end()};
-  int history_months = 24;
-  std::chrono::seconds interval{std::chrono::hours{24}};
-  std::chrono::days overlap{30};
-  std::chrono::seconds sweep_interval{std::chrono::days{30}};  // all history
-  std::chrono::seconds recent_sweep_interval{std::chrono::days{7}};
-  std::chrono::days recent_sweep_days{90};
-  removal_limits removals;
-  bool whole_history = false;  // every fetch reads all history: the provider has no windows (v2)
-  int tries = 3;               // per window, the first one included
-};
 
 // What is read again although nothing says that it must.
 enum class sweep : std::uint8_t { none, recent, full };

@@ -11,6 +11,7 @@
 #include "sync/clock.hpp"
 #include "sync/flanks_api.hpp"
 #include "sync/proof.hpp"
+#include "sync/retry.hpp"
 
 namespace flanks {
 
@@ -21,7 +22,8 @@ struct proof_request {
   std::vector<product> products;
   std::optional<window> days;  // absent: what is covered
   int limit = 1000;            // differences listed of one window
-  int tries = 3;               // of one window, the first one included
+  // Of one window, the first one included.
+  int tries = retry_policy{}.tries;
 };
 
 // Everything verify() works with; must outlive the call.

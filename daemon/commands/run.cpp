@@ -100,11 +100,11 @@ class daemon_story {
 
  private:
   [[nodiscard]] scheduler_options options_of(const config::settings& s) const {
-    scheduler_options o;
-    o.concurrency = s.sync.concurrency;
-    o.poll = s.sync.poll;
-    o.once = asked_.once;
-    return o;
+    return {
+        .concurrency = s.sync.concurrency,
+        .poll = s.sync.poll,
+        .once = asked_.once,
+    };
   }
 
   [[nodiscard]] worker_tools tools() {

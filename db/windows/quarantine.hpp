@@ -21,7 +21,7 @@ struct list {
   std::string_view part;       // "transactions" or "products": what the records of the product are
   std::string run;             // sync_run_id or product_run_id
   std::optional<window> days;  // of the answer; none for products
-  int limit = 100;             // rows of one reason and day; what comes beyond is only counted
+  int limit;                   // rows of one reason and day; what comes beyond is only counted
 };
 
 // Writes them in the open transaction, and gives the numbers of their rows. One that is open

@@ -52,7 +52,7 @@ struct http_client::impl {
       : executor(std::move(on)),
         where(std::move(to)),
         timeouts(with.timeouts),
-        max_bytes(with.max_response_bytes),
+        max_bytes(static_cast<std::int64_t>(with.max_response_bytes)),
         user_agent(with.user_agent),
         names(executor, where),
         pool(executor, with.max_connections) {

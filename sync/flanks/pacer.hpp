@@ -10,6 +10,7 @@
 
 #include "sync/failure.hpp"
 #include "sync/limiter.hpp"
+#include "sync/provider_options.hpp"
 #include "sync/rate_grants.hpp"
 #include "sync/rate_observer.hpp"
 
@@ -17,7 +18,7 @@ namespace flanks {
 
 // How long a request may wait for the database to answer: rate_grant_timeout.
 struct pacer_timeouts {
-  std::chrono::milliseconds grant{60'000};
+  std::chrono::milliseconds grant = api_timeouts{}.rate_grant;
 };
 
 class pacer {

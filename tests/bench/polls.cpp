@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/app.hpp"
 #include "daemon/scheduler.hpp"
 #include "db/pg_store.hpp"
 #include "sync/schedule.hpp"
@@ -83,18 +84,17 @@ double processor_seconds() {
 
 int poll(const std::string& dsn, int polls, int concurrency) {
   boost::asio::io_context loop{1};
-  db_options database;
-  database.dsn = dsn;
-  database.lease_time = chr::seconds{60};
+  configuration defaults;
+  defaults.file.values.database.dsn = dsn;
+  const db_options database = database_options(defaults);
   const auto clock = make_clock(loop.get_executor());
   const auto db = make_store(loop.get_executor(), database);
   quiet_provider provider;
   loud_log events;
   logging_observer observer(events, config::log_level::debug);
-  sync_policy policy;
-  scheduler_options options;
-  options.concurrency = concurrency;
-  options.once = true;
+  const sync_policy policy;
+  const scheduler_options options{
+      .concurrency = concurrency, .poll = defaults.values().sync.poll, .once = true};
   const mirror_tools mirror{provider, *db, *clock, observer, policy};
   scheduler daemon(worker_tools{loop.get_executor(), mirror, events, database.lease_time}, options);
   int asked = 0;

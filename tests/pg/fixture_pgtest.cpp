@@ -14,11 +14,19 @@ std::string server_dsn() {
 }
 
 db_options options_for(const std::string& database) {
-  db_options options;
-  options.dsn = server_dsn() + " dbname=" + database;
-  options.connections = 3;
-  options.lock_timeout = std::chrono::seconds{5};
-  return options;
+  return db_options{
+      .dsn = server_dsn() + " dbname=" + database,
+      .password = {},
+      .connections = 3,
+      .open_windows = 20,
+      .connect_timeout = std::chrono::seconds{10},
+      .statement_timeout = std::chrono::seconds{120},
+      .lock_timeout = std::chrono::seconds{5},
+      .idle_in_transaction_timeout = std::chrono::seconds{600},
+      .lease_time = std::chrono::seconds{120},
+      .query = {},
+      .limits = {},
+  };
 }
 
 std::vector<std::string> query(const db_options& options, const std::string& sql) {
