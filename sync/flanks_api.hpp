@@ -34,8 +34,6 @@ struct response_summary {
   std::int64_t bytes = 0;          // of the body, after transfer decoding
   bool rested_connection = false;  // it came over one that has served another request
   bool repeats = false;            // ... with the bytes of an earlier answer, head included
-  std::chrono::milliseconds time_to_first_byte{0};
-  std::chrono::milliseconds duration{0};
 };
 
 class flanks_api {

@@ -55,7 +55,6 @@ class http_response {
   // The time between these two is ours: the total deadline stands still.
   virtual void pause() = 0;
   virtual void resume() = 0;
-  [[nodiscard]] virtual std::chrono::milliseconds time_to_first_byte() const = 0;
 };
 
 class http_client {

@@ -71,7 +71,6 @@ void response_in_progress::look_before_asking() {
 }
 
 asio::awaitable<void> response_in_progress::begin(const secret& text) {
-  sent_at_ = clock::now();
   look_before_asking();
   if (!early_) {
     const std::string_view bytes = text.reveal();
@@ -100,10 +99,7 @@ asio::awaitable<bool> response_in_progress::fill() {
   char* const into = in_.data() + end_;
   const std::size_t room = in_.size() - end_;
   const std::size_t size = co_await wire_->read(into, room, first);
-  if (first && size > 0) {
-    first_byte_after_ = std::chrono::floor<std::chrono::milliseconds>(clock::now() - sent_at_);
-    early_ = !wire_->all_acknowledged();
-  }
+  if (first && size > 0) early_ = !wire_->all_acknowledged();
   end_ += size;
   received_ += static_cast<std::int64_t>(size);
   if (received_ > max_bytes_) {

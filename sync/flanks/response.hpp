@@ -38,7 +38,6 @@ class response_in_progress final : public http_response {
   void accept() override { accepted_ = true; }
   void pause() override { paused_at_ = clock::now(); }
   void resume() override { wire_->extend_total(clock::now() - paused_at_); }
-  std::chrono::milliseconds time_to_first_byte() const override { return first_byte_after_; }
 
  private:
   struct hash_deleter {
@@ -73,8 +72,7 @@ class response_in_progress final : public http_response {
   bool over_ = false;
   bool accepted_ = false;
   bool repeats_ = false;
-  clock::time_point sent_at_, paused_at_;
-  std::chrono::milliseconds first_byte_after_{0};
+  clock::time_point paused_at_;
 };
 
 }  // namespace flanks

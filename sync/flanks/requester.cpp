@@ -1,0 +1,267 @@
+#include "sync/flanks/requester.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include "sync/flanks/errors.hpp"
+#include "sync/flanks/query.hpp"
+
+namespace flanks {
+
+namespace asio = boost::asio;
+using asio::awaitable;
+using clock_type = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::size_t token_limit = 1024 * 1024;  // bytes of a token answer
+
+awaitable<answer> read_whole(http_response& response, std::size_t limit) {
+  const http_head& head = response.head();
+  answer a;
+  a.status = head.status;
+  a.retry_after = head.retry_after;
+  a.date = head.date;
+  a.location = head.location;
+  a.rested_connection = response.rested();
+  while (a.body.size() < limit) {
+    const std::string_view piece = co_await response.read();
+    if (piece.empty()) break;
+    a.body_bytes += static_cast<std::int64_t>(piece.size());
+    a.body.append(piece.substr(0, limit - a.body.size()));
+  }
+  co_return a;
+}
+
+// Whether a call that the provider does only once may be sent again after `f`: it was never sent,
+// or was turned away at the door.
+bool surely_not_done(const failure& f) {
+  return f.at == stage::resolve || f.at == stage::connect || f.at == stage::tls ||
+         f.at == stage::token || f.error_class == "rate_limited" || f.retry_after.has_value();
+}
+
+bool always(const failure&) {
+  return true;
+}
+
+}  // namespace
+
+// One token call that everyone waits for.
+struct requester::token_flight {
+  explicit token_flight(const asio::any_io_executor& executor)
+      : landed(executor, clock_type::time_point::max()) {}
+
+  asio::steady_timer landed;  // cancelled when it has
+  bool done = false;
+  bool brought_one = false;
+  std::optional<failure> failed;  // neither: its caller was cancelled, someone else must go
+};
+
+requester::requester(asio::any_io_executor executor, const api_options& options)
+    : executor_(std::move(executor)),
+      options_(options),
+      where_(origin_of(options_.base_url)),
+      client_(executor_, where_, options_),
+      tries_(executor_, options_) {}
+
+call_info requester::call(const json_call& asked) const {
+  call_info who = asked.info(where_.authority());
+  who.what = fmt::format("{} {}{} at {}", asked.method, where_.path_prefix, asked.endpoint,
+                         where_.authority());
+  who.secrets.insert(who.secrets.end(), {&options_.client_secret, &options_.password});
+  return who;
+}
+
+awaitable<void> requester::close() {
+  co_await tries_.close();
+  co_await client_.close();
+}
+
+awaitable<void> requester::ask(const json_call& asked, const response_reader& read,
+                               const repeat_rule& may_repeat) {
+  attempts so_far;
+  // A request that went out over a connection that had rested may have been lost on it.
+  so_far.fresh_only = asked.once;
+  const try_once once = [&](attempts& until_now) { return ask_once(asked, read, until_now); };
+  awaitable<void> trying = tries_.run(once, may_repeat, so_far);
+  co_await std::move(trying);
+}
+
+awaitable<void> requester::ask_json(json_call asked) {
+  const response_reader read = [&](http_response& response) { return read_json(asked, response); };
+  const repeat_rule may_repeat = [&](const failure& f) {
+    return !asked.once || surely_not_done(f);
+  };
+  awaitable<void> asking = ask(asked, read, may_repeat);
+  co_await std::move(asking);
+}
+
+awaitable<void> requester::read_json(const json_call& asked, http_response& response) const {
+  const answer a = co_await read_whole(response, asked.limit + 1);
+  if (a.body.size() > asked.limit) {
+    throw failure{
+        stage::receive, verdict::later, "response_too_large",
+        fmt::format("the answer of {} is larger than {} bytes", call(asked).what, asked.limit)};
+  }
+  asked.read(a);
+}
+
+// The answer is read while its connection is in hand.
+awaitable<void> requester::ask_once(const json_call& asked, const response_reader& read,
+                                    attempts& so_far) {
+  const std::unique_ptr<http_place> place = co_await client_.enter();
+  awaitable<std::unique_ptr<http_response>> asking = authorized(*place, asked, so_far);
+  const std::unique_ptr<http_response> response = co_await std::move(asking);
+  awaitable<void> reading = read(*response);
+  co_await std::move(reading);
+  response->accept();
+}
+
+// Asks with the access token; a 401 is answered by one newer token and one replay, shared by all
+// who were answered so.
+awaitable<std::unique_ptr<http_response>> requester::authorized(const http_place& place,
+                                                                const json_call& asked,
+                                                                attempts& so_far) {
+  for (bool replay = false;; replay = true) {
+    const access_token token = co_await turn_and_token(place, so_far);
+    http_request request;
+    request.method = asked.method;
+    request.target = asked.endpoint;
+    request.body = asked.body;
+    request.bearer = token.value;
+    request.records = asked.records;
+    request.fresh = asked.over == connection_use::fresh;
+    awaitable<std::unique_ptr<http_response>> sending = send(place, std::move(request), so_far);
+    std::unique_ptr<http_response> response = co_await std::move(sending);
+    const int status = response->head().status;
+    // Only what deletes is done when there is nothing to say.
+    const bool good = status == 200 || status == 201 || (status == 204 && asked.method == "DELETE");
+    if (good) co_return response;
+    http_response& open = *response;
+    const answer a = co_await read_whole(open, error_body_limit);
+    response->accept();
+    if (a.status == 401 && !replay) {
+      token_.refused_with(token.generation);
+      continue;
+    }
+    call_info who = call(asked);
+    who.secrets.push_back(&token.value);
+    throw from_status(a, who);
+  }
+}
+
+awaitable<std::unique_ptr<http_response>> requester::send(const http_place& place,
+                                                          http_request request, attempts& so_far) {
+  tries_.count_request();
+  so_far.rested = false;
+  request.fresh = request.fresh || so_far.fresh_only;
+  awaitable<std::unique_ptr<http_response>> sending = client_.send(place, std::move(request));
+  std::unique_ptr<http_response> response = co_await std::move(sending);
+  so_far.rested = response->rested();
+  co_return response;
+}
+
+awaitable<void> requester::authenticate() {
+  const std::unique_ptr<http_place> held = co_await client_.enter();
+  const http_place& place = *held;
+  attempts so_far;
+  const access_token token = co_await fresh_token(place, so_far);
+}
+
+// A turn, and a token that is good when it comes. The one who fetches the token has his place
+// already and takes a turn of his own, so those who wait here for a token hold up nobody who could
+// bring it; nobody who has a turn waits for a token, or all would go at once when it comes.
+awaitable<access_token> requester::turn_and_token(const http_place& place, attempts& so_far) {
+  for (bool again = false;; again = true) {
+    access_token token = co_await fresh_token(place, so_far);
+    co_await tries_.take_turn(so_far);
+    std::optional<access_token> held = token_.usable(clock_type::now());
+    if (held) co_return *held;
+    if (again) co_return token;  // it lives shorter than the line is long
+  }
+}
+
+awaitable<access_token> requester::fresh_token(const http_place& place, attempts& so_far) {
+  for (;;) {
+    const auto now = clock_type::now();
+    std::optional<access_token> held = token_.usable(now);
+    if (held) co_return *held;
+    const std::optional<failure> refusal = token_.standing_refusal(now);
+    if (refusal) throw failure{*refusal};
+    if (flight_ == nullptr) {
+      co_await fetch_token(place, so_far);
+      access_token brought = token_.newest();
+      co_return brought;
+    }
+    const std::shared_ptr<token_flight> flight = flight_;
+    boost::system::error_code woken;
+    auto quietly = asio::redirect_error(asio::use_awaitable, woken);
+    co_await flight->landed.async_wait(quietly);
+    if (!flight->done) throw boost::system::system_error(asio::error::operation_aborted);
+    if (flight->failed) {
+      // Who waited for it has waited as long as who asked.
+      tries_.use_up_pauses(so_far);
+      throw failure{*flight->failed};
+    }
+    if (flight->brought_one) {
+      access_token brought = token_.newest();
+      co_return brought;
+    }
+  }
+}
+
+// With the tries and waits of the request that needs it.
+awaitable<void> requester::fetch_token(const http_place& place, attempts& so_far) {
+  const auto flight = std::make_shared<token_flight>(executor_);
+  flight_ = flight;
+  struct landing {  // also when we are cancelled
+    requester& requests;
+    token_flight& flight;
+    ~landing() {
+      flight.done = true;
+      flight.landed.cancel();
+      requests.flight_.reset();
+    }
+  };
+  const landing at_the_end{*this, *flight};
+  const try_once once = [&](attempts& until_now) { return fetch_token_once(place, until_now); };
+  const repeat_rule may_repeat = always;
+  std::optional<failure> failed;
+  try {
+    awaitable<void> trying = tries_.run(once, may_repeat, so_far);
+    co_await std::move(trying);
+    flight->brought_one = true;
+    co_return;
+  } catch (const failure& f) {
+    failed.emplace(f);
+  }
+  if (failed->then == verdict::stop) token_.keys_refused(*failed, clock_type::now());
+  // Those who wait must not try it all again, each on his own.
+  if (failed->then == verdict::retry) failed->then = verdict::later;
+  flight->failed = failed;
+  throw failure{*failed};
+}
+
+awaitable<void> requester::fetch_token_once(const http_place& place, attempts& so_far) {
+  co_await tries_.take_turn(so_far);
+  json_call asked;
+  asked.endpoint = token_endpoint;
+  const call_info who = call(asked);
+  http_request request;
+  request.target = token_endpoint;
+  request.body = token_body(options_);
+  awaitable<std::unique_ptr<http_response>> sending = send(place, std::move(request), so_far);
+  const std::unique_ptr<http_response> response = co_await std::move(sending);
+  http_response& open = *response;
+  const answer a = co_await read_whole(open, token_limit);
+  if (a.status != 200) throw from_token_status(a, who, options_.client_id);
+  granted_token token = read_token(a, who);
+  response->accept();
+  token_.accept(std::move(token), clock_type::now());
+}
+
+}  // namespace flanks
