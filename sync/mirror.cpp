@@ -8,6 +8,7 @@
 #include "sync/retry.hpp"
 #include "sync/text.hpp"
 #include "sync/window.hpp"
+#include "sync/window_split.hpp"
 
 namespace flanks {
 
@@ -55,29 +56,6 @@ struct part {
   bool last;
 };
 
-// The windows of one piece that are still to be fetched, and how large they may be.
-struct partition {
-  std::vector<window> todo;  // the last one is next: oldest first, so that coverage grows
-  int limit = 0;             // days; 0: none
-  bool halved = false;       // the provider could not serve a larger one, this time
-  int slow = 0;              // how often because it was too slow
-
-  void cut_up(window days) {
-    todo = limit == 0 ? std::vector{days} : cut(days, limit);
-    std::reverse(todo.begin(), todo.end());
-  }
-  // After a window that was too large: what is left is cut into ones of half its size. False when
-  // it was a single day.
-  bool halve(window too_large, day end) {
-    const auto parts = halves(too_large);
-    if (!parts) return false;
-    limit = parts->second.days();
-    halved = true;
-    cut_up({too_large.from, end});
-    return true;
-  }
-};
-
 // How one attempt at a window ended badly.
 struct attempt_failure {
   failure what;
@@ -85,17 +63,6 @@ struct attempt_failure {
   // that it has used up its own tries.
   bool ours_to_retry = false;
 };
-
-// A provider that is merely slow serves a smaller window; one that is dead serves none, and must
-// not keep us busy with ever smaller ones.
-constexpr int halvings_for_slowness = 3;
-
-// A wait for the answer. Those for a connection, a turn or the database are no shorter for a
-// smaller window.
-bool timed_out(const failure& f) {
-  return f.error_class == "first_byte_timeout" || f.error_class == "idle_timeout" ||
-         f.error_class == "total_timeout";
-}
 
 class credential_story {
  public:
@@ -213,8 +180,8 @@ class credential_story {
     evidence.recent_history =
         whole && p.days.from <= std::max(all.from, all.to - t_.policy.recent_sweep_days);
     const int known = job_.credential.of(p.what).window_days;
-    if (partition_.halved) {
-      evidence.remember_days = partition_.limit;
+    if (const auto limit = split_.reduced_limit()) {
+      evidence.remember_days = limit;
     } else if (known > 0 && now.last && p.days.days() >= known) {
       evidence.remember_days = grown(known, all);
     }
@@ -253,26 +220,17 @@ class credential_story {
   // finishes the item, and decides about the rows that none of them has shown.
   awaitable<void> fetch(piece whole) {
     absent_ = absent_rows{};
-    partition_ = partition{};
-    partition_.limit = job_.credential.of(whole.what).window_days;
-    partition_.cut_up(whole.days);
-    while (!partition_.todo.empty()) {
-      const window days = partition_.todo.back();
-      partition_.todo.pop_back();
-      const part next{days, partition_.todo.empty()};
+    split_ = window_split(whole.days, job_.credential.of(whole.what).window_days);
+    while (!split_.done()) {
+      const window days = split_.next();
+      const part next{days, split_.done()};
       const std::optional<failure> failed = co_await fetch_window(whole, next);
       if (!failed) continue;
       // Without windows on the other side, a smaller one would be the same answer.
-      const bool smaller = !t_.policy.whole_history && should_halve(*failed);
-      if (smaller && partition_.halve(days, whole.days.to)) continue;
+      if (!t_.policy.whole_history && split_.halve_after(*failed)) continue;
       co_await give_up(whole, next, *failed);
       co_return;
     }
-  }
-
-  bool should_halve(const failure& f) {
-    if (f.then == verdict::halve) return true;
-    return timed_out(f) && partition_.slow++ < halvings_for_slowness;
   }
 
   // Tries one window until it is stored or the verdict says that trying again is of no use.
@@ -415,9 +373,9 @@ class credential_story {
   credential_report report_;
   credential_status status_;  // asked before anything is fetched
   std::optional<instant> provider_update_;
-  partition partition_;  // of the piece in hand
-  absent_rows absent_;   // what its parts so far have not shown
-  int requests_ = 0;     // for the window in hand, failed attempts included
+  window_split split_;  // of the piece in hand
+  absent_rows absent_;  // what its parts so far have not shown
+  int requests_ = 0;    // for the window in hand, failed attempts included
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include "sync/retry.hpp"
 #include "sync/schedule.hpp"
-#include "sync/window.hpp"
+#include "sync/window_split.hpp"
 
 namespace flanks {
 
@@ -52,13 +52,6 @@ class comparison_sink final : public batch_sink {
   bool has_taken_ = false;
 };
 
-// Days to compare, and how often they were cut because the provider was too slow.
-struct piece {
-  window days;
-  int halvings = 0;
-};
-constexpr int halvings_for_slowness = 3;
-
 class proof_story {
  public:
   proof_story(proof_tools tools, proof_request request) : t_(tools), asked_(std::move(request)) {}
@@ -99,41 +92,41 @@ class proof_story {
 
   awaitable<void> prove(const credential_status& status, product what) {
     const fetch_decision available = availability(status, what);
-    std::vector<piece> todo;  // the last one is next
+    std::vector<window> ranges;
     std::string why = available.explanation;
     if (available.fetch) {
       if (asked_.days) {
-        todo.push_back(piece{*asked_.days});
+        ranges = {*asked_.days};
       } else {
-        const std::vector<window> covered = co_await t_.db.covered(asked_.credential.id, what);
-        for (const window& days : covered)
-          todo.insert(todo.begin(), piece{days});
+        std::vector<window> covered = co_await t_.db.covered(asked_.credential.id, what);
+        ranges = std::move(covered);
       }
       why = "nothing of it has been fetched yet";
     }
-    if (todo.empty()) {
+    if (ranges.empty()) {
       proof_record record = new_record(what, std::nullopt, status.last_update);
       record.how = proof_outcome::not_verifiable;
       record.detail = why;
       co_await keep(std::move(record));
       co_return;
     }
-    while (!todo.empty()) {
-      const piece next = todo.back();
-      todo.pop_back();
-      const bool go_on = co_await prove_window(status, what, next, todo);
-      if (!go_on) co_return;
+    for (const window& days : ranges) {
+      window_split split(days);
+      while (!split.done()) {
+        const bool go_on = co_await prove_window(status, what, split);
+        if (!go_on) co_return;
+      }
     }
   }
 
   // True when the next window may be tried. A window that is too large is put back in halves.
-  awaitable<bool> prove_window(const credential_status& status, product what, piece p,
-                               std::vector<piece>& todo) {
-    proof_record record = new_record(what, p.days, status.last_update);
-    attempt a = co_await try_window(what, p.days);
+  awaitable<bool> prove_window(const credential_status& status, product what, window_split& split) {
+    const window days = split.next();
+    proof_record record = new_record(what, days, status.last_update);
+    attempt a = co_await try_window(what, days);
     if (a.failed) {
-      if (split(*a.failed, p, todo)) co_return true;
-      co_await give_up(what, p.days, *a.failed);
+      if (split.halve_after(*a.failed)) co_return true;
+      co_await give_up(what, days, *a.failed);
       co_return false;
     }
     record.found = std::move(*a.found);
@@ -147,16 +140,6 @@ class proof_story {
     }
     co_await keep(std::move(record));
     co_return true;
-  }
-
-  static bool split(const failure& f, const piece& p, std::vector<piece>& todo) {
-    const bool slow = f.error_class.ends_with("_timeout") && p.halvings < halvings_for_slowness;
-    const auto parts = halves(p.days);
-    if (!parts || (f.then != verdict::halve && !slow)) return false;
-    const int halvings = p.halvings + (f.then == verdict::halve ? 0 : 1);
-    todo.push_back(piece{parts->second, halvings});
-    todo.push_back(piece{parts->first, halvings});
-    return true;
   }
 
   awaitable<attempt> try_window(product what, window days) {
