@@ -65,7 +65,7 @@ bool all_of(std::string_view list, Rule rule) {
                      [&](const std::string& each) { return each.empty() || rule(each); });
 }
 
-bool is_port(const std::string& text) {
+bool is_port_number(const std::string& text) {
   const std::optional<int> number = number_in(text);
   return number && *number >= 1 && *number <= 65535;
 }
@@ -101,7 +101,7 @@ verdict_on_value check_value(const keyword& key, const std::string& value) {
     case takes::tls_version:
       return must(value.empty() || tls_rank(value) >= 0, one_of(tls_versions));
     case takes::ports:
-      return must(all_of(value, is_port), "between 1 and 65535");
+      return must(all_of(value, is_port_number), "between 1 and 65535");
     case takes::addresses:
       return must(all_of(value, is_address), "an IP address; a name belongs into host");
     case takes::text:

@@ -44,7 +44,7 @@ spdlog::level::level_enum native(log_level level) {
   return spdlog::level::info;
 }
 
-std::string quoted(std::string_view text) {
+std::string json_quoted(std::string_view text) {
   return terminal::printable_json(boost::json::serialize(boost::json::string(text)));
 }
 
@@ -52,7 +52,7 @@ std::string quoted(std::string_view text) {
 std::string bare_or_quoted(std::string_view text) {
   const bool plain = !text.empty() && text.find_first_of(" \"=") == std::string_view::npos &&
                      terminal::printable(text) == text;
-  return plain ? std::string(text) : quoted(text);
+  return plain ? std::string(text) : json_quoted(text);
 }
 
 std::string text_line(std::string_view message, log_fields fields) {
@@ -68,10 +68,10 @@ std::string json_line(log_level level, std::string_view message, log_fields fiel
   const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
   std::string line = fmt::format(R"({{"time":"{}.{:03}Z","level":"{}","message":{})",
                                  to_string(instant{seconds}).substr(0, 19), (now - seconds).count(),
-                                 config::to_string(level), quoted(message));
+                                 config::to_string(level), json_quoted(message));
   for (const log_field& f : fields) {
     if (f.value.empty()) continue;
-    line += fmt::format(",{}:{}", quoted(f.name), f.is_number ? f.value : quoted(f.value));
+    line += fmt::format(",{}:{}", json_quoted(f.name), f.is_number ? f.value : json_quoted(f.value));
   }
   return line + "}";
 }

@@ -86,9 +86,9 @@ where n.nspname in ('flanks', 'flanks_internal') and c.relkind in ('r', 'p') and
   and a.attname = $1 and not a.attisdropped and c.oid <> 'flanks.credentials'::regclass
 order by n.nspname, c.relname)"};
 
-constexpr statement savepoint{"savepoint", "savepoint piece"};
-constexpr statement release{"release", "release savepoint piece"};
-constexpr statement undo{"undo", "rollback to savepoint piece"};
+constexpr statement erase_savepoint{"savepoint", "savepoint piece"};
+constexpr statement erase_release{"release", "release savepoint piece"};
+constexpr statement erase_undo{"undo", "rollback to savepoint piece"};
 
 std::string array_of(const std::vector<credential_id>& ids) {
   array_literal out;
@@ -180,15 +180,15 @@ class eraser {
   std::optional<sql_problem> empty(const std::string& table, const char* column,
                                    const char* condition, const std::string& value) {
     const std::string text = fmt::format("delete from {} where {} {}", table, column, condition);
-    db_.run(savepoint);
+    db_.run(erase_savepoint);
     try {
       count(table, db_.run(statement{"erase_table", text.c_str()}, sql_values(value)));
     } catch (const sql_problem& problem) {
       if (problem.sqlstate != "23503") throw;  // foreign key: another table's turn
-      db_.run(undo);
+      db_.run(erase_undo);
       return problem;
     }
-    db_.run(release);
+    db_.run(erase_release);
     return std::nullopt;
   }
 

@@ -44,6 +44,19 @@ class pg_value {
   int row_, column_;
 };
 
+template <>
+std::int64_t pg_value::as<std::int64_t>() const;
+template <>
+int pg_value::as<int>() const;
+template <>
+std::size_t pg_value::as<std::size_t>() const;
+template <>
+bool pg_value::as<bool>() const;
+template <>
+day pg_value::as<day>() const;
+template <>
+product pg_value::as<product>() const;
+
 class pg_row {
  public:
   pg_row(const PGresult* from, const char* statement, int row)

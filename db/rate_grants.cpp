@@ -23,7 +23,7 @@ update flanks_internal.rate_limit set next_at =
 returning ceil(extract(epoch from next_at - make_interval(secs => $1::integer / $2::float8) - clock_timestamp()) * 1000000)::bigint,
   ceil(extract(epoch from greatest(paused_until - clock_timestamp(), interval '0')) * 1000000)::bigint, paused_status, paused_by)"};
 
-constexpr statement pause_sql{"pause_rate_limit", R"(
+constexpr statement pause_limit_sql{"pause_rate_limit", R"(
 update flanks_internal.rate_limit set
   paused_until = greatest(paused_until, clock_timestamp() + make_interval(secs => $1::float8 / 1000)),
   paused_status = case when paused_until > clock_timestamp() + make_interval(secs => $1::float8 / 1000) then paused_status else $2::integer end,
@@ -73,7 +73,7 @@ class pg_rate_grants final : public rate_grants {
   }
   awaitable<rate_pause> pause(std::chrono::milliseconds wait, int http_status) override {
     const sql_values values(wait, http_status, leases::holder_of(lanes_->options()));
-    auto asking = ask(pause_sql, values);
+    auto asking = ask(pause_limit_sql, values);
     const rate_grant answer = co_await std::move(asking);
     co_return answer.pause;
   }
@@ -97,7 +97,7 @@ class pg_rate_grants final : public rate_grants {
 };
 
 // Requests wait for it.
-db_options impatient(db_options options) {
+db_options with_short_waits(db_options options) {
   options.connections = 2;
   options.connect_timeout = std::chrono::seconds{2};
   options.statement_timeout = std::chrono::seconds{5};
@@ -110,7 +110,7 @@ db_options impatient(db_options options) {
 
 std::unique_ptr<rate_grants> make_rate_grants(boost::asio::any_io_executor loop,
                                               db_options options) {
-  return std::make_unique<pg_rate_grants>(std::move(loop), impatient(std::move(options)));
+  return std::make_unique<pg_rate_grants>(std::move(loop), with_short_waits(std::move(options)));
 }
 
 }  // namespace flanks

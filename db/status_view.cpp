@@ -26,7 +26,7 @@ constexpr statement users_sql{"read_status_users", R"(
 select credential_id, user_id from flanks.user_credentials
 where $1::bigint[] is null or credential_id = any($1::bigint[]) order by user_id)"};
 
-std::optional<std::string> text(const pg_value& f) {
+std::optional<std::string> text_or_none(const pg_value& f) {
   if (f.is_null()) return std::nullopt;
   return f.c_str();
 }
@@ -34,18 +34,18 @@ std::optional<std::string> text(const pg_value& f) {
 status_row row_of(const pg_row& r) {
   status_row row;
   row.id = credential_id{r[0].as<std::int64_t>()};
-  row.bank = text(r[1]);
+  row.bank = text_or_none(r[1]);
   row.state = r[2].c_str();
   row.who_must_act = r[3].c_str();
-  row.last_attempt_at = text(r[4]);
-  row.last_success_at = text(r[5]);
-  row.last_new_data_at = text(r[6]);
+  row.last_attempt_at = text_or_none(r[4]);
+  row.last_success_at = text_or_none(r[5]);
+  row.last_new_data_at = text_or_none(r[6]);
   if (!r[7].is_null()) row.lag = std::chrono::seconds{r[7].as<std::int64_t>()};
-  row.next_run_at = text(r[8]);
+  row.next_run_at = text_or_none(r[8]);
   row.running = r[9].as<bool>();
   row.failures_in_a_row = r[10].as<int>();
-  row.last_error = text(r[11]);
-  row.last_error_hint = text(r[12]);
+  row.last_error = text_or_none(r[11]);
+  row.last_error_hint = text_or_none(r[12]);
   row.what_next = r[13].c_str();
   row.reviews = r[14].as<int>();
   return row;

@@ -19,8 +19,7 @@
 
 namespace flanks {
 
-template <class T>
-using awaitable = boost::asio::awaitable<T>;
+using boost::asio::awaitable;
 
 // The random id of one claim, compared under a row lock before every commit (promise P6). A uuid as
 // text.

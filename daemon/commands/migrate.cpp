@@ -18,7 +18,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::chrono::seconds patience{30};  // for another migrator
+constexpr std::chrono::seconds patience_with_migrator{30};  // for another migrator
 
 std::string_view name_of(migrate::state s) {
   switch (s) {
@@ -64,7 +64,7 @@ void require_schema(const configuration& c) {
 
 void require_schema(const configuration& c, bool migrate, log& events) {
   if (migrate || c.values().database.migrate) {
-    migrate::migrator(database_options(c)).up(patience, [&](const std::string& name) {
+    migrate::migrator(database_options(c)).up(patience_with_migrator, [&](const std::string& name) {
       events.info("migrated", {{"migration", name}});
     });
   }
@@ -80,7 +80,7 @@ exit_code command_migrate(const invocation& asked) {
     return exit_code::done;
   }
   const int applied =
-      migrator.up(patience, [](const std::string& event) { terminal::print("{}\n", event); });
+      migrator.up(patience_with_migrator, [](const std::string& event) { terminal::print("{}\n", event); });
   terminal::print("{}\n", applied == 0 ? "the schema is up to date"
                                        : counted(applied, "migration") + " applied");
   return exit_code::done;

@@ -24,14 +24,14 @@ bool is_problem(const status_row& r) {
          r.state == "gone" || r.reviews > 0 || (r.state == "ok" && r.last_error.has_value());
 }
 
-std::string joined(const std::vector<user_id>& users) {
+std::string names_of(const std::vector<user_id>& users) {
   std::string text;
   for (const user_id& u : users)
     text += (text.empty() ? "" : ", ") + u.value;
   return text;
 }
 
-json::value or_null(const std::optional<std::string>& text) {
+json::value text_or_null(const std::optional<std::string>& text) {
   return text ? json::value(*text) : json::value(nullptr);
 }
 
@@ -44,18 +44,18 @@ void print_json(const std::vector<status_row>& rows) {
     all.push_back(
         json::object{{"credential_id", r.id.value},
                      {"users", users},
-                     {"bank", or_null(r.bank)},
+                     {"bank", text_or_null(r.bank)},
                      {"state", r.state},
                      {"who_must_act", r.who_must_act},
-                     {"last_attempt_at", or_null(r.last_attempt_at)},
-                     {"last_success_at", or_null(r.last_success_at)},
-                     {"last_new_data_at", or_null(r.last_new_data_at)},
+                     {"last_attempt_at", text_or_null(r.last_attempt_at)},
+                     {"last_success_at", text_or_null(r.last_success_at)},
+                     {"last_new_data_at", text_or_null(r.last_new_data_at)},
                      {"lag_seconds", r.lag ? json::value(r.lag->count()) : json::value(nullptr)},
-                     {"next_run_at", or_null(r.next_run_at)},
+                     {"next_run_at", text_or_null(r.next_run_at)},
                      {"running", r.running},
                      {"failures_in_a_row", r.failures_in_a_row},
-                     {"last_error", or_null(r.last_error)},
-                     {"last_error_hint", or_null(r.last_error_hint)},
+                     {"last_error", text_or_null(r.last_error)},
+                     {"last_error_hint", text_or_null(r.last_error_hint)},
                      {"what_next", r.what_next},
                      {"removals_to_review", r.reviews}});
   }
@@ -68,7 +68,7 @@ void print_problems(const std::vector<status_row>& rows) {
   const terminal::verbatim bold_red{colour ? "\033[1;31m" : ""}, as_before{colour ? "\033[0m" : ""};
   for (const status_row& r : rows) {
     if (!is_problem(r)) continue;
-    terminal::print("{}credential {} ({}): {}{}\n", bold_red, r.id.value, joined(r.users), r.state,
+    terminal::print("{}credential {} ({}): {}{}\n", bold_red, r.id.value, names_of(r.users), r.state,
                     as_before);
     if (r.last_error) terminal::print("  what:  {}\n", *r.last_error);
     if (r.last_error_hint) terminal::print("  hint:  {}\n", *r.last_error_hint);
@@ -93,7 +93,7 @@ void print_table(const std::vector<status_row>& rows) {
   for (const status_row& r : rows) {
     const std::string age = r.lag ? terminal::rough(*r.lag) : "never";
     const std::string agreed = r.lag && age != "just now" ? age + " ago" : age;
-    table.add({std::to_string(r.id.value), joined(r.users), r.bank.value_or("-"), r.state, agreed,
+    table.add({std::to_string(r.id.value), names_of(r.users), r.bank.value_or("-"), r.state, agreed,
                r.what_next});
   }
   table.print();

@@ -26,13 +26,13 @@ json::value parse(const answer& a, const call_info& call, std::string_view wante
   return body;
 }
 
-const json::value* find(const json::object& object, std::string_view key) {
+const json::value* member(const json::object& object, std::string_view key) {
   return object.if_contains(json::string_view{key.data(), key.size()});
 }
 
 // Text, or a whole number as text: clients name their users either way. Empty for anything else.
 std::string text_at(const json::object& object, std::string_view key) {
-  const json::value* const value = find(object, key);
+  const json::value* const value = member(object, key);
   if (value == nullptr) return {};
   if (value->is_int64()) return std::to_string(value->get_int64());
   if (!value->is_string()) return {};
@@ -41,7 +41,7 @@ std::string text_at(const json::object& object, std::string_view key) {
 
 // What register_credential would refuse is no token.
 secret token_at(const json::object& object, std::string_view key) {
-  const json::value* const value = find(object, key);
+  const json::value* const value = member(object, key);
   if (value == nullptr || !value->is_string()) return {};
   const json::string& text = value->get_string();
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
@@ -53,7 +53,7 @@ secret token_at(const json::object& object, std::string_view key) {
 // The array under "items".
 const json::array& items_of(const json::value& body, const answer& a, const call_info& call) {
   const json::object* const object = body.if_object();
-  const json::value* const items = object != nullptr ? find(*object, "items") : nullptr;
+  const json::value* const items = object != nullptr ? member(*object, "items") : nullptr;
   if (items == nullptr || !items->is_array()) throw from_body(a, call, "a page of items");
   return items->get_array();
 }
@@ -175,7 +175,7 @@ listed_page read_list(const answer& a, const call_info& call) {
     one.external_id = text_at(*object, "external_id");
     page.items.push_back(std::move(one));
   }
-  const json::value* const pages = find(body.get_object(), "pages");
+  const json::value* const pages = member(body.get_object(), "pages");
   if (pages != nullptr && pages->is_int64()) page.pages = pages->get_int64();
   return page;
 }
@@ -190,7 +190,7 @@ std::vector<link_code> read_links(const answer& a, const call_info& call) {
     link_code code;
     code.code = secret{text_at(*object, "code")};
     if (code.code.empty()) continue;
-    const json::value* const extra = find(*object, "extra");
+    const json::value* const extra = member(*object, "extra");
     if (extra != nullptr && extra->is_object()) {
       for (const auto& member : extra->get_object()) {
         const std::string key{member.key().data(), member.key().size()};

@@ -10,13 +10,13 @@ namespace flanks {
 
 namespace {
 
-constexpr std::string_view blanks = " \t\r\n";
+constexpr std::string_view json_blanks = " \t\r\n";
 constexpr std::size_t record_limit = 1024 * 1024;
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(blanks);
+std::string_view without_blanks(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(json_blanks);
   if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+  return text.substr(first, text.find_last_not_of(json_blanks) - first + 1);
 }
 
 class list_reader {
@@ -28,7 +28,7 @@ class list_reader {
   }
 
   product_batch read() {
-    const std::string_view body = trimmed(answer_.body);
+    const std::string_view body = without_blanks(answer_.body);
     const bool one = list_.kind == product_kind::identity && body.starts_with('{');
     if (one) {
       read_object(body);
@@ -55,7 +55,7 @@ class list_reader {
       if (end == element_scanner::npos) throw cut_short(call_, answer_.body_bytes);
       if (rest[end] == '}') throw not_json(call_, answer_.body_bytes);
       closed = rest[end] == ']';
-      const std::string_view element = trimmed(rest.substr(0, end));
+      const std::string_view element = without_blanks(rest.substr(0, end));
       const bool nothing = element.empty() && closed && batch_.elements() == 0;
       if (!nothing) read_element(element);
       rest.remove_prefix(end + 1);

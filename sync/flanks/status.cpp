@@ -78,7 +78,7 @@ bool is_set(const json::object& object, std::string_view key) {
   return !value->is_string() || !value->get_string().empty();
 }
 
-std::string text_at(const json::object& object, std::string_view key) {
+std::string storable_text_at(const json::object& object, std::string_view key) {
   const json::value* const value = find(&object, key);
   if (value == nullptr || !value->is_string()) return {};
   // Postgres text holds no U+0000, and a name needs none.
@@ -107,7 +107,7 @@ std::string_view status_name_of(product_kind kind) {
 // A key here: of a longer one only the beginning is used.
 std::string bank_name(const json::object& status, const call_info& call, int most,
                       std::vector<std::string>& oddities) {
-  std::string name = text_at(status, "name");
+  std::string name = storable_text_at(status, "name");
   secret_mask(call.secrets).apply(name);
   if (is_blank(name)) return {};
   const std::string_view beginning = clipped(name, static_cast<std::size_t>(most));
@@ -144,7 +144,7 @@ credential_status read_status(const answer& a, const call_info& call, int bank_n
   status.bank = bank_name(*object, call, bank_name_bytes, status.oddities);
   status.last_update = instant_at(*object, "last_update_timestamp");
   status.created_at = instant_at(*object, "created_at_timestamp");
-  status.last_transaction_date = day_from(text_at(*object, "last_transaction_date").substr(0, 10));
+  status.last_transaction_date = day_from(storable_text_at(*object, "last_transaction_date").substr(0, 10));
   const flag_group created = group_at(*object, "created", {"transactions", "transaction"});
   const flag_group errored = group_at(*object, "errored", {"transactions", "transaction"});
   for (const product p : all_products) {

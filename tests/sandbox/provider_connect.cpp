@@ -8,7 +8,7 @@ namespace sandbox {
 namespace {
 
 namespace json = boost::json;
-constexpr std::uint32_t page_size = 100;
+constexpr std::uint32_t sessions_page_size = 100;
 
 // The numbers of the credentials of one page that are still there. Without deletions no credential
 // before the page need be looked at.
@@ -42,7 +42,7 @@ reply provider::list_credentials(const call& c) {
   const auto number = static_cast<std::uint64_t>(page != nullptr ? *page : 1);
   const std::uint32_t alive = world_.size() - world_.deleted();
   json::array items;
-  for (const auto n : page_of(world_, (number - 1) * page_size, page_size)) {
+  for (const auto n : page_of(world_, (number - 1) * sessions_page_size, sessions_page_size)) {
     json::object item{{"credentials_token", world_.token_of(n)},
                       {"external_id", world_.external_id_of(n)},
                       {"bank", std::string(world_.bank_of(n))}};
@@ -55,7 +55,7 @@ reply provider::list_credentials(const call& c) {
   }
   const json::object body{{"items", std::move(items)},
                           {"page", number},
-                          {"pages", std::max(1U, (alive + page_size - 1) / page_size)}};
+                          {"pages", std::max(1U, (alive + sessions_page_size - 1) / sessions_page_size)}};
   return text_reply(200, json::serialize(body));
 }
 
@@ -154,14 +154,14 @@ reply provider::list_sessions(const call& c) {
   if (!wrong.empty()) return invalid(wrong);
   json::array items;
   if (finished)
-    for (const auto n : page_of(world_, first, page_size))
+    for (const auto n : page_of(world_, first, sessions_page_size))
       items.push_back(json::object{{"session_id", "session-" + std::to_string(n + 1)},
                                    {"status", "Finished:OK"},
                                    {"connection_id", world_.token_of(n)},
                                    {"error_code", nullptr}});
   json::object body{{"items", items}, {"next_page_token", nullptr}};
-  if (finished && first + page_size < world_.size() - world_.deleted())
-    body["next_page_token"] = "s-" + std::to_string(first + page_size);
+  if (finished && first + sessions_page_size < world_.size() - world_.deleted())
+    body["next_page_token"] = "s-" + std::to_string(first + sessions_page_size);
   return text_reply(200, json::serialize(body));
 }
 
