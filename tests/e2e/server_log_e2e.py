@@ -31,6 +31,11 @@ class ServerLog(WorldTest):
         for token in tokens:
             self.assertNotIn(token, said)
 
+    def watches_for(self, number, daemon):
+        status = pathlib.Path(f"/proc/{daemon.pid}/status").read_text()
+        caught = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigCgt:"))
+        return caught >> (number - 1) & 1
+
     def test_every_way_that_a_token_goes(self):
         world = self.loud(credentials=3, transactions=8, products="account")
         tokens = [c["credentials_token"] for c in world.sandbox.credentials()]
@@ -43,6 +48,7 @@ class ServerLog(WorldTest):
         tokens = [c["credentials_token"] for c in world.sandbox.credentials()]
         world.ok("sync")
         daemon = world.start("run")
+        wait_until(lambda: self.watches_for(signal.SIGTERM, daemon), "it watches for signals")
         wait_until(lambda: world.sql("select count(*) from flanks.credentials where state <> 'ok'") == "0", "all are mirrored")
         daemon.send_signal(signal.SIGTERM)
         self.assertEqual(daemon.wait(60), 0)
