@@ -17,7 +17,7 @@ constexpr statement make_tables{"proof_tables", R"(
 create temporary table shown (n bigint generated always as identity, like flanks.transactions including defaults) on commit drop;
 create temporary table refused (_id text collate "C" primary key) on commit drop)"};
 
-const std::string& copy_text() {
+const std::string& copy_shown_text() {
   static const std::string text = copy_rows_into("pg_temp.shown");
   return text;
 }
@@ -145,7 +145,7 @@ void window_comparison::copy_shown(rows shown) {
         copy_buffer_.clear();
         for (const transaction* t : part)
           append_copy_row(copy_buffer_, scope_.credential, scope_.what, *t);
-        db_.copy_in({"proof_copy", copy_text().c_str()}, copy_buffer_);
+        db_.copy_in({"proof_copy", copy_shown_text().c_str()}, copy_buffer_);
       },
       [](auto&&...) { return false; },
       [&](const transaction* t, const sql_problem&) { refuse(t->id()); });

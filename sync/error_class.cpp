@@ -9,7 +9,7 @@ namespace {
 using enum whose_turn;
 
 // Names and sentences as in migrations/0008_error_classes.sql.
-constexpr error_class_info known[] = {
+constexpr error_class_info known_classes[] = {
     // The connection, before there is an answer.
     {"resolve_failed", nobody, false, "The provider's name has no address."},
     {"resolve_timeout", nobody, false, "The resolver did not answer in time."},
@@ -168,14 +168,14 @@ std::string_view to_string(whose_turn who) {
 }
 
 std::span<const error_class_info> error_classes() {
-  return known;
+  return known_classes;
 }
 
 const error_class_info* find_error_class(std::string_view name) {
   const std::string wanted = family_of(name);
-  const auto found = std::find_if(std::begin(known), std::end(known),
+  const auto found = std::find_if(std::begin(known_classes), std::end(known_classes),
                                   [&](const error_class_info& k) { return k.name == wanted; });
-  return found == std::end(known) ? nullptr : found;
+  return found == std::end(known_classes) ? nullptr : found;
 }
 
 }  // namespace flanks

@@ -44,7 +44,7 @@ where t.ctid = o.place and t.xmin = o.version
 returning o.nr::integer, o.differs, o.first,
   o.was_of = o.credential_id and o.was_product = o.product)";
 
-std::string parameters() {
+std::string content_parameters() {
   std::string text;
   for (std::size_t i = 1; i < column_count; ++i) {
     text += fmt::format("{}${}::{}[]", i == 1 ? "" : ", ", i + 5,
@@ -56,7 +56,7 @@ std::string parameters() {
 const std::string& update_text() {
   static const std::string text = fmt::format(
       fmt::runtime(update_template), fmt::arg("table", content_columns("t")),
-      fmt::arg("input", content_columns("i")), fmt::arg("parameters", parameters()),
+      fmt::arg("input", content_columns("i")), fmt::arg("parameters", content_parameters()),
       fmt::arg("names", for_each_content_column("{}")), fmt::arg("all", all_columns("t")),
       fmt::arg("set", for_each_content_column("{0} = o.{0}")));
   return text;
