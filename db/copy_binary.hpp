@@ -1,6 +1,6 @@
 // Reads COPY's binary format as it comes out of the server, row by row (PostgreSQL 15, sql-copy
 // "Binary Format": a header before the first row, then per row a count of fields, and per field a
-// length and its bytes). Pure. Nulls are not expected.
+// length and its bytes). Pure.
 #pragma once
 
 #include <cstddef>
@@ -20,11 +20,13 @@ class copy_binary {
     rest_ = bytes.size() < 6 ? std::string_view{} : bytes.substr(2);
     return !rest_.empty();
   }
-  // The next field of the row.
+  // The next field of the row; null has no data().
   std::string_view field() {
-    const std::size_t size = number(rest_, 0);
-    const std::string_view value = rest_.substr(4, size);
-    rest_.remove_prefix(4 + size);
+    const std::uint32_t size = number(rest_, 0);
+    rest_.remove_prefix(4);
+    if (size == UINT32_MAX) return {};
+    const std::string_view value = rest_.substr(0, size);
+    rest_.remove_prefix(size);
     return value;
   }
   bool flag() { return field().at(0) != 0; }

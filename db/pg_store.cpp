@@ -105,10 +105,12 @@ class pg_store final : public store {
 
   awaitable<std::unique_ptr<window_ledger>> open_window(credential_id id, lease_id lease,
                                                         product what, window days,
-                                                        std::optional<std::int64_t> item) override {
+                                                        std::optional<std::int64_t> item,
+                                                        comparing how) override {
     auto taking = permits_->take();
     auto permit = co_await std::move(taking);
-    window_scope scope{id, std::move(lease), what, days, item, lanes_->options().query};
+    window_scope scope{
+        id, std::move(lease), what, days, item, lanes_->options().query, how == comparing::values};
     co_return make_ledger(lanes_, windows_, std::move(permit), std::move(scope));
   }
 

@@ -72,29 +72,58 @@ end $$;
 comment on function flanks_internal.invalidate_touched_fingerprints() is 'Makes void the fingerprints of the rows that a statement touches.';
 revoke execute on function flanks_internal.invalidate_touched_fingerprints() from public;
 
--- flanks.writer says `window` while a window writes, which keeps the fingerprints right itself. ALWAYS: also where
+create function flanks_internal.void_content_hash() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  new.content_hash := '00000000-0000-0000-0000-000000000000';
+  return new;
+end $$;
+comment on function flanks_internal.void_content_hash() is 'Says that nobody knows whether the row is as the provider sent it: the next window that shows it writes it anew.';
+revoke execute on function flanks_internal.void_content_hash() from public;
+
+create table flanks_internal.secrets (
+  single boolean primary key default true check (single),
+  writer text not null default gen_random_uuid()::text
+);
+comment on table flanks_internal.secrets is 'Random values of this database: one row.';
+comment on column flanks_internal.secrets.single is 'There is one row.';
+comment on column flanks_internal.secrets.writer is 'What a window says in flanks.writer, so that the triggers on flanks.transactions know it.';
+insert into flanks_internal.secrets default values;
+
+-- flanks.writer holds the secret while a window writes, which keeps the fingerprints and the content hashes right itself.
+-- The triggers know the hash of it, so that who may read their definitions cannot say it. ALWAYS: also where
 -- session_replication_role keeps other triggers from firing.
-create trigger invalidate_fingerprints after insert or update or delete on flanks.transactions
-  for each row when (current_setting('flanks.writer', true) is distinct from 'window')
-  execute function flanks_internal.invalidate_touched_fingerprints();
+do $$
+declare
+  others constant text := format('hashtextextended(current_setting(''flanks.writer'', true), 0) is distinct from %s',
+    (select hashtextextended(writer, 0) from flanks_internal.secrets));
+begin
+  execute format('create trigger void_content_hash before update on flanks.transactions for each row when (%s) '
+    'execute function flanks_internal.void_content_hash()', others);
+  execute format('create trigger invalidate_fingerprints after insert or update or delete on flanks.transactions '
+    'for each row when (%s) execute function flanks_internal.invalidate_touched_fingerprints()', others);
+end $$;
 create trigger invalidate_all_fingerprints after truncate on flanks.transactions
   for each statement execute function flanks_internal.invalidate_touched_fingerprints();
-alter table flanks.transactions enable always trigger invalidate_fingerprints, enable always trigger invalidate_all_fingerprints;
+alter table flanks.transactions enable always trigger void_content_hash, enable always trigger invalidate_fingerprints,
+  enable always trigger invalidate_all_fingerprints;
+comment on trigger void_content_hash on flanks.transactions is 'Keeps the content hash from saying other than the row.';
 comment on trigger invalidate_fingerprints on flanks.transactions is 'Keeps the fingerprints from saying other than the table.';
 comment on trigger invalidate_all_fingerprints on flanks.transactions is 'Keeps the fingerprints from saying other than the table.';
 
 -- The row exists always; watch does not.
 create view flanks_internal.transactions_watch as
-select case when g.watching = 2 and g.others = 0 and not c.relrowsecurity and not c.relhasrules then g.triggers end as watch,
+select case when g.watching = 3 and g.others = 0 and not c.relrowsecurity and not c.relhasrules and c.relpersistence = 'p'
+    then concat_ws(' ', c.oid, pg_relation_filenode(c.oid), g.triggers) end as watch,
   g.others > 0 or c.relrowsecurity or c.relhasrules as has_foreign_triggers
 from pg_class c
 cross join lateral (
   select count(*) filter (where not t.is_ours) as others,
     count(*) filter (where t.is_ours and t.tgenabled = 'A') as watching,
     string_agg(t.version, ' ' order by t.tgname) filter (where t.is_ours) as triggers
-  from (select tgname, tgenabled, xmin::text as version, tgname in ('invalidate_fingerprints', 'invalidate_all_fingerprints') as is_ours
+  from (select tgname, tgenabled, xmin::text as version, tgname in ('void_content_hash', 'invalidate_fingerprints', 'invalidate_all_fingerprints') as is_ours
     from pg_trigger where tgrelid = c.oid and not tgisinternal) t) g
 where c.oid = 'flanks.transactions'::regclass;
 comment on view flanks_internal.transactions_watch is 'Whether fingerprints can be relied on now: one row.';
-comment on column flanks_internal.transactions_watch.watch is 'Names the triggers that watch flanks.transactions, as they are now: altered ones have another name. Null when they do not, or when others could change what is written.';
+comment on column flanks_internal.transactions_watch.watch is 'Names flanks.transactions, its file and the triggers that watch it, as they are now: after a change of any (a swapped table, a restore, a truncate) it is another name. Null when nothing watches, when others could change what is written, or when a crash may empty the table (unlogged).';
 comment on column flanks_internal.transactions_watch.has_foreign_triggers is 'Somebody''s trigger, rule or row security may make something else of what is written.';

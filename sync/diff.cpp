@@ -4,12 +4,14 @@
 
 namespace flanks {
 
-window_diff::window_diff(credential_id owner, product what, window days, fingerprint_set& stored)
+window_diff::window_diff(credential_id owner, product what, window days, fingerprint_set& stored,
+                         bool by_values)
     : owner_(owner),
       what_(what),
       first_day_(to_string(days.from)),
       last_day_(to_string(days.to)),
-      stored_(stored) {}
+      stored_(stored),
+      by_values_(by_values) {}
 
 void window_diff::add(const transaction_batch& batch) {
   counts_.fetched += batch.elements();
@@ -49,21 +51,24 @@ change_set window_diff::next_round() {
 }
 
 void window_diff::compare(const transaction& t, change_set& changes) {
-  fingerprint* const row = stored_.find(t.id());
-  if (row == nullptr) {
+  const std::size_t i = stored_.index_of(t.id());
+  if (i == fingerprint_set::none) {
     changes.inserts.push_back(&t);
     return;
   }
-  const bool again = !row->seen() && !row->joint() && ends_as(t, row->content());
-  if ((again || row->content() == t.hash) && !row->gone()) {
-    ++(row->seen() ? counts_.duplicates : counts_.unchanged);
+  const fingerprint& row = stored_.at(i);
+  // An answer that ends with the stored version has been here before, and the versions before it
+  // are revisions already: to write them again would be a write with every replay (P2).
+  const bool again = !row.seen() && !row.joint() && stored_.says(i, last_version_of(t));
+  if ((again || stored_.says(i, t)) && !row.gone()) {
+    ++(row.seen() ? counts_.duplicates : counts_.unchanged);
     if (again) replayed_.insert(t.id());
-    row->see(row->content());
-  } else if (row->joint()) {
+    stored_.see(i, row.content());
+  } else if (row.joint()) {
     changes.lookups.push_back(&t);
   } else {
-    changes.updates.push_back({&t, row->seen(), row});
-    row->see(t.hash);
+    changes.updates.push_back({&t, row.seen(), &row});
+    stored_.see(i, t.hash);
   }
 }
 
@@ -76,10 +81,8 @@ bool window_diff::has_more() {
   return !pending_.empty();
 }
 
-// An answer that ends with the stored version has been here before, and the versions before it are
-// revisions already: to write them again would be a write with every replay (P2).
-bool window_diff::ends_as(const transaction& t, const content_hash& stored) {
-  return latest_.at(t.id(), stored_.short_key_of(t.id()))->hash == stored;
+const transaction& window_diff::last_version_of(const transaction& t) {
+  return *latest_.at(t.id(), stored_.short_key_of(t.id()));
 }
 
 void window_diff::resolve(const transaction& t, const stored_row& stored, change_set& changes) {
@@ -87,7 +90,7 @@ void window_diff::resolve(const transaction& t, const stored_row& stored, change
   const bool my_product = stored.product_name == to_string(what_);
   const bool first_time = seen_elsewhere_.insert(stored_.short_key_of(t.id())).second;
   const bool repeated = !first_time || (mine && stored.touched);
-  const bool again = mine && !repeated && ends_as(t, stored.content);
+  const bool again = mine && !repeated && last_version_of(t).hash == stored.content;
   const bool equal = again || stored.content == t.hash;
   // A row that is removed, or whose owner is, goes to whoever shows it. A removed row of another
   // product moves to the one that shows it now.
@@ -95,7 +98,14 @@ void window_diff::resolve(const transaction& t, const stored_row& stored, change
   const bool free = mine ? my_product || stored.removed : orphaned;
   const bool in_place = equal && !(mine ? stored.removed : orphaned);
   shows_others_ = shows_others_ || (mine ? !my_product : !stored.sighted);
-  if (in_place) {
+  if (in_place && by_values_ && mine && my_product && !repeated) {
+    // Its values were not loaded: the database compares them, and writes only what differs.
+    if (again) replayed_.insert(t.id());
+    const transaction& last = again ? last_version_of(t) : t;
+    moved_.insert(stored.on);
+    moved_.insert(*day_from(last[column::operation_date]));
+    changes.updates.push_back({&last, false, nullptr});
+  } else if (in_place) {
     ++(repeated ? counts_.duplicates : counts_.unchanged);
     if (again) replayed_.insert(t.id());
     if (!mine && !stored.sighted) changes.sightings.push_back(&t);

@@ -19,8 +19,10 @@ namespace flanks {
 
 class window_diff {
  public:
-  // `stored` outlives it; it is marked with what the answer shows.
-  window_diff(credential_id owner, product what, window days, fingerprint_set& stored);
+  // `stored` outlives it; it is marked with what the answer shows. `by_values`: nothing that is
+  // remembered of a row counts, only its values in the table (promise P14).
+  window_diff(credential_id owner, product what, window days, fingerprint_set& stored,
+              bool by_values);
 
   // The next records of the answer, in the order of arrival. They must live until has_more() says
   // that they are done with.
@@ -62,7 +64,7 @@ class window_diff {
   [[nodiscard]] row_counts& counts() { return counts_; }
 
  private:
-  [[nodiscard]] bool ends_as(const transaction& t, const content_hash& stored);
+  [[nodiscard]] const transaction& last_version_of(const transaction& t);
   void compare(const transaction& t, change_set& changes);
   void note_shown(std::string_view id);
 
@@ -70,6 +72,7 @@ class window_diff {
   product what_;
   std::string first_day_, last_day_;  // of the window, YYYY-MM-DD: sorts as text
   fingerprint_set& stored_;
+  bool by_values_;
   row_counts counts_;
   std::vector<const transaction*> pending_;
   // Of one round: the last version of each operation in it, and the operations that end as stored.

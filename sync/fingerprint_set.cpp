@@ -1,5 +1,7 @@
 #include "sync/fingerprint_set.hpp"
 
+#include "sync/stored_text.hpp"
+
 #include <xxhash.h>
 
 #include <algorithm>
@@ -70,19 +72,22 @@ std::uint64_t fingerprint_set::short_key_of(std::string_view id) const {
 }
 
 void fingerprint_set::add(std::string_view id, const content_hash& content, day on, bool gone,
-                          bool joint) {
+                          bool joint, std::uint64_t values) {
   fingerprint r = make(id, content, on);
   if (joint) r.day_and_flags_ |= fingerprint::joint_bit;
   if (gone) r.day_and_flags_ |= fingerprint::gone_bit;
-  add(r);
+  add(r, values);
 }
 
-void fingerprint_set::add(fingerprint r) {
-  if (days_.contains(r.on())) {
-    r.day_and_flags_ |= fingerprint::inside_bit;
-    if (!r.gone()) ++live_;
+void fingerprint_set::add(const fingerprint& f, std::uint64_t values) {
+  if (values != 0) {
+    values_.resize(rows_.size());
+    values_.push_back(values);
   }
-  rows_.push_back(r);
+  fingerprint& r = rows_.emplace_back(f);
+  if (!days_.contains(r.on())) return;
+  r.day_and_flags_ |= fingerprint::inside_bit;
+  if (!r.gone()) ++live_;
 }
 
 std::array<char, fingerprint_set::packed_size> fingerprint_set::pack(const fingerprint& r) {
@@ -106,7 +111,7 @@ void fingerprint_set::add_packed(std::string_view packed) {
     r.high_ = take_number<std::uint64_t>(at);
     r.low_ = take_number<std::uint32_t>(at);
     r.day_and_flags_ = take_number<std::uint32_t>(at);
-    add(r);
+    add(r, 0);
   }
 }
 
@@ -127,18 +132,32 @@ bool fingerprint_set::all_seen() const {
                      [](const fingerprint& r) { return r.seen() || r.gone() || !r.inside(); });
 }
 
-fingerprint* fingerprint_set::find(std::string_view id) {
-  return const_cast<fingerprint*>(std::as_const(*this).find(id));
-}
-
-const fingerprint* fingerprint_set::find(std::string_view id) const {
+std::size_t fingerprint_set::index_of(std::string_view id) const {
   const fingerprint key = key_of(id);
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t i = key.high_ & mask; slots_[i] != free_slot; i = (i + 1) & mask) {
     const fingerprint& candidate = rows_[slots_[i]];
-    if (candidate.high_ == key.high_ && candidate.low_ == key.low_) return &candidate;
+    if (candidate.high_ == key.high_ && candidate.low_ == key.low_) return slots_[i];
   }
-  return nullptr;
+  return none;
+}
+
+const fingerprint* fingerprint_set::find(std::string_view id) const {
+  const std::size_t i = index_of(id);
+  return i == none ? nullptr : &rows_[i];
+}
+
+bool fingerprint_set::says(std::size_t i, const transaction& t) const {
+  if (!(rows_[i].content() == t.hash)) return false;
+  const std::uint64_t values = i < values_.size() ? values_[i] : 0;
+  return values == 0 || values == values_hash_of_record(t);
+}
+
+void fingerprint_set::see(std::size_t i, const content_hash& content) {
+  fingerprint& r = rows_[i];
+  r.content_ = content;
+  r.day_and_flags_ = (r.day_and_flags_ | fingerprint::seen_bit) & ~fingerprint::gone_bit;
+  if (i < values_.size()) values_[i] = 0;
 }
 
 }  // namespace flanks

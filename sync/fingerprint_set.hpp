@@ -29,11 +29,6 @@ class fingerprint {
   [[nodiscard]] bool seen() const { return (day_and_flags_ & seen_bit) != 0; }
   // Its day is one of the window's.
   [[nodiscard]] bool inside() const { return (day_and_flags_ & inside_bit) != 0; }
-  // This answer shows it, and it is (or is about to be) stored with this content.
-  void see(const content_hash& content) {
-    content_ = content;
-    day_and_flags_ = (day_and_flags_ | seen_bit) & ~gone_bit;
-  }
 
  private:
   friend class fingerprint_set;
@@ -49,7 +44,9 @@ class fingerprint_set {
   // `seed` of the keys; `days` of the window.
   fingerprint_set(std::uint64_t seed, window days) : seed_(seed), days_(days) {}
 
-  void add(std::string_view id, const content_hash& content, day on, bool gone, bool joint);
+  // `values`: of a row that was read from the table, values_hash_of_row(); 0 for none.
+  void add(std::string_view id, const content_hash& content, day on, bool gone, bool joint,
+           std::uint64_t values = 0);
   // The form in which a row is kept (flanks_internal.fingerprint_months): its content, key and day,
   // and whether it is gone; all numbers with the lowest byte first.
   static constexpr std::size_t packed_size = 32;
@@ -58,9 +55,16 @@ class fingerprint_set {
   void add_packed(std::string_view packed);
   // Call once, after the last add() and before the first find().
   void seal();
-  // Null when there is none.
-  [[nodiscard]] fingerprint* find(std::string_view id);
+  // `none` when there is none.
+  static constexpr std::size_t none = SIZE_MAX;
+  [[nodiscard]] std::size_t index_of(std::string_view id) const;
+  [[nodiscard]] fingerprint& at(std::size_t i) { return rows_[i]; }
   [[nodiscard]] const fingerprint* find(std::string_view id) const;
+  // Whether the row is stored as the record says: by its content hash, and by its values where they
+  // were read.
+  [[nodiscard]] bool says(std::size_t i, const transaction& t) const;
+  // This answer shows it, and it is (or is about to be) stored with this content.
+  void see(std::size_t i, const content_hash& content);
   // Of a row that is not added.
   [[nodiscard]] fingerprint make(std::string_view id, const content_hash& content, day on) const;
   [[nodiscard]] const std::deque<fingerprint>& all() const { return rows_; }
@@ -73,12 +77,13 @@ class fingerprint_set {
 
  private:
   [[nodiscard]] fingerprint key_of(std::string_view id) const;
-  void add(fingerprint f);
+  void add(const fingerprint& f, std::uint64_t values);
 
   std::uint64_t seed_;
   window days_;
   std::int64_t live_ = 0;
-  std::deque<fingerprint> rows_;  // grows without copying what it holds; below 2^32 of them
+  std::deque<fingerprint> rows_;      // grows without copying what it holds; below 2^32 of them
+  std::deque<std::uint64_t> values_;  // of those, as far as any was read from the table
   static constexpr std::uint32_t free_slot = UINT32_MAX;
   std::vector<std::uint32_t> slots_;  // a power of two of them, each the number of a row
 };

@@ -43,15 +43,16 @@ class ledger_sink final : public batch_sink {
 };
 
 // What is planned as one window; for a backfill with the plan's item that it finishes.
-struct piece {
+struct planned_window {
   product what;
   window days;
   std::optional<std::int64_t> item;
   trigger why;
+  comparing how;
 };
 
 // One request of it: all of it, or as much as the provider can serve at once.
-struct part {
+struct sub_window {
   window days;
   bool last;
 };
@@ -95,8 +96,8 @@ class credential_story {
       report_.answered = true;
       report_.bank = status->bank;
       if (!status->oddities.empty()) t_.observer.odd_status(report_.id, status->oddities);
-      std::vector<piece> pieces = co_await plan(*status);
-      for (const piece& p : pieces) {
+      std::vector<planned_window> planned = co_await plan(*status);
+      for (const planned_window& p : planned) {
         if (must_stop()) break;
         co_await fetch(p);
       }
@@ -125,18 +126,19 @@ class credential_story {
     co_return status;
   }
 
-  awaitable<std::vector<piece>> plan(const credential_status& status) {
-    std::vector<piece> pieces;
+  awaitable<std::vector<planned_window>> plan(const credential_status& status) {
+    std::vector<planned_window> planned;
     if (job_.items) {
       for (const plan_item& item : *job_.items) {
         const fetch_decision decision = availability(status, item.what);
         if (decision.fetch) {
-          pieces.push_back(piece{item.what, item.days, item.item_id, job_.why});
+          planned.push_back(
+              planned_window{item.what, item.days, item.item_id, job_.why, comparing::values});
         } else {
           co_await skip(decision, item);
         }
       }
-      co_return pieces;
+      co_return planned;
     }
     const instant now = t_.clock.now();
     std::vector<run_record> left_out;
@@ -148,15 +150,16 @@ class credential_story {
       if (decision.fetch) {
         const bool sweeps =
             job_.why == trigger::schedule && covered.last_sweep && again != sweep::none;
-        pieces.push_back(
-            piece{what, decision.days, std::nullopt, sweeps ? trigger::sweep : job_.why});
+        const comparing how = again == sweep::full ? comparing::values : comparing::fingerprints;
+        planned.push_back(planned_window{what, decision.days, std::nullopt,
+                                         sweeps ? trigger::sweep : job_.why, how});
       } else {
         left_out.push_back(not_fetched(what, decision));
         t_.observer.ended(left_out.back());
       }
     }
     co_await t_.db.record_runs(std::move(left_out));
-    co_return pieces;
+    co_return planned;
   }
 
   [[nodiscard]] const std::vector<product>& products() const {
@@ -168,7 +171,7 @@ class credential_story {
   }
 
   // What the answer for this part proves, and what the next fetch should know.
-  [[nodiscard]] window_evidence evidence_of(const piece& p, const part& now) const {
+  [[nodiscard]] window_evidence evidence_of(const planned_window& p, const sub_window& now) const {
     const window all = all_history();
     window_evidence evidence;
     evidence.provable = provable_days(status_, p.what, now.days, all);
@@ -216,14 +219,14 @@ class credential_story {
     }
   }
 
-  // One planned piece, in as many windows as the provider makes us split it into. The last one
-  // finishes the item, and decides about the rows that none of them has shown.
-  awaitable<void> fetch(piece whole) {
+  // One planned planned_window, in as many windows as the provider makes us split it into. The last
+  // one finishes the item, and decides about the rows that none of them has shown.
+  awaitable<void> fetch(planned_window whole) {
     absent_ = absent_rows{};
     split_ = window_split(whole.days, job_.credential.of(whole.what).window_days);
     while (!split_.done()) {
       const window days = split_.next();
-      const part next{days, split_.done()};
+      const sub_window next{days, split_.done()};
       const std::optional<failure> failed = co_await fetch_window(whole, next);
       if (!failed) continue;
       // Without windows on the other side, a smaller one would be the same answer.
@@ -234,7 +237,7 @@ class credential_story {
   }
 
   // Tries one window until it is stored or the verdict says that trying again is of no use.
-  awaitable<std::optional<failure>> fetch_window(piece p, part now) {
+  awaitable<std::optional<failure>> fetch_window(planned_window p, sub_window now) {
     connection_use over = connection_use::any;
     for (int attempt = 1;;) {
       const std::optional<attempt_failure> failed = co_await attempt_window(p, now, over);
@@ -250,7 +253,8 @@ class credential_story {
   }
 
   // One request and one database transaction. Nothing of it is left when it fails.
-  awaitable<std::optional<attempt_failure>> attempt_window(piece p, part now, connection_use over) {
+  awaitable<std::optional<attempt_failure>> attempt_window(planned_window p, sub_window now,
+                                                           connection_use over) {
     run_record record = new_record();
     record.what = p.what;
     record.why = p.why;
@@ -265,7 +269,7 @@ class credential_story {
     try {
       const std::optional<std::int64_t> item = now.last ? p.item : std::nullopt;
       ledger = co_await t_.db.open_window(job_.credential.id, job_.credential.lease, p.what,
-                                          now.days, item);
+                                          now.days, item, p.how);
       window_evidence evidence = evidence_of(p, now);
       sink.emplace(*ledger, t_.observer, t_.clock);
       batch_sink& taking = *sink;
@@ -306,7 +310,7 @@ class credential_story {
     t_.observer.ended(record);
   }
 
-  awaitable<void> give_up(const piece& p, const part& now, const failure& failed) {
+  awaitable<void> give_up(const planned_window& p, const sub_window& now, const failure& failed) {
     run_record record = new_record();
     record.what = p.what;
     record.why = p.why;
@@ -373,7 +377,7 @@ class credential_story {
   credential_report report_;
   credential_status status_;  // asked before anything is fetched
   std::optional<instant> provider_update_;
-  window_split split_;  // of the piece in hand
+  window_split split_;  // of the planned_window in hand
   absent_rows absent_;  // what its parts so far have not shown
   int requests_ = 0;    // for the window in hand, failed attempts included
 };

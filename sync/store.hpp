@@ -112,6 +112,12 @@ struct window_evidence {
   bool rested_connection = false;
 };
 
+// What an answer is compared with.
+enum class comparing : std::uint8_t {
+  fingerprints,  // what is remembered of the stored rows, as long as nothing else touched them
+  values,        // the rows themselves: whatever happened to them is put right (promise P14)
+};
+
 // One window of one (credential, product) in ONE database transaction: rows, revisions, quarantine,
 // coverage, run record, watermark and (for a backfill) the plan's item, all or nothing. Destroying
 // it uncommitted rolls back.
@@ -218,10 +224,12 @@ class store {
     return record_runs(std::move(one));
   }
 
-  // Opens the ledger of one window. `item` is marked done by its commit.
-  virtual awaitable<std::unique_ptr<window_ledger>> open_window(
-      credential_id id, lease_id lease, product what, window days,
-      std::optional<std::int64_t> item) = 0;
+  // Opens the ledger of one window. `item` is marked done by its commit. `how`: what the answer is
+  // compared with.
+  virtual awaitable<std::unique_ptr<window_ledger>> open_window(credential_id id, lease_id lease,
+                                                                product what, window days,
+                                                                std::optional<std::int64_t> item,
+                                                                comparing how) = 0;
 
   // One whole response in one database transaction: rows, days' balances, what vanished,
   // quarantine, run, watermark. Gives `run` back with its outcome (ok, partial, suspicious) and

@@ -1,6 +1,7 @@
 #include "db/windows/fingerprints.hpp"
 
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <random>
@@ -9,6 +10,8 @@
 #include "db/array_columns.hpp"
 #include "db/copy_binary.hpp"
 #include "db/text_format.hpp"
+#include "db/transaction_sql.hpp"
+#include "sync/stored_text.hpp"
 
 namespace flanks {
 
@@ -23,15 +26,15 @@ from unnest($1::bigint[], $2::text[], $3::date[], $4::date[], $5::uuid[], $6::bi
 join flanks_internal.fingerprint_months m on m.credential_id = a.credential_id and m.product = a.product
   and m.month between a.first_month and a.last_month and m.generation = a.generation)"};
 
-// A credential's own rows; those of others that it shows too follow.
+// A credential's own rows with all their values; those of others that it shows too follow without.
 constexpr const char* own_rows = R"(
-select w.nr, t._id, t.content_hash, t.removed_at is not null, t.operation_date, false
-from (values {}) w(nr, credential_id, product, first_day, last_day)
+select w.nr, false as joint, t.removed_at is not null, t.operation_date, t.content_hash, t._id, {values}
+from (values {windows}) w(nr, credential_id, product, first_day, last_day)
 join flanks.transactions t on t.credential_id = w.credential_id and t.product = w.product
   and t.operation_date between w.first_day and w.last_day)";
 constexpr const char* joint_rows = R"(
-select w.nr, t._id, t.content_hash, c.removed_at is not null or t.removed_at is not null, t.operation_date, true
-from (values {}) w(nr, credential_id, first_day, last_day)
+select w.nr, true, c.removed_at is not null or t.removed_at is not null, t.operation_date, t.content_hash, t._id, {nulls}
+from (values {windows}) w(nr, credential_id, first_day, last_day)
 join flanks.transaction_sightings s on s.credential_id = w.credential_id
 join flanks.transactions t on t._id = s._id and t.credential_id <> w.credential_id
   and t.operation_date between w.first_day and w.last_day
@@ -78,6 +81,25 @@ fingerprint_state with_seed(fingerprint_state state) {
   return state;
 }
 
+constexpr entries_digest unknown_entries{.sum = 0, .count = UINT64_MAX};
+
+entries_digest digest_of(std::string_view packed) {
+  entries_digest digest;
+  for (; packed.size() >= fingerprint_set::packed_size;
+       packed.remove_prefix(fingerprint_set::packed_size))
+    digest.add(packed.substr(0, fingerprint_set::packed_size));
+  return digest;
+}
+
+entries_digest digest_of(std::span<const fingerprint* const> rows) {
+  entries_digest digest;
+  for (const fingerprint* f : rows) {
+    const auto packed = fingerprint_set::pack(*f);
+    digest.add({packed.data(), packed.size()});
+  }
+  return digest;
+}
+
 // Months on their way into one call of write_months.
 class month_columns {
  public:
@@ -110,6 +132,11 @@ class month_columns {
 
 }  // namespace
 
+void entries_digest::add(std::string_view entry) {
+  sum += XXH3_64bits(entry.data(), entry.size());
+  ++count;
+}
+
 fingerprint_state fingerprint_state_of(const pg_row& row, int first) {
   const auto at = [&](int i) { return row[first + i]; };
   fingerprint_state state;
@@ -129,7 +156,10 @@ window_fingerprints::window_fingerprints(const window_scope& scope, fingerprint_
       next_generation_(state_.valid ? state_.generation : std::move(run_id)),
       rows_(state_.seed, scope.days) {
   for (day m = month_of(scope.days.from); m <= scope.days.to; m = next_month(m))
-    months_.emplace(m, month{.kept = is_kept(m), .changed = false, .inserted = {}});
+    months_[m].kept = is_kept(m) && !scope.by_values;
+  if (!scope.by_values) return;
+  for (auto& [first_day, m] : months_)
+    if (is_kept(first_day)) m.said = entries_digest{};
 }
 
 day window_fingerprints::month_of(day on) {
@@ -160,7 +190,12 @@ void window_fingerprints::load_kept(session& db, std::span<const wanted> windows
   if (asked.empty()) return;
   db.fetch(load_months, asked.take(), [&](const session::binary_row& r) {
     window_fingerprints& f = *windows[static_cast<std::size_t>(r.integer(0))].of;
-    f.months_.at(r.date(1)).kept = r.flag(2);
+    month& m = f.months_.at(r.date(1));
+    if (f.scope_.by_values) {
+      m.said = r.flag(2) ? digest_of(r.field(3)) : unknown_entries;
+      return;
+    }
+    m.kept = r.flag(2);
     if (r.flag(2)) f.rows_.add_packed(r.field(3));
   });
 }
@@ -191,21 +226,29 @@ void window_fingerprints::load_table(session& db, std::span<const wanted> window
   }
   if (own.empty() && joint.empty()) return;
   std::string text = "copy (";
-  if (!own.empty()) text += fmt::format(fmt::runtime(own_rows), own);
+  if (!own.empty()) {
+    text += fmt::format(fmt::runtime(own_rows), fmt::arg("windows", own),
+                        fmt::arg("values", for_each_content_column("t.{}::text")));
+  }
   if (!own.empty() && !joint.empty()) text += "\nunion all";
-  if (!joint.empty()) text += fmt::format(fmt::runtime(joint_rows), joint);
+  if (!joint.empty()) {
+    text += fmt::format(fmt::runtime(joint_rows), fmt::arg("windows", joint),
+                        fmt::arg("nulls", for_each_content_column("null::text as {}")));
+  }
   text += ") to stdout (format binary)";
   copy_binary copied;
   db.copy_out(statement{"load_rows", text.c_str()}, [&](std::string_view bytes) {
     if (!copied.next(bytes)) return;
     window_fingerprints& f = *windows[static_cast<std::size_t>(copied.integer())].of;
-    const std::string_view id = copied.field();
-    const content_hash content = uuid_from_bytes(copied.field().data());
-    const bool gone = copied.flag();
+    const bool joint_row = copied.flag(), gone = copied.flag();
     const day on = copied.date();
-    const bool joint_row = copied.flag();
-    if (joint_row || !f.months_.at(month_of(on)).kept)
-      f.rows_.add(id, content, on, gone, joint_row);
+    if (!joint_row && f.months_.at(month_of(on)).kept) return;
+    transaction stored;
+    stored.hash = uuid_from_bytes(copied.field().data());
+    for (std::string_view& value : stored.values)
+      value = copied.field();
+    const std::uint64_t values = joint_row ? 0 : values_hash_of_row(stored);
+    f.rows_.add(stored.id(), stored.hash, on, gone, joint_row, values);
   });
 }
 
@@ -254,6 +297,10 @@ std::map<day, std::vector<const fingerprint*>> window_fingerprints::rows_to_writ
     for (const fingerprint& f : months_.at(first_day).inserted)
       list.push_back(&f);
   }
+  std::erase_if(rows, [&](const auto& m) {
+    const auto& said = months_.at(m.first).said;
+    return said && !months_.at(m.first).changed && *said == digest_of(m.second);
+  });
   // An empty month needs a row only where one may say something else.
   std::erase_if(rows, [&](const auto& m) { return m.second.empty() && !is_kept(m.first); });
   return rows;

@@ -10,9 +10,11 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "db/session.hpp"
@@ -37,6 +39,13 @@ struct fingerprint_state {
   "'infinity'), nullif(f.last_month, '-infinity')"
 [[nodiscard]] fingerprint_state fingerprint_state_of(const pg_row& row, int first);
 
+// The same for the same entries in whatever order.
+struct entries_digest {
+  std::uint64_t sum = 0, count = 0;
+  void add(std::string_view entry);
+  bool operator==(const entries_digest&) const = default;
+};
+
 class window_fingerprints {
  public:
   // `run_id`: a uuid of this window alone.
@@ -44,7 +53,8 @@ class window_fingerprints {
   window_fingerprints(const window_fingerprints&) = delete;
   window_fingerprints& operator=(const window_fingerprints&) = delete;
 
-  // Loads all months of these windows, whole. `joint`: of those, rows of other credentials that
+  // Loads all months of these windows, whole; those that are not kept, and all of a window that is
+  // compared by values, from the table. `joint`: of those, rows of other credentials that
   // they show too.
   struct wanted {
     window_fingerprints* of;
@@ -68,6 +78,9 @@ class window_fingerprints {
   struct month {
     bool kept = false;     // so that it needs to be written only when something changed
     bool changed = false;  // by this transaction
+    // Of the kept entries, where rows are compared by their values: they are written anew only when
+    // they say something else.
+    std::optional<entries_digest> said;
     std::deque<fingerprint> inserted;
   };
 

@@ -19,15 +19,17 @@ const std::string& copy_text() {
 }
 
 // Only what really differs becomes a revision: 1.0 and 1.00 are the same amount, spaces in a JSON
-// object are no change. No lock is taken first: a version that somebody has replaced since is not
-// found under its ctid and xmin, and is missing in what comes back. (xmin: after waiting for the
-// other one, not every release of PostgreSQL looks at the ctid again.)
+// object are no change; and what does not differ, its content hash included, is not written. No
+// lock is taken first: a version that somebody has replaced since is not found under its ctid and
+// xmin, and is missing in what comes back. (xmin: after waiting for the other one, not every
+// release of PostgreSQL looks at the ctid again.)
 constexpr const char* update_template = R"(
 with old as materialized (
   select i.*, t.ctid as place, t.xmin as version, t.updated_at <> now() as first, to_jsonb(w) as was,
     t.credential_id as was_of, t.product as was_product, t.removed_at is not null as was_removed,
     (t.credential_id, t.product, t.removed_at, {table})
-    is distinct from (i.credential_id, i.product, null::timestamptz, {input}) as differs
+    is distinct from (i.credential_id, i.product, null::timestamptz, {input}) as differs,
+    t.content_hash <> i.content_hash as other_hash
   from unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], {parameters}) with ordinality
     as i(credential_id, product, sync_run_id, content_hash, _id, {names}, nr)
   join flanks.transactions t on t._id = i._id
@@ -36,13 +38,16 @@ kept as (
   insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
   select o._id, o.was_of, o.sync_run_id,
     case when o.was_removed then 'restored' when o.was_of <> o.credential_id then 'handed_over' else 'changed' end, o.was
-  from old o where o.differs)
-update flanks.transactions t set credential_id = o.credential_id, product = o.product, removed_at = null, updated_at = now(),
-  content_hash = o.content_hash, {set}
-from old o
-where t.ctid = o.place and t.xmin = o.version
-returning o.nr::integer, o.differs, o.first,
-  o.was_of = o.credential_id and o.was_product = o.product)";
+  from old o where o.differs),
+written as (
+  update flanks.transactions t set credential_id = o.credential_id, product = o.product, removed_at = null, updated_at = now(),
+    content_hash = o.content_hash, {set}
+  from old o
+  where t.ctid = o.place and t.xmin = o.version and (o.differs or o.other_hash)
+  returning o.nr)
+select o.nr::integer, o.differs, o.first and w.nr is not null, o.was_of = o.credential_id and o.was_product = o.product
+from old o left join written w using (nr)
+where w.nr is not null or not (o.differs or o.other_hash))";
 
 std::string content_parameters() {
   std::string text;

@@ -17,6 +17,7 @@ struct window_scope {
   window days;
   std::optional<std::int64_t> item;  // of a backfill plan; done when this commits
   std::string query;                 // the filter that was sent, canonical; empty: none
+  bool by_values = false;            // compared with the values in the table, never by fingerprints
 
   // Then what the provider does not show may merely not have passed: no evidence of its absence.
   [[nodiscard]] bool filtered() const { return !query.empty(); }

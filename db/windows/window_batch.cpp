@@ -41,7 +41,7 @@ class stopwatch {
 // What else has a say about a window, beside its own rows. Says also to the triggers that this
 // transaction keeps the fingerprints right itself, where it will.
 constexpr statement read_facts{"open_windows", R"(
-select a.nr, set_config('flanks.writer', case when w.watch is null then '' else 'window' end, true),
+select a.nr, set_config('flanks.writer', case when w.watch is null then '' else s.writer end, true),
   exists (select from flanks.coverage c where c.credential_id = a.credential_id and c.product = a.product
     and c.days && daterange(a.first_day, a.last_day, '[]')),
   exists (select from flanks.transaction_sightings s where s.credential_id = a.credential_id),
@@ -51,6 +51,7 @@ select a.nr, set_config('flanks.writer', case when w.watch is null then '' else 
     and q.part = 'transactions' and q.resolved_at is null),
   w.has_foreign_triggers, )" FLANKS_FINGERPRINT_STATE R"(
 from flanks_internal.transactions_watch w
+cross join flanks_internal.secrets s
 cross join unnest($1::bigint[], $2::text[], $3::date[], $4::date[]) with ordinality
   as a(credential_id, product, first_day, last_day, nr)
 left join flanks_internal.fingerprints f on f.credential_id = a.credential_id and f.product = a.product)"};
@@ -104,7 +105,8 @@ struct window_in_batch {
         has_quarantine(facts[5].as<bool>()),
         has_foreign_triggers(facts[6].as<bool>()),
         fingerprints(r.scope, fingerprint_state_of(facts, first_column_of_state), r.sync_run_id),
-        diff(r.scope.credential, r.scope.what, r.scope.days, fingerprints.rows()) {}
+        diff(r.scope.credential, r.scope.what, r.scope.days, fingerprints.rows(),
+             r.scope.by_values) {}
 
   [[nodiscard]] const window_scope& scope() const { return request.scope; }
   [[nodiscard]] row_to_write writing(row_update u) {

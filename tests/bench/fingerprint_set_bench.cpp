@@ -51,13 +51,13 @@ void fingerprint_set_find(benchmark::State& state) {
   fingerprint_set rows = load(ids);
   for ([[maybe_unused]] auto _ : state) {
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      fingerprint* const row = rows.find(view(ids[i]));
+      const std::size_t at = rows.index_of(view(ids[i]));
       const content_hash content{i, ~i};
-      if (row == nullptr || !(row->content() == content)) {
+      if (at == fingerprint_set::none || !(rows.at(at).content() == content)) {
         state.SkipWithError("a row is not known");
         return;
       }
-      row->see(content);
+      rows.see(at, content);
     }
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));

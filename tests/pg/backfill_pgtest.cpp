@@ -21,7 +21,8 @@ class backfill_plans : public database_test {
   }
   void finish_item(credential_id id, const plan_item& item) {
     const claimed_credential c = claim(id);
-    auto window = run(store_->open_window(id, c.lease, item.what, item.days, item.item_id));
+    auto window = run(
+        store_->open_window(id, c.lease, item.what, item.days, item.item_id, comparing::values));
     commit(*window, record_for(c, item.what, item.days), all_history);
     release(c);
   }
@@ -130,7 +131,8 @@ TEST_F(backfill_plans, item_is_not_done_when_its_window_is_not_committed) {
   const backfill_plan p = plan({});
   const plan_item item = open_items(p.backfill_id).at(0);
   const claimed_credential c = claim(a_);
-  auto window = run(store_->open_window(a_, c.lease, item.what, item.days, item.item_id));
+  auto window =
+      run(store_->open_window(a_, c.lease, item.what, item.days, item.item_id, comparing::values));
   run(window->apply(batch_of({{"x"}})));
   window.reset();
   run(store_->fail_item(item.item_id, "the bank is away"));

@@ -153,16 +153,16 @@ TEST_F(connection, small_work_goes_on_while_windows_hold_their_lanes) {
   // Three lanes: two may be held.
   for (std::size_t i = 0; i < 2; ++i) {
     claimed.push_back(claim(add("u", fmt::format("t{}", i))));
-    windows.push_back(run(
-        store_->open_window(claimed[i].id, claimed[i].lease, product::account, may, std::nullopt)));
+    windows.push_back(run(store_->open_window(claimed[i].id, claimed[i].lease, product::account,
+                                              may, std::nullopt, comparing::fingerprints)));
     run(windows[i]->apply(
         batch_of({{fmt::format("id{}", i), "2026-05-01", "1", std::string(2 << 20, 'x')}})));
   }
   EXPECT_TRUE(run(store_->renew(claimed[0].id, claimed[0].lease)));
   // A third window waits for a lane, and gets the first that is free.
   claimed.push_back(claim(add("u", "t2")));
-  auto third = run(
-      store_->open_window(claimed[2].id, claimed[2].lease, product::account, may, std::nullopt));
+  auto third = run(store_->open_window(claimed[2].id, claimed[2].lease, product::account, may,
+                                       std::nullopt, comparing::fingerprints));
   bool done = false;
   const auto fill = [&]() -> awaitable<void> {
     std::vector<sample> samples{{"id2", "2026-05-01", "1", std::string(2 << 20, 'x')}};

@@ -318,6 +318,16 @@ class diff : public database_test {
   row_counts apply(const answer& a, bool proves_absence = true) {
     const auto w = in_hand(a);
     if (!proves_absence) w->request.evidence.provable.reset();
+    return apply(*w);
+  }
+  // As a full sweep does: compared with the values in the table.
+  row_counts apply_by_values(const answer& a) {
+    const auto w = in_hand(a);
+    w->scope.by_values = true;
+    return apply(*w);
+  }
+  row_counts apply(window_in_hand& hand) {
+    auto* const w = &hand;
     const std::array requests{&w->request};
     db_->begin();
     db_->go_by_key();

@@ -29,7 +29,8 @@ class erase : public database_test {
 
 TEST_F(erase, window_in_flight_cannot_commit_and_its_failure_leaves_no_run) {
   const claimed_credential c = claim(ana_);
-  const auto open = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  const auto open = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                            comparing::fingerprints));
   run(open->apply(batch_of({{"a"}, {"b"}})));
   erase_user(options_, user_id{"ana"});
   const failure f = failure_of([&] { commit(*open, record_for(c)); });

@@ -2,6 +2,7 @@
 // rows.
 #include <thread>
 
+#include "sync/stored_text.hpp"
 #include "tests/pg/diff_fixture.hpp"
 
 namespace flanks::testing {
@@ -172,6 +173,141 @@ TEST_F(fingerprints, restoring_rows_past_the_usual_triggers_is_seen_all_the_same
   other_db_->run(statement{"test", "set session_replication_role = replica"});
   other_db_->run(statement{"test", "delete from flanks.transactions where _id = 'id1'"});
   EXPECT_EQ(apply(with({{1, 0, 1}, {2, 5, 1}})).inserted, 1);
+}
+
+// What somebody may do where no trigger sees it: values, hashes, what is remembered.
+std::string any_tampering() {
+  const std::string by_id = fmt::format(" where _id = 'id{}'", pick(0, operations));
+  switch (pick(0, 14)) {
+    case 0:
+      return "update flanks.transactions set amount = amount + 1" + by_id;
+    case 1:
+      return "update flanks.transactions set description = 'tea'" + by_id;
+    case 2:
+      return "update flanks.transactions set operation_date = operation_date + 1" + by_id;
+    case 3:
+      return "update flanks.transactions set operation_date = '1999-01-01'" + by_id;
+    case 4:
+      return "update flanks.transactions set content_hash = gen_random_uuid()" + by_id;
+    case 5:
+      return "update flanks.transactions set removed_at = now()" + by_id;
+    case 6:
+      return "update flanks.transactions set extra = '{\"a\": 1}'" + by_id;
+    case 7:
+      return "update flanks.transactions set extra = null, transfer = null" + by_id;
+    case 8:
+      return "delete from flanks.transactions" + by_id;
+    case 9:
+      return "truncate flanks.transactions cascade";
+    case 10:
+      return "update flanks_internal.fingerprint_months set entries = entries || "
+             "decode(repeat('00', 32), 'hex')";
+    case 11:
+      return "update flanks_internal.fingerprint_months set entries = ''";
+    case 12:
+      return "delete from flanks_internal.fingerprint_months";
+    default:
+      return "update flanks.transactions set description = 'tea', amount = 1, content_hash = "
+             "gen_random_uuid()" +
+             by_id;
+  }
+}
+
+TEST_F(fingerprints, a_full_sweep_puts_right_whatever_was_done_unseen) {
+  check(150, [&] {
+    start_anew();
+    answer shown{0, -27, 33, any_records(8, 0, operations, 0, last_day)};
+    if (shown.records.empty()) shown.records.push_back({1, 0, 1});
+    apply(shown);
+    const auto provider = table();
+    other_db_->run(statement{"test", "set session_replication_role = replica"});
+    other_db_->run(statement{"test", "alter table flanks.transactions disable trigger all"});
+    for (int n = pick(1, 4); n > 0; --n) {
+      const std::string tampering = any_tampering();
+      RC_LOG() << tampering << "\n";
+      other_db_->run(statement{"test", tampering.c_str()});
+    }
+    other_db_->run(statement{"test",
+                             "alter table flanks.transactions enable always trigger "
+                             "void_content_hash, enable always trigger invalidate_fingerprints, "
+                             "enable always trigger invalidate_all_fingerprints"});
+    const row_counts found = apply_by_values(shown);
+    RC_LOG() << shown
+             << fmt::format(" {} fetched, {} inserted, {} updated, {} unchanged, {} duplicates\n",
+                            found.fetched, found.inserted, found.updated, found.unchanged,
+                            found.duplicates);
+    RC_ASSERT(table() == provider);
+    kept_months();
+    RC_ASSERT(!HasFailure());
+    const auto versions_then = versions();
+    const row_counts again = apply_by_values(shown);
+    RC_ASSERT(again.inserted + again.updated + again.removed == 0);
+    RC_ASSERT(versions() == versions_then);
+    RC_ASSERT(read("select count(*)::text from flanks.transactions where description is distinct "
+                   "from 'coffee' or product <> 'account' or extra is not null")
+                  .front() == "0");
+  });
+}
+
+TEST_F(fingerprints, who_says_that_it_is_a_window_is_watched_all_the_same) {
+  const answer twice = with({{1, 0, 1}, {2, 5, 1}});
+  apply(twice);
+  other_db_->run(statement{"test", "set flanks.writer = 'window'"});
+  other_db_->run(
+      statement{"test", "update flanks.transactions set description = 'tea' where _id = 'id1'"});
+  EXPECT_EQ(kept_months(), 0);
+  EXPECT_EQ(apply(twice).updated, 1) << "not by the next full sweep, but at once";
+  EXPECT_EQ(kept_months(), 2);
+}
+
+TEST_F(fingerprints, another_table_under_the_same_name_is_another_table) {
+  const answer twice = with({{1, 0, 1}, {2, 5, 1}});
+  apply(twice);
+  EXPECT_EQ(kept_months(), 2);
+  other_db_->run(statement{"test", "vacuum full flanks.transactions"});
+  const std::string reads =
+      "select coalesce(f.watch = w.watch, false)::text from "
+      "flanks_internal.fingerprints f, flanks_internal.transactions_watch w";
+  EXPECT_EQ(read(reads.c_str()).front(), "false");
+  EXPECT_EQ(apply(twice).unchanged, 2);
+  EXPECT_EQ(read(reads.c_str()).front(), "true");
+  other_db_->run(statement{
+      "test",
+      "alter table flanks.transaction_sightings drop constraint transaction_sightings__id_fkey"});
+  other_db_->run(statement{"test", "alter table flanks.transactions set unlogged"});
+  EXPECT_EQ(apply(twice).unchanged, 2);
+  EXPECT_EQ(read("select coalesce(watch, 'none') from flanks_internal.transactions_watch").front(),
+            "none");
+}
+
+TEST_F(fingerprints, json_is_read_from_the_table_as_postgresql_writes_it_out) {
+  const std::vector<std::string> objects{
+      R"({"bb":1.50,"a":[true,null,{"z":-0.0}],"c":"\u00e9\/\"\\"})",
+      R"({"n":1e3,"m":12.5E-3,"m":2})",
+      R"({"deep":{"x":{"longer":1,"b":2}},"empty":{},"list":[]})"};
+  for (const std::string& json : objects) {
+    EXPECT_EQ(query(options_, "select '" + json + "'::jsonb::text").front(), jsonb_text(json));
+  }
+  std::vector<sample> samples;
+  for (std::size_t i = 0; i < objects.size(); ++i)
+    samples.push_back({.id = fmt::format("json{}", i), .extra = objects[i]});
+  const auto sweep = [&] {
+    const auto hand = in_hand(answer{0, -27, 33, {}});
+    hand->scope.by_values = true;
+    hand->batches.clear();
+    hand->batches.push_back(batch_of(samples));
+    return apply(*hand);
+  };
+  EXPECT_EQ(sweep().inserted, 3);
+  const auto written = versions();
+  EXPECT_EQ(sweep().unchanged, 3);
+  EXPECT_EQ(versions(), written);
+  db_->run(statement{
+      "test", "update flanks.transactions set extra = extra || '{\"a\": 7}' where _id = 'json0'"});
+  EXPECT_EQ(sweep().updated, 1);
+  EXPECT_EQ(
+      query(options_, "select extra::text from flanks.transactions where _id = 'json0'").front(),
+      jsonb_text(objects[0]));
 }
 
 }  // namespace

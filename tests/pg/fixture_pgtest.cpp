@@ -138,7 +138,8 @@ run_record database_test::commit(window_ledger& window, run_record record,
 row_counts database_test::store_batches(const claimed_credential& c,
                                         std::vector<transaction_batch> batches, product what,
                                         window days) {
-  const auto ledger = run(store_->open_window(c.id, c.lease, what, days, std::nullopt));
+  const auto ledger =
+      run(store_->open_window(c.id, c.lease, what, days, std::nullopt, comparing::fingerprints));
   for (transaction_batch& batch : batches)
     run(ledger->apply(std::move(batch)));
   return commit(*ledger, record_for(c, what, days)).counts;

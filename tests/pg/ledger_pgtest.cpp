@@ -67,7 +67,8 @@ TEST_F(ledger, new_rows_are_inserted_with_exact_values) {
 
 TEST_F(ledger, commit_gives_the_record_as_it_was_written) {
   const claimed_credential c = claim(first_);
-  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                        comparing::fingerprints));
   transaction_batch batch = batch_of({{"a"}});
   batch.rejected.push_back(rejected("missing_id", "{}"));
   run(window->apply(std::move(batch)));
@@ -198,7 +199,8 @@ TEST_F(ledger, same_new_rows_from_two_credentials_at_once_are_stored_once) {
   int finished = 0;
   const auto store_one = [&](const claimed_credential& c,
                              std::vector<sample>& from) -> awaitable<void> {
-    auto opening = store_->open_window(c.id, c.lease, product::account, may, std::nullopt);
+    auto opening = store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                       comparing::fingerprints);
     auto window = co_await std::move(opening);
     transaction_batch batch = batch_of(from);
     auto applying = window->apply(std::move(batch));
@@ -353,7 +355,8 @@ TEST_F(ledger, value_that_the_database_refuses_is_quarantined_alone) {
 TEST_F(ledger, destroyed_uncommitted_stores_nothing) {
   const claimed_credential c = claim(first_);
   {
-    auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+    auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                          comparing::fingerprints));
     run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
   }
   EXPECT_THAT(stored(), IsEmpty());
@@ -364,7 +367,8 @@ TEST_F(ledger, destroyed_uncommitted_stores_nothing) {
 
 TEST_F(ledger, abandoned_stores_nothing_and_refuses_more) {
   const claimed_credential c = claim(first_);
-  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                        comparing::fingerprints));
   run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
   run(window->abandon());
   EXPECT_EQ(failure_of([&] { commit(*window, record_for(c)); }).error_class, "ledger_closed");
@@ -373,7 +377,8 @@ TEST_F(ledger, abandoned_stores_nothing_and_refuses_more) {
 
 TEST_F(ledger, lost_lease_cannot_commit) {
   const claimed_credential c = claim(first_);
-  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                        comparing::fingerprints));
   run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
   sql("update flanks_internal.leases set lease_id = gen_random_uuid() where lease_id is not null");
   const failure f = failure_of([&] { commit(*window, record_for(c)); });
@@ -386,7 +391,8 @@ TEST_F(ledger, lost_lease_cannot_commit) {
 // The transaction may have begun long before its lease ended: now() would still see it valid.
 TEST_F(ledger, lease_that_expires_while_the_window_is_open_cannot_commit) {
   const claimed_credential c = claim(first_);
-  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                        comparing::fingerprints));
   run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
   sql("update flanks_internal.leases set expires_at = clock_timestamp() where lease_id is not "
       "null");
@@ -399,7 +405,8 @@ TEST_F(ledger, the_watermark_is_what_was_read_last_and_never_of_the_future) {
   const claimed_credential c = claim(first_);
   const auto store_at = [&](instant seen, const char* amount) {
     const window days{may.from, day_of(refreshed_at)};
-    auto window = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt));
+    auto window = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt,
+                                          comparing::fingerprints));
     run(window->apply(batch_of({{"a", "2026-05-10", amount}})));
     run_record record = record_for(c, product::account, days);
     record.provider_update = seen;
@@ -418,7 +425,8 @@ TEST_F(ledger, a_watermark_of_the_future_is_not_written_and_one_that_is_there_is
   const day today =
       day_of(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
   const window days{today - std::chrono::days{30}, today + std::chrono::days{1}};
-  auto window = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt));
+  auto window = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt,
+                                        comparing::fingerprints));
   run_record record = record_for(c, product::account, days);
   record.provider_update = instant{std::chrono::sys_days{std::chrono::year{2099} / 1 / 1}};
   commit(*window, record);
@@ -434,8 +442,8 @@ TEST_F(ledger, a_watermark_of_the_future_is_not_written_and_one_that_is_there_is
 
 TEST_F(ledger, window_that_ends_before_the_refresh_grows_coverage_but_not_the_watermark) {
   const claimed_credential c = claim(first_);
-  auto window =
-      run(store_->open_window(c.id, c.lease, product::account, {may.from, may.from}, std::nullopt));
+  auto window = run(store_->open_window(c.id, c.lease, product::account, {may.from, may.from},
+                                        std::nullopt, comparing::fingerprints));
   run_record record = record_for(c, product::account, {may.from, may.from});
   record.provider_update = refreshed_at;
   commit(*window, record, all_history);
@@ -458,7 +466,8 @@ TEST_F(ledger, touching_windows_become_one_range_and_the_claim_tells_the_latest)
 
 TEST_F(ledger, reader_sees_all_or_nothing) {
   const claimed_credential c = claim(first_);
-  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                        comparing::fingerprints));
   run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
   EXPECT_EQ(value("select count(*) from flanks.transactions"), "0");
   commit(*window, record_for(c));
@@ -469,7 +478,8 @@ TEST_F(ledger, reader_sees_all_or_nothing) {
 
 TEST_F(ledger, killed_backend_fails_the_window_and_the_next_one_works) {
   const claimed_credential c = claim(first_);
-  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                        comparing::fingerprints));
   run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
   sql("select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = "
       "'flanks-sync' "

@@ -25,7 +25,8 @@ class removing : public database_test {
   run_record answer(credential_id id, transaction_batch batch, window days = may,
                     std::optional<window> proves = may) {
     const claimed_credential c = claim(id);
-    auto ledger = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt));
+    auto ledger = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt,
+                                          comparing::fingerprints));
     run(ledger->apply(std::move(batch)));
     window_evidence evidence;
     evidence.provable = proves;
@@ -274,7 +275,8 @@ TEST_F(removing, a_day_that_moves_to_a_later_part_between_two_requests_is_no_rem
   const claimed_credential c = claim(first_);
   absent_rows absent;
   const auto part = [&](window days, const std::vector<sample>& samples, bool last) {
-    auto ledger = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt));
+    auto ledger = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt,
+                                          comparing::fingerprints));
     run(ledger->apply(batch_of(samples)));
     window_evidence evidence;
     evidence.provable = days;
@@ -300,7 +302,8 @@ TEST_F(removing, what_an_earlier_part_shows_of_a_later_ones_days_is_not_absent_t
   const claimed_credential c = claim(first_);
   absent_rows absent;
   const auto part = [&](window days, transaction_batch batch, bool last) {
-    auto ledger = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt));
+    auto ledger = run(store_->open_window(c.id, c.lease, product::account, days, std::nullopt,
+                                          comparing::fingerprints));
     run(ledger->apply(std::move(batch)));
     window_evidence evidence;
     evidence.provable = days;
@@ -327,7 +330,8 @@ TEST_F(removing, a_part_that_fails_leaves_what_earlier_parts_lacked_as_it_was) {
   const claimed_credential c = claim(first_);
   absent_rows absent;
   absent.ids = {"q"};
-  auto ledger = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  auto ledger = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                        comparing::fingerprints));
   sql("update flanks_internal.leases set lease_id = gen_random_uuid() where lease_id is not null");
   EXPECT_EQ(failure_of([&] { run(ledger->commit(record_for(c), {}, absent)); }).error_class,
             "lease_lost");
@@ -386,7 +390,8 @@ TEST_F(removing, a_credential_that_an_operator_removed_shows_nothing_any_more) {
 TEST_F(removing, sweeps_and_window_sizes_are_remembered_for_each_product) {
   const claimed_credential c = claim(first_);
   const auto store_with = [&](std::optional<int> size, bool all, bool recent) {
-    auto ledger = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+    auto ledger = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                          comparing::fingerprints));
     window_evidence evidence;
     evidence.remember_days = size;
     evidence.all_history = all;
@@ -401,8 +406,8 @@ TEST_F(removing, sweeps_and_window_sizes_are_remembered_for_each_product) {
   EXPECT_EQ(again.of(product::card).window_days, 0);
   EXPECT_TRUE(again.of(product::account).last_recent_sweep);
   EXPECT_FALSE(again.of(product::account).last_sweep);
-  auto ledger =
-      run(store_->open_window(again.id, again.lease, product::account, may, std::nullopt));
+  auto ledger = run(store_->open_window(again.id, again.lease, product::account, may, std::nullopt,
+                                        comparing::fingerprints));
   window_evidence evidence = all_history;
   evidence.remember_days = 0;
   commit(*ledger, record_for(again), evidence);
@@ -429,7 +434,8 @@ TEST_F(removing, any_split_of_a_response_gives_the_same_rows_and_the_same_remova
     answer(first_, before);
     for (int again = 0; again < 2; ++again) {
       const claimed_credential c = claim(first_);
-      auto ledger = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+      auto ledger = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                            comparing::fingerprints));
       for (std::size_t at = 0; at < now.size();) {
         const std::size_t n = std::min(now.size() - at, static_cast<std::size_t>(1 + pick(30)));
         run(ledger->apply(

@@ -134,7 +134,8 @@ TEST_F(written, what_changed_since_a_moment_is_what_came_or_was_overwritten_sinc
   sql("update flanks.transactions set first_seen_at = now() - interval '1 day'");
   EXPECT_THAT(changed_since("now() - interval '1 hour'"), ::testing::ElementsAre());
   const claimed_credential c = claim(id);
-  const auto open = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt));
+  const auto open = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                            comparing::fingerprints));
   run(open->apply(batch_of({{"a"}, {"b", "2026-05-10", "-99"}, {"d"}, {"e"}})));
   window_evidence evidence;
   evidence.provable = may;

@@ -88,6 +88,7 @@ class scripted_api final : public flanks_api {
 struct memory {
   std::vector<std::string> stored;  // "account 2024-11-22..2026-11-22 rows item"
   std::vector<run_record> runs;
+  std::vector<comparing> compared;  // what each window was compared with
   std::vector<std::string> failed_items, skipped_items;
   std::vector<product_run> products_stored, products_recorded;
   int abandoned = 0;
@@ -161,7 +162,9 @@ class memory_store final : public store {
   }
   awaitable<std::unique_ptr<window_ledger>> open_window(credential_id, lease_id, product what,
                                                         window days,
-                                                        std::optional<std::int64_t> item) override {
+                                                        std::optional<std::int64_t> item,
+                                                        comparing how) override {
+    memory_.compared.push_back(how);
     co_return std::make_unique<memory_ledger>(memory_, what, days, item);
   }
   awaitable<product_run> store_products(credential_id, lease_id, product_batch, product_run run,
@@ -309,6 +312,25 @@ TEST_F(mirror_story, an_answer_that_never_began_has_used_up_the_tries_of_the_cli
   EXPECT_EQ(r.failed, 1);
   EXPECT_EQ(api.asked.size(), 1U);
   EXPECT_EQ(kept.runs.at(0).http_status, 500);
+}
+
+TEST_F(mirror_story,
+       a_full_sweep_and_a_backfill_compare_with_the_values_and_a_daily_window_does_not) {
+  product_coverage& c = job.credential.coverage[0];
+  c.from = today - std::chrono::days{700};
+  c.to = today;
+  c.last_success = c.last_recent_sweep = c.last_sweep;
+  const auto compared_with = [&] {
+    kept.compared.clear();
+    EXPECT_TRUE(tell().ok());
+    return kept.compared.at(0);
+  };
+  EXPECT_EQ(compared_with(), comparing::fingerprints);
+  c.last_sweep = instant{today - std::chrono::days{400}};
+  EXPECT_EQ(compared_with(), comparing::values);
+  c.last_sweep = instant{today - 24h};
+  job.items = {plan_item{1, product::account, {today, today}}};
+  EXPECT_EQ(compared_with(), comparing::values);
 }
 
 TEST_F(mirror_story, too_large_is_asked_for_in_halves_oldest_first) {
