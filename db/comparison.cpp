@@ -53,12 +53,16 @@ delete from pg_temp.shown s using known where s._id = known._id)"};
 // sighting makes another credential's row ours as well. An operation that two lists of a credential
 // show alike is one row, under the first: a row under a list that does not show it is found as
 // extra there.
+// One that is void (migrations: void_content_hash) says nothing of the row, which has its values.
+constexpr const char* known_hash =
+    "coalesce(nullif(t.content_hash, '00000000-0000-0000-0000-000000000000'), s.content_hash)";
+
 constexpr const char* differences_template = R"(
 create temporary table found on commit drop as
 with differing as materialized (
   select s._id from pg_temp.shown s left join flanks.transactions t on t._id = s._id
   where t._id is null or (s.credential_id, s.product, {shown}, null::timestamptz, s.content_hash)
-    is distinct from (t.credential_id, t.product, {table}, t.removed_at, t.content_hash))
+    is distinct from (t.credential_id, t.product, {table}, t.removed_at, {hash}))
 select s._id, case when t._id is null then 'missing' else 'altered' end as kind, v.position, v.name, v.provider, v.database
 from differing
 join pg_temp.shown s on s._id = differing._id
@@ -66,10 +70,10 @@ left join flanks.transactions t on t._id = s._id
 left join lateral (select d.* from (values
     (-2, 'credential_id', s.credential_id::text, t.credential_id::text, t.credential_id <> s.credential_id
       and not exists (select from flanks.transaction_sightings w where w._id = s._id and w.credential_id = s.credential_id)),
-    (-1, 'product', s.product, t.product, s.product <> t.product and s.content_hash <> t.content_hash),
+    (-1, 'product', s.product, t.product, s.product <> t.product and s.content_hash <> {hash}),
 {values}
     (1000, 'removed_at', null, t.removed_at::text, t.removed_at is not null),
-    (1001, 'content_hash', s.content_hash::text, t.content_hash::text, s.content_hash <> t.content_hash))
+    (1001, 'content_hash', s.content_hash::text, t.content_hash::text, s.content_hash <> {hash}))
     as d(position, name, provider, database, differs) where d.differs) v on t._id is not null
 where t._id is null or v.position is not null)";
 
@@ -82,7 +86,8 @@ const std::string& differences_text() {
                       i, transaction_columns[i].name);
     }
     return fmt::format(fmt::runtime(differences_template), fmt::arg("shown", content_columns("s")),
-                       fmt::arg("table", content_columns("t")), fmt::arg("values", values));
+                       fmt::arg("table", content_columns("t")), fmt::arg("values", values),
+                       fmt::arg("hash", known_hash));
   }();
   return text;
 }

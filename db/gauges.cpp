@@ -18,9 +18,10 @@ from flanks.credentials c
 cross join lateral (select case when c.removed_at is not null then 'removed' when c.paused then 'paused' else c.state end as state) s
 group by 1)"};
 
-// While it is claimed it is due when its lease ends: so this counts none that a living worker has.
+// A claim leaves next_due_at as it is: who is in flight is told by the lease.
 constexpr statement due_sql{"read_due_gauge", R"(
-select count(*), floor(extract(epoch from now()))::bigint from flanks_internal.leases where next_due_at <= now())"};
+select count(*), floor(extract(epoch from now()))::bigint from flanks_internal.leases
+where next_due_at <= now() and (lease_id is null or expires_at <= now()))"};
 
 // What the proofs depend on: as long as it stays, so do they. Of a mirror that was proved often
 // they cost seconds, and change once a day.

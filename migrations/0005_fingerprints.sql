@@ -98,7 +98,9 @@ declare
   others constant text := format('hashtextextended(current_setting(''flanks.writer'', true), 0) is distinct from %s',
     (select hashtextextended(writer, 0) from flanks_internal.secrets));
 begin
-  execute format('create trigger void_content_hash before update on flanks.transactions for each row when (%s) '
+  execute format('create trigger void_content_hash before update of account_id, card_id, investment_id, liability_id, '
+    'portfolio_id, operation_date, value_date, amount, currency, balance, description, product_description, category, shop, '
+    'entity, card_number, transfer, extra on flanks.transactions for each row when (%s) '
     'execute function flanks_internal.void_content_hash()', others);
   execute format('create trigger invalidate_fingerprints after insert or update or delete on flanks.transactions '
     'for each row when (%s) execute function flanks_internal.invalidate_touched_fingerprints()', others);

@@ -104,6 +104,9 @@ class Metrics(MetricsTest):
         # The daemon sleeps for an hour: the tables are ours.
         world.sql("update flanks_internal.leases set next_due_at = now() + interval '1 hour'")
         world.sql(f"update flanks_internal.leases set next_due_at = now() - interval '1 s' where credential_id in ({ids[0]}, {ids[1]})")
+        # One that a living worker has is as due as before, and waits for nobody.
+        world.sql("update flanks_internal.leases set lease_id = gen_random_uuid(), holder = 'other', expires_at = now() + interval '1 hour', "
+                  f"next_due_at = now() - interval '1 s' where credential_id = {ids[4]}")
         world.sql("update flanks.credentials set state = 'ok', last_confirmed_at = now()")
         world.sql(f"update flanks.credentials set last_confirmed_at = now() - interval '2 days' where credential_id = {ids[0]}")
         world.sql(f"update flanks.credentials set state = 'error', last_confirmed_at = null, created_at = now() - interval '5 days' "

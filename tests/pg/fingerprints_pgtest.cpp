@@ -260,6 +260,17 @@ TEST_F(fingerprints, who_says_that_it_is_a_window_is_watched_all_the_same) {
   EXPECT_EQ(kept_months(), 2);
 }
 
+TEST_F(fingerprints, a_change_of_any_column_of_the_provider_voids_the_content_hash) {
+  const auto watched = read(
+      "select string_agg(event_object_column::text, ', ' order by event_object_column::text "
+      "collate \"C\") from "
+      "information_schema.triggered_update_columns where trigger_name = 'void_content_hash'");
+  std::set<std::string_view> names;
+  for (const table_column& c : transaction_columns)
+    if (c.name != "_id") names.insert(c.name);
+  EXPECT_EQ(watched.front(), fmt::format("{}", fmt::join(names, ", ")));
+}
+
 TEST_F(fingerprints, another_table_under_the_same_name_is_another_table) {
   const answer twice = with({{1, 0, 1}, {2, 5, 1}});
   apply(twice);
