@@ -213,14 +213,14 @@ std::vector<credential_id> credentials(session& db, std::int64_t backfill_id, cr
   return ids;
 }
 
-void settle(session& db, std::span<items_request* const> requests) {
+void apply(session& db, std::span<items_request* const> requests) {
   if (requests.empty()) return;
   array_columns rows;
   std::map<std::pair<std::int64_t, std::int64_t>, items_request*> by_key;
   for (items_request* r : requests) {
     rows.add(sql_values(r->backfill_id, r->id));
     r->result.clear();
-    r->settled = by_key.emplace(std::pair{r->backfill_id, r->id.value}, r).second;
+    r->done = by_key.emplace(std::pair{r->backfill_id, r->id.value}, r).second;
   }
   for (const auto& r : db.run(open_items_sql, rows.take())) {
     by_key.at({r[0].as<std::int64_t>(), r[1].as<std::int64_t>()})

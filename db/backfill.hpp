@@ -1,5 +1,5 @@
 // Backfill plans: flanks_internal.backfills and their items. A plan survives any crash; an item is
-// done in the same transaction as its rows (window_writer). Blocks; throws sql_problem, and
+// done in the same transaction as its rows (db/windows). Blocks; throws sql_problem, and
 // failure{configuration} for a user or credential that does not exist.
 #pragma once
 
@@ -20,7 +20,7 @@ namespace flanks::backfill {
 [[nodiscard]] std::vector<credential_id> credentials(session& db, std::int64_t backfill_id,
                                                      credential_id after, int limit);
 // Reads what is still open of each.
-void settle(session& db, std::span<items_request* const> requests);
+void apply(session& db, std::span<items_request* const> requests);
 void fail_item(session& db, std::int64_t item_id, const std::string& error);
 void skip_item(session& db, std::int64_t item_id, const std::string& reason);
 [[nodiscard]] std::int64_t finish(session& db, std::int64_t backfill_id);

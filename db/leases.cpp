@@ -219,7 +219,7 @@ std::int64_t unheld_due(session& db, std::chrono::milliseconds age) {
   return db.run(unheld_due_sql, sql_values(seconds_of(age)))[0][0].as<std::int64_t>();
 }
 
-void settle(session& db, const db_options& options, std::span<claim_request* const> requests) {
+void apply(session& db, const db_options& options, std::span<claim_request* const> requests) {
   if (requests.empty()) return;
   array_literal ids;
   std::unordered_map<std::int64_t, claim_request*> by_id;
@@ -233,7 +233,7 @@ void settle(session& db, const db_options& options, std::span<claim_request* con
                                    static_cast<std::int64_t>(options.lease_time.count()))));
   for (claimed_credential& c : claimed) {
     claim_request& r = *by_id.at(c.id.value);
-    r.settled = true;
+    r.done = true;
     r.result = std::move(c);
   }
 }

@@ -20,7 +20,7 @@ namespace flanks::leases {
                                                         int limit, std::chrono::milliseconds age);
 [[nodiscard]] std::int64_t unheld_due(session& db, std::chrono::milliseconds age);
 // Claims what is free, in the open transaction; skips rows that are locked.
-void settle(session& db, const db_options& options, std::span<claim_request* const> requests);
+void apply(session& db, const db_options& options, std::span<claim_request* const> requests);
 // A lease as it was claimed.
 struct claimed_lease {
   credential_id credential;

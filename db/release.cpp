@@ -104,7 +104,7 @@ void mark(std::span<Request* const> requests, const pg_rows& done) {
   for (Request* r : requests)
     by_id.emplace(r->id.value, r);
   for (const auto& row : done)
-    by_id.at(row[0].template as<std::int64_t>())->settled = true;
+    by_id.at(row[0].template as<std::int64_t>())->done = true;
 }
 
 void add(array_columns& rows, const release_request& r) {
@@ -126,7 +126,7 @@ void add(array_columns& rows, const release_request& r) {
 
 }  // namespace
 
-void settle(session& db, std::span<status_request* const> requests) {
+void apply(session& db, std::span<status_request* const> requests) {
   if (requests.empty()) return;
   array_columns rows;
   for (const status_request* r : requests) {
@@ -140,7 +140,7 @@ void settle(session& db, std::span<status_request* const> requests) {
   mark(requests, db.run(write_statuses, rows.take()));
 }
 
-void settle(session& db, std::span<release_request* const> requests) {
+void apply(session& db, std::span<release_request* const> requests) {
   if (requests.empty()) return;
   array_columns rows, lease_only;
   for (const release_request* r : requests) {

@@ -11,8 +11,8 @@
 namespace flanks::leases {
 
 // Writes what differs from what is stored. One that is equal locks and writes nothing.
-void settle(session& db, std::span<status_request* const> requests);
+void apply(session& db, std::span<status_request* const> requests);
 // Gives leases back. A paused credential stays so.
-void settle(session& db, std::span<release_request* const> requests);
+void apply(session& db, std::span<release_request* const> requests);
 
 }  // namespace flanks::leases

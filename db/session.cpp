@@ -45,8 +45,8 @@ bool is_good(ExecStatusType status) {
          status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_PIPELINE_SYNC;
 }
 
-// Planning anew took as long as the statements. What is disabled is not forbidden but costs 1e10, for
-// which PostgreSQL would compile the statement: 800 ms for one that takes 1.
+// Planning anew took as long as the statements. What is disabled is not forbidden but costs 1e10,
+// for which PostgreSQL would compile the statement: 800 ms for one that takes 1.
 constexpr statement by_key{"by_key", R"(
 set local plan_cache_mode = force_generic_plan; set local enable_seqscan = off; set local enable_hashjoin = off;
 set local enable_mergejoin = off; set local jit = off)"};
@@ -300,7 +300,7 @@ void session::begin() {
   in_transaction_ = true;
 }
 
-void session::go_by_key() {
+void session::force_index_plans() {
   run(by_key);
 }
 

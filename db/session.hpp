@@ -109,7 +109,7 @@ class session {
   void begin();
   // For a transaction whose statements take some rows of tables of any size, all by key: they are
   // planned once a connection, and by index whatever the planner knew of the tables then.
-  void go_by_key();
+  void force_index_plans();
   // Throws sql_problem with in_doubt when the connection went before the answer.
   void commit();
   void rollback() noexcept;

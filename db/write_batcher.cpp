@@ -48,31 +48,31 @@ void add_to(group& all, const write_batcher::request& what) {
   std::visit([&](auto* r) { all.add(r); }, what);
 }
 
-bool settled(const write_batcher::request& what) {
-  return std::visit([](const auto* r) { return r->settled; }, what);
+bool is_done(const write_batcher::request& what) {
+  return std::visit([](const auto* r) { return r->done; }, what);
 }
 
-void settle(session& db, const db_options& options, const group& all) {
-  db.go_by_key();
-  leases::settle(db, std::span(all.statuses));
-  flanks::settle(db, std::span(all.runs));
-  leases::settle(db, std::span(all.releases));
-  leases::settle(db, options, std::span(all.claims));
-  backfill::settle(db, std::span(all.items));
+void apply(session& db, const db_options& options, const group& all) {
+  db.force_index_plans();
+  leases::apply(db, std::span(all.statuses));
+  flanks::apply(db, std::span(all.runs));
+  leases::apply(db, std::span(all.releases));
+  leases::apply(db, options, std::span(all.claims));
+  backfill::apply(db, std::span(all.items));
   if (!all.windows.empty()) flanks::apply(db, all.windows);
 }
 
 // All of them or none: none when a statement fails. A connection that is lost is the lane's matter.
-void settle_together(session& db, const db_options& options,
-                     const std::vector<write_batcher::request>& members) {
+void try_commit(session& db, const db_options& options,
+                const std::vector<write_batcher::request>& members) {
   group all;
   for (const auto& what : members) {
-    std::visit([](auto* r) { r->settled = false; }, what);
+    std::visit([](auto* r) { r->done = false; }, what);
     add_to(all, what);
   }
   try {
     db.begin();
-    settle(db, options, all);
+    apply(db, options, all);
     db.commit();
     return;
   } catch (const sql_problem& problem) {
@@ -82,7 +82,7 @@ void settle_together(session& db, const db_options& options,
   }
   db.rollback();
   for (const auto& what : members)
-    std::visit([](auto* r) { r->settled = false; }, what);
+    std::visit([](auto* r) { r->done = false; }, what);
 }
 
 void wait_for_row(session& db, const runs_request& r) {
@@ -99,12 +99,12 @@ std::size_t bytes_of(const write_batcher::request& what) {
   return window == nullptr ? 0 : (*window)->bytes;
 }
 
-void settle_alone(session& db, const db_options& options, const write_batcher::request& what) {
+void commit_alone(session& db, const db_options& options, const write_batcher::request& what) {
   group one;
   add_to(one, what);
   db.begin();
   std::visit([&](const auto* r) { wait_for_row(db, *r); }, what);
-  settle(db, options, one);
+  apply(db, options, one);
   db.commit();
 }
 
@@ -139,7 +139,7 @@ asio::awaitable<void> write_batcher::run(request what, stage at) {
     co_await std::move(leading);
   }
   if (me.error) std::rethrow_exception(me.error);
-  if (settled(what)) co_return;
+  if (is_done(what)) co_return;
   auto by_itself = alone(what, at);
   co_await std::move(by_itself);
 }
@@ -185,9 +185,9 @@ asio::awaitable<void> write_batcher::lead(member& me) {
   std::exception_ptr error;
   const job work = [&](session& db) {
     if (window_alone) {
-      settle_alone(db, lanes_->options(), me.what);
+      commit_alone(db, lanes_->options(), me.what);
     } else {
-      settle_together(db, lanes_->options(), requests);
+      try_commit(db, lanes_->options(), requests);
     }
   };
   try {
@@ -231,16 +231,16 @@ void write_batcher::hand_over() {
   (*next)->resume();
 }
 
-// What the group left undone. When it is not done now either, its lease is lost, or there is no
+// What the batch left undone. When it is not done now either, its lease is lost, or there is no
 // such row: that is an answer, except for a status, after which more would be fetched.
 asio::awaitable<void> write_batcher::alone(request what, stage at) {
   auto taking = lanes_->take(use_);
   const std::unique_ptr<lane_hold> hold = co_await std::move(taking);
-  const job work = [&](session& db) { settle_alone(db, lanes_->options(), what); };
+  const job work = [&](session& db) { commit_alone(db, lanes_->options(), what); };
   auto running = hold->run(work, at, true);
   co_await std::move(running);
   const auto* const status = std::get_if<status_request*>(&what);
-  if (status == nullptr || (*status)->settled) co_return;
+  if (status == nullptr || (*status)->done) co_return;
   throw leases::lease_lost((*status)->id, ", its status was not stored");
 }
 

@@ -4,6 +4,7 @@
 
 #include "db/array_columns.hpp"
 #include "db/text_format.hpp"
+#include "db/windows/window_in_batch.hpp"
 
 namespace flanks {
 
@@ -34,7 +35,7 @@ std::vector<found_row> look_up(session& db, std::span<const row_to_write> rows) 
   if (rows.empty()) return found;
   array_columns asked;
   for (const row_to_write& r : rows)
-    asked.add(sql_values(r.update.row->id(), r.scope->credential));
+    asked.add(sql_values(r.update.row->id(), r.window->scope().credential));
   for (const auto& r : db.run(look_up_rows, asked.take())) {
     found.push_back(
         {rows[r[0].as<std::size_t>() - 1],

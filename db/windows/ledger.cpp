@@ -89,7 +89,7 @@ class pg_ledger final : public window_ledger {
     const std::array requests{&request_};
     const job opening = [&](session& db) {
       db.begin();
-      db.go_by_key();
+      db.force_index_plans();
       batch_.emplace(db, requests);
       batch_->open();
     };
@@ -133,12 +133,12 @@ class pg_ledger final : public window_ledger {
     const std::array requests{&request_};
     const job asking = [&](session& db) {
       db.begin();
-      settle_committed(db, requests);
+      find_committed(db, requests);
       db.rollback();
     };
     auto asked = lane_->run(asking, stage::commit, true);
     co_await std::move(asked);
-    if (!request_.settled) {
+    if (!request_.done) {
       throw failure(stage::commit, verdict::retry, "database_lost",
                     "the connection to the database was lost during commit; nothing was stored");
     }

@@ -16,6 +16,13 @@ namespace flanks::removals {
 
 namespace {
 
+// One product of one credential, and the run that speaks of it.
+struct list_of_rows {
+  credential_id credential;
+  product what = product::account;
+  std::string sync_run_id;
+};
+
 constexpr std::size_t chunk = 10'000;  // ids in one statement
 
 constexpr statement read_under_review{"read_under_review", R"(
@@ -322,7 +329,7 @@ decision_made decide(const db_options& options, const std::string& run, bool con
 
 }  // namespace
 
-result apply(session& db, const list_of_rows& list, const window_scope& scope,
+result apply(session& db, const window_scope& scope, const std::string& sync_run_id,
              const window_evidence& evidence, window_diff& diff, absent_rows& absent,
              bool has_reviews) {
   for (const std::string& id : absent.shown)
@@ -334,6 +341,7 @@ result apply(session& db, const list_of_rows& list, const window_scope& scope,
     throw unconfirmed_answer(scope.credential,
                              fmt::format("{} transactions", to_string(scope.what)));
   }
+  const list_of_rows list{scope.credential, scope.what, sync_run_id};
   under_review reviewed;
   if (has_reviews) {
     reviewed = load_under_review(db, list);

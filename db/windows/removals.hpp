@@ -20,13 +20,6 @@ class session;
 
 namespace flanks::removals {
 
-// One product of one credential, and the run that speaks of it.
-struct list_of_rows {
-  credential_id credential;
-  product what = product::account;
-  std::string sync_run_id;
-};
-
 struct result {
   std::int64_t removed = 0;
   std::set<day> days;  // of the rows that are removed, or another credential's now
@@ -38,7 +31,7 @@ struct result {
 // planned as one window, removes them or asks a person, inside the open transaction. `absent`: what
 // earlier parts did not show; then what is left to look for in later ones. `has_reviews`: a person
 // has been asked about rows of this list, or may have been. Throws unconfirmed_answer().
-result apply(session& db, const list_of_rows& list, const window_scope& scope,
+result apply(session& db, const window_scope& scope, const std::string& sync_run_id,
              const window_evidence& evidence, window_diff& diff, absent_rows& absent,
              bool has_reviews);
 

@@ -8,6 +8,7 @@
 #include "db/savepoints.hpp"
 #include "db/text_format.hpp"
 #include "db/transaction_sql.hpp"
+#include "db/windows/window_in_batch.hpp"
 
 namespace flanks {
 
@@ -70,7 +71,7 @@ const std::string& update_text() {
 std::int64_t copy(session& db, std::span<const row_to_write> rows) {
   std::string text;
   for (const row_to_write& r : rows)
-    append_copy_row(text, r.scope->credential, r.scope->what, *r.update.row);
+    append_copy_row(text, r.window->scope().credential, r.window->scope().what, *r.update.row);
   return db.copy_in({"copy_transactions", copy_text().c_str()}, text);
 }
 
@@ -80,9 +81,10 @@ sql_values values_of(std::span<const row_to_write> rows) {
   std::string uuid;
   for (const row_to_write& r : rows) {
     const transaction& t = *r.update.row;
-    credentials.add(r.scope->credential.value);
-    products.add(to_string(r.scope->what));
-    runs.add(std::string_view(*r.sync_run_id));
+    const window_request& request = r.window->request;
+    credentials.add(request.scope.credential.value);
+    products.add(to_string(request.scope.what));
+    runs.add(std::string_view(request.sync_run_id));
     uuid.clear();
     append_uuid(uuid, t.hash);
     hashes.add(std::string_view(uuid));

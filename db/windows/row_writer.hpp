@@ -3,12 +3,10 @@
 // could not store. Blocks; throws sql_problem.
 #pragma once
 
-#include <functional>
 #include <span>
 #include <vector>
 
 #include "db/session.hpp"
-#include "db/windows/window.hpp"
 #include "sync/change_set.hpp"
 
 namespace flanks {
@@ -18,8 +16,6 @@ struct window_in_batch;
 // A row, and the window that it is written for.
 struct row_to_write {
   window_in_batch* window = nullptr;
-  const window_scope* scope = nullptr;
-  const std::string* sync_run_id = nullptr;
   row_update update;  // of a new row, only `row`
 };
 

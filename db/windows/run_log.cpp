@@ -87,7 +87,7 @@ call run_records::take(bool leases_held) {
   return {write_runs, std::move(values)};
 }
 
-void settle(session& db, std::span<runs_request* const> requests) {
+void apply(session& db, std::span<runs_request* const> requests) {
   if (requests.empty()) return;
   run_records rows;
   std::unordered_multimap<std::int64_t, runs_request*> by_credential;
@@ -100,7 +100,7 @@ void settle(session& db, std::span<runs_request* const> requests) {
   for (const auto& row : db.run(writing.what, writing.values)) {
     const auto [begin, end] = by_credential.equal_range(row[0].as<std::int64_t>());
     for (auto r = begin; r != end; ++r)
-      r->second->settled = true;
+      r->second->done = true;
   }
 }
 

@@ -27,7 +27,7 @@ class run_records {
 
 // Runs that stored nothing, and what a failed one means for its credential, in the open
 // transaction. Writes nothing of a credential that was erased; skips one that is locked.
-void settle(session& db, std::span<runs_request* const> requests);
+void apply(session& db, std::span<runs_request* const> requests);
 // When a connection is lost during COMMIT nobody knows whether it happened. The way out, for all
 // who write runs: each has its id before it is tried, the transaction has its lease locked, and who
 // does it again (or only asks) on a new connection first waits for that lock, which is held until

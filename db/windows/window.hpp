@@ -40,9 +40,9 @@ struct window_request {
   run_record record{};
   window_evidence evidence{};
   absent_rows absent{};  // what earlier parts did not show
-  // By a transaction whose COMMIT was sent. It counts once `settled`.
+  // By a transaction that has come to its end; it may have been committed. Counts once `done`.
   std::optional<written_window> written{};
-  bool settled = false;
+  bool done = false;
 };
 
 }  // namespace flanks

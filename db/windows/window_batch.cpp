@@ -3,21 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <unordered_set>
 
-#include "db/array_columns.hpp"
 #include "db/leases.hpp"
-#include "db/text_format.hpp"
 #include "db/windows/conflict_resolver.hpp"
 #include "db/windows/coverage.hpp"
-#include "db/windows/fingerprints.hpp"
-#include "db/windows/quarantine.hpp"
 #include "db/windows/removals.hpp"
 #include "db/windows/row_writer.hpp"
 #include "db/windows/run_log.hpp"
-#include "db/windows/unknown_fields.hpp"
-#include "sync/diff.hpp"
-#include "sync/text.hpp"
+#include "db/windows/window_in_batch.hpp"
 
 namespace flanks {
 
@@ -38,44 +33,11 @@ class stopwatch {
   clock::time_point begin_ = clock::now();
 };
 
-// What else has a say about a window, beside its own rows. Says also to the triggers that this
-// transaction keeps the fingerprints right itself, where it will.
-constexpr statement read_facts{"open_windows", R"(
-select a.nr, set_config('flanks.writer', case when w.watch is null then '' else s.writer end, true),
-  exists (select from flanks.coverage c where c.credential_id = a.credential_id and c.product = a.product
-    and c.days && daterange(a.first_day, a.last_day, '[]')),
-  exists (select from flanks.transaction_sightings s where s.credential_id = a.credential_id),
-  exists (select from flanks.removal_reviews v where v.credential_id = a.credential_id and v.product = a.product
-    and v.state in ('open', 'rejected')),
-  exists (select from flanks.quarantine q where q.credential_id = a.credential_id and q.product = a.product
-    and q.part = 'transactions' and q.resolved_at is null),
-  w.has_foreign_triggers, )" FLANKS_FINGERPRINT_STATE R"(
-from flanks_internal.transactions_watch w
-cross join flanks_internal.secrets s
-cross join unnest($1::bigint[], $2::text[], $3::date[], $4::date[]) with ordinality
-  as a(credential_id, product, first_day, last_day, nr)
-left join flanks_internal.fingerprints f on f.credential_id = a.credential_id and f.product = a.product)"};
-constexpr int first_column_of_state = 7;
-
-// Every write leaves updated_at = now(), which is this transaction's and nobody else's.
-constexpr statement count_written{"count_written", R"(
-select count(*) from flanks.transactions where credential_id = $1 and product = $2 and operation_date between $3::date and $4::date
-  and updated_at = now() and removed_at is null)"};
-
 constexpr statement remember_size{"remember_window_size", R"(
 with gone as (delete from flanks_internal.window_sizes where credential_id = $1 and product = $2 and $3 = 0)
 insert into flanks_internal.window_sizes (credential_id, product, days) select $1, $2, $3 where $3 > 0
 on conflict (credential_id, product) do update set days = excluded.days, updated_at = now()
 where window_sizes.days <> excluded.days)"};
-
-failure rows_not_stored(credential_id id, std::int64_t written, std::int64_t found) {
-  failure f(stage::write, verdict::later, "rows_not_stored",
-            fmt::format("credential {}: {} written, but the table holds {} of them; nothing was "
-                        "stored",
-                        id.value, counted(written, "row was", "rows were"), found));
-  f.hint = "look for triggers, rules and row security on flanks.transactions";
-  return f;
-}
 
 failure database_race(credential_id id, std::string_view what) {
   return failure(stage::write, verdict::retry, "database_race",
@@ -91,79 +53,6 @@ bool is_plain(const window_request& r) {
 }
 
 }  // namespace
-
-// One of them on its way.
-struct window_in_batch {
-  window_in_batch(window_request& r, const pg_row& facts)
-      : request(r),
-        // Days that were read before bring few new rows, and some that are stored elsewhere:
-        // looking first costs little, and a COPY that fails would leave dead rows behind with every
-        // re-read (P2).
-        lookup_before_copy(facts[2].as<bool>()),
-        shares_rows(facts[3].as<bool>()),
-        has_reviews(facts[4].as<bool>()),
-        has_quarantine(facts[5].as<bool>()),
-        has_foreign_triggers(facts[6].as<bool>()),
-        fingerprints(r.scope, fingerprint_state_of(facts, first_column_of_state), r.sync_run_id),
-        diff(r.scope.credential, r.scope.what, r.scope.days, fingerprints.rows(),
-             r.scope.by_values) {}
-
-  [[nodiscard]] const window_scope& scope() const { return request.scope; }
-  [[nodiscard]] row_to_write writing(row_update u) {
-    return {this, &request.scope, &request.sync_run_id, u};
-  }
-  [[nodiscard]] row_to_write writing(const transaction* t) {
-    return writing(row_update{t, false, nullptr});
-  }
-  void refuse(const transaction& t, const std::string& reason, const std::string& detail);
-  void refuse(const refused_row& refused);
-  void note_written(const transaction& t, std::int64_t rows);
-
-  window_request& request;
-  bool lookup_before_copy, shares_rows, has_reviews, has_quarantine, has_foreign_triggers;
-  window_fingerprints fingerprints;
-  window_diff diff;
-  change_set changes;  // of the round in hand
-  quarantine::open_records open;
-  std::vector<rejected_record> rejected;
-  unknown_fields unknown;
-  // Other lists (credential, product) whose fingerprints are stale.
-  std::set<std::pair<credential_id, std::string>> invalidated;
-  // Records that an object of a customer's refused; which one did first, and whose turn it is.
-  std::int64_t refused_by_others = 0;
-  std::string refuser, refuser_hint;
-  // Rows that this transaction wrote, each counted once, and the days that they lie in.
-  std::int64_t written = 0;
-  std::string first_written, last_written;
-};
-
-void window_in_batch::refuse(const transaction& t, const std::string& reason,
-                             const std::string& detail) {
-  diff.refused(t);
-  open.refused(t.id());
-  std::string raw = to_json(t);
-  const bool cut = raw.size() > rejected_record::raw_limit;
-  raw.resize(std::min(raw.size(), rejected_record::raw_limit));
-  rejected.push_back({reason, detail, std::string(t.id()), std::move(raw), cut, false});
-}
-
-// A record that the database cannot hold.
-void window_in_batch::refuse(const refused_row& refused) {
-  const row_update& u = refused.row.update;
-  // It has been seen with content that is not stored after all.
-  if (u.was != nullptr) fingerprints.invalidate(u.was->on());
-  refuse(*u.row, "refused_by_database", refusal_words(refused.problem));
-  const std::string by = foreign_object(refused.problem);
-  if (by.empty()) return;
-  if (refused_by_others++ == 0) refuser = by, refuser_hint = foreign_hint(refused.problem);
-}
-
-void window_in_batch::note_written(const transaction& t, std::int64_t rows) {
-  written += rows;
-  const std::string_view on = t[column::operation_date];  // YYYY-MM-DD: sorts as text
-  if (first_written.empty() || on < first_written) first_written = on;
-  if (last_written < on) last_written = on;
-}
 
 window_batch::window_batch(session& db, std::span<window_request* const> requests) : db_(db) {
   for (window_request* r : requests)
@@ -183,20 +72,20 @@ void apply(session& db, std::span<window_request* const> requests) {
 
 void window_batch::open() {
   const stopwatch opening(spent_);
-  settle_committed(db_, requests_);
-  std::erase_if(requests_, [](const window_request* r) { return r->settled; });
+  find_committed(db_, requests_);
+  std::erase_if(requests_, [](const window_request* r) { return r->done; });
   if (requests_.empty()) return;
   hold_leases();
   load();
 }
 
-void settle_committed(session& db, std::span<window_request* const> requests) {
+void find_committed(session& db, std::span<window_request* const> requests) {
   std::vector<run_in_doubt> in_doubt;
   for (const window_request* r : requests)
     if (r->written) in_doubt.push_back({r->scope.credential, r->sync_run_id});
   const auto committed = committed_runs(db, in_doubt);
   for (window_request* r : requests)
-    r->settled = r->written && committed.contains(r->sync_run_id);
+    r->done = r->written && committed.contains(r->sync_run_id);
 }
 
 // While the answer of a streamed one is still coming, its lease is only looked at; at its end it is
@@ -221,13 +110,7 @@ void window_batch::hold_leases() {
 
 void window_batch::load() {
   if (requests_.empty()) return;
-  array_columns asked;
-  for (const window_request* r : requests_) {
-    asked.add(sql_values(r->scope.credential, to_string(r->scope.what), r->scope.days.from,
-                         r->scope.days.to));
-  }
-  for (const auto& r : db_.run(read_facts, asked.take())) {
-    auto w = std::make_unique<window_in_batch>(*requests_[r[0].as<std::size_t>() - 1], r);
+  for (auto& w : window_in_batch::open(db_, requests_)) {
     const bool needs_more = w->shares_rows || w->has_reviews || w->has_quarantine;
     if (alone() || !needs_more) windows_.push_back(std::move(w));
   }
@@ -235,7 +118,7 @@ void window_batch::load() {
   for (const auto& w : windows_) {
     wanted.push_back({&w->fingerprints, w->shares_rows});
     const std::string_view what = to_string(w->scope().what);
-    if (w->has_quarantine) w->open.load(db_, w->scope().credential, what, "transactions");
+    if (w->has_quarantine) w->in_quarantine.load(db_, w->scope().credential, what, "transactions");
   }
   window_fingerprints::load(db_, wanted);
 }
@@ -247,7 +130,7 @@ void window_batch::write() {
       w->diff.add(batch);
       w->unknown.add(batch.unknown);
       for (const transaction& t : batch.transactions)
-        w->open.came(t.id());
+        w->in_quarantine.came(t.id());
       w->rejected.insert(w->rejected.end(), batch.rejected.begin(), batch.rejected.end());
     }
   }
@@ -267,7 +150,7 @@ void window_batch::write() {
 void window_batch::compare() {
   for (const auto& w : windows_)
     w->changes = w->diff.has_more() ? w->diff.next_round() : change_set{};
-  if (requests_.size() > 1) leave_those_that_need_more();
+  if (!alone()) leave_those_that_need_more();
 }
 
 // Also a new row that two of them bring, or one of them twice: it is the second's with N = 1.
@@ -335,8 +218,9 @@ bool window_batch::insert() {
   const std::size_t asked = rows.size();
   const inserted_rows done = insert_rows(db_, std::move(rows), alone());
   if (done.missing != 0) {
-    throw rows_not_stored(windows_.front()->scope().credential, static_cast<std::int64_t>(asked),
-                          static_cast<std::int64_t>(asked) - done.missing);
+    throw window_in_batch::rows_not_stored(windows_.front()->scope().credential,
+                                           static_cast<std::int64_t>(asked),
+                                           static_cast<std::int64_t>(asked) - done.missing);
   }
   for (const row_to_write& r : done.stored) {
     const transaction& t = *r.update.row;
@@ -394,7 +278,7 @@ void window_batch::write_quarantine() {
     const quarantine::list where{w->scope().credential, to_string(w->scope().what),
                                  "transactions",        w->request.sync_run_id,
                                  w->scope().days,       db_.limits().quarantine_per_day};
-    w->open.met(quarantine::write(db_, where, w->rejected));
+    w->in_quarantine.met(quarantine::write(db_, where, w->rejected));
     w->rejected.clear();
   }
 }
@@ -413,30 +297,12 @@ void window_batch::remove_absent(window_in_batch& w) {
   run_record& record =
       w.request.written.emplace(written_window{w.request.record, w.request.absent}).record;
   absent_rows& absent = w.request.written->absent;
-  const row_counts& counts = w.diff.counts();
-  if (!counts.adds_up()) {
-    throw failure(
-        stage::commit, verdict::later, "counts_do_not_add_up",
-        fmt::format("credential {}: {} came, but {} inserted, {} updated, {} unchanged, {} "
-                    "duplicates and {} quarantined were counted; nothing was stored",
-                    w.scope().credential.value, counted(counts.fetched, "record"), counts.inserted,
-                    counts.updated, counts.unchanged, counts.duplicates, counts.quarantined));
-  }
-  // Triggers, rules and row security may think otherwise than the statements that said they wrote:
-  // where there are any, what was written is counted in the table itself.
-  if (w.written > 0 && w.has_foreign_triggers) {
-    const pg_rows r =
-        db_.run(count_written, sql_values(w.scope().credential, to_string(w.scope().what),
-                                          w.first_written, w.last_written));
-    const auto found = r[0][0].as<std::int64_t>();
-    if (found != w.written) throw rows_not_stored(w.scope().credential, w.written, found);
-  }
-  if (record.how == outcome::ok && counts.quarantined > 0) record.how = outcome::partial;
-  const removals::list_of_rows list{w.scope().credential, w.scope().what, w.request.sync_run_id};
+  w.check_counts(db_);
+  if (record.how == outcome::ok && w.diff.counts().quarantined > 0) record.how = outcome::partial;
   // A person may have decided while a streamed answer came.
   const bool may_have_reviews = w.has_reviews || w.request.streamed;
-  const removals::result done =
-      removals::apply(db_, list, w.scope(), w.request.evidence, w.diff, absent, may_have_reviews);
+  const removals::result done = removals::apply(
+      db_, w.scope(), w.request.sync_run_id, w.request.evidence, w.diff, absent, may_have_reviews);
   w.diff.counts().removed = done.removed;
   for (const day on : done.days)
     w.fingerprints.invalidate(on);
@@ -464,13 +330,7 @@ void window_batch::record() {
     run_record& record = w->request.written->record;
     record.counts = w->diff.counts();
     record.database_time = took;
-    if (w->refused_by_others > 0 && record.error_message.empty()) {
-      record.error_class = "refused_by_database";
-      record.error_stage = to_string(stage::write);
-      record.error_message =
-          fmt::format("{} refused {}", w->refuser, counted(w->refused_by_others, "record"));
-      record.error_hint = w->refuser_hint;
-    }
+    w->note_refusals(record);
     // Two windows that take rows from each other may wait for each other: then PostgreSQL ends one,
     // and it is tried again.
     for (const auto& [credential, their_product] : w->invalidated)
@@ -489,9 +349,9 @@ void window_batch::record() {
   calls.push_back(covered.take());
   for (const auto& w : windows_) {
     const std::string& run = w->request.sync_run_id;
-    if (const auto stored = w->open.stored(); !stored.empty())
+    if (const auto stored = w->in_quarantine.stored(); !stored.empty())
       calls.push_back(quarantine::resolve(stored, run));
-    if (!w->open.empty())
+    if (!w->in_quarantine.empty())
       calls.push_back(
           quarantine::resolve_clean(w->scope().credential, to_string(w->scope().what), run));
   }
@@ -501,7 +361,7 @@ void window_batch::record() {
   calls.push_back(runs.take(true));
   db_.run_together(calls);
   for (const auto& w : windows_)
-    w->request.settled = true;
+    w->request.done = true;
 }
 
 }  // namespace flanks

@@ -4,7 +4,7 @@
 //
 // N > 1 is for windows that need no more than that new and changed rows are written. One that needs
 // more (its lease is locked by somebody, a row is missing or stored elsewhere, ...) is left
-// unsettled, and any error concerns all: then each is done with N = 1.
+// undone, and any error concerns all: then each is done with N = 1.
 //
 // Blocks; inside an open transaction, which the caller begins and commits. Throws sql_problem, and
 // with N = 1 failure for a lost lease, counts that do not add up, and unconfirmed_answer().
@@ -21,7 +21,6 @@
 namespace flanks {
 
 struct window_in_batch;
-struct row_to_write;
 
 class window_batch {
  public:
@@ -36,7 +35,7 @@ class window_batch {
   // Compares and writes what the requests' answers hold. Again and again for a streamed one.
   void write();
   // Decides about rows that are missing, and puts everything on record. The requests that took part
-  // are settled once the transaction is committed.
+  // are done once the transaction is committed.
   void finish();
 
  private:
@@ -66,7 +65,8 @@ class window_batch {
 // All of it for windows whose answers are whole.
 void apply(session& db, std::span<window_request* const> requests);
 
-// Of those whose COMMIT was sent and whose end nobody heard, settles the ones that were committed.
-void settle_committed(session& db, std::span<window_request* const> requests);
+// Of those that came to their end in a transaction whose COMMIT nobody heard the answer of, marks
+// as done the ones that were committed.
+void find_committed(session& db, std::span<window_request* const> requests);
 
 }  // namespace flanks

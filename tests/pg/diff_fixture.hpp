@@ -289,7 +289,7 @@ class diff : public database_test {
       window_->batches.clear();
       window_->request.streamed = true;
       db_.begin();
-      db_.go_by_key();
+      db_.force_index_plans();
       batch_.emplace(db_, requests_);
       batch_->open();
     }
@@ -330,7 +330,7 @@ class diff : public database_test {
     auto* const w = &hand;
     const std::array requests{&w->request};
     db_->begin();
-    db_->go_by_key();
+    db_->force_index_plans();
     try {
       flanks::apply(*db_, requests);
       db_->commit();
@@ -418,7 +418,7 @@ class diff : public database_test {
     return rows;
   }
 
-  // Tries to write them in one transaction; at most one of a credential. Those that are settled
+  // Tries to write them in one transaction; at most one of a credential. Those that are done
   // have their counts.
   std::vector<std::optional<row_counts>> together(const std::vector<answer>& answers) {
     std::vector<std::unique_ptr<window_in_hand>> windows;
@@ -428,7 +428,7 @@ class diff : public database_test {
       requests.push_back(&windows.back()->request);
     }
     db_->begin();
-    db_->go_by_key();
+    db_->force_index_plans();
     bool committed = false;  // an error concerns all of them
     try {
       flanks::apply(*db_, requests);
@@ -441,8 +441,8 @@ class diff : public database_test {
     }
     std::vector<std::optional<row_counts>> counts;
     for (const window_request* r : requests)
-      counts.push_back(committed && r->settled ? std::optional(r->written->record.counts)
-                                               : std::nullopt);
+      counts.push_back(committed && r->done ? std::optional(r->written->record.counts)
+                                            : std::nullopt);
     return counts;
   }
   // Where and by whom each row version was written: another one is a write.

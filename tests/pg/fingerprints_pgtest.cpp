@@ -271,6 +271,15 @@ TEST_F(fingerprints, a_change_of_any_column_of_the_provider_voids_the_content_ha
   EXPECT_EQ(watched.front(), fmt::format("{}", fmt::join(names, ", ")));
 }
 
+TEST_F(fingerprints, without_its_secret_a_window_is_stored_and_nothing_is_believed) {
+  const answer twice = with({{1, 0, 1}, {2, 5, 1}});
+  apply(twice);
+  other_db_->run(statement{"test", "delete from flanks_internal.secrets"});
+  EXPECT_EQ(apply(with({{1, 0, 2}, {2, 5, 1}})).updated, 1);
+  EXPECT_EQ(kept_months(), 0);
+  EXPECT_EQ(apply(twice).updated, 1);
+}
+
 TEST_F(fingerprints, another_table_under_the_same_name_is_another_table) {
   const answer twice = with({{1, 0, 1}, {2, 5, 1}});
   apply(twice);

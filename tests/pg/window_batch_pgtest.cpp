@@ -1,4 +1,4 @@
-// Windows written together: what is settled so is what each would have been by itself, and what
+// Windows written together: what is done so is what each would have been by itself, and what
 // needs more than new and changed rows is left untouched.
 #include "tests/pg/diff_fixture.hpp"
 
@@ -32,7 +32,7 @@ class window_batches : public diff {
   std::optional<row_counts> with_other(const answer& a) {
     return together({a, answer{1, -27, 33, {{3, 1, 1}}}}).front();
   }
-  // Neither is it settled, nor does it leave anything behind.
+  // Neither is it done, nor does it leave anything behind.
   void expect_left(const answer& a, const std::string& why) {
     const auto before = versions();
     EXPECT_FALSE(with_other(a)) << why;
@@ -40,8 +40,8 @@ class window_batches : public diff {
   }
 };
 
-TEST_F(window_batches, any_answers_settled_together_give_the_table_of_a_naive_model) {
-  int settled_in_all = 0;
+TEST_F(window_batches, any_answers_written_together_give_the_table_of_a_naive_model) {
+  int written_in_all = 0;
   check(120, [&] {
     start_anew();
     model expected;
@@ -53,7 +53,7 @@ TEST_F(window_batches, any_answers_settled_together_give_the_table_of_a_naive_mo
       kept_months();
       for (std::size_t i = 0; i < both.size(); ++i) {
         if (!counts[i]) continue;
-        ++settled_in_all;
+        ++written_in_all;
         expected.apply(both[i]);
       }
       for (std::size_t i = 0; i < both.size(); ++i) {
@@ -68,7 +68,7 @@ TEST_F(window_batches, any_answers_settled_together_give_the_table_of_a_naive_mo
     for (int id = 0; id < operations; ++id)
       if (!expected.came_in_versions(id)) RC_ASSERT(history(id) == expected.history(id));
   });
-  EXPECT_GT(settled_in_all, 100);
+  EXPECT_GT(written_in_all, 100);
 }
 
 TEST_F(window_batches, new_and_changed_rows_of_several_credentials_are_one_transaction) {
@@ -158,12 +158,12 @@ TEST_F(window_batches, what_was_committed_unheard_is_not_written_again) {
   window_in_hand& w = *held;
   const std::array requests{&w.request};
   for (int attempt = 0; attempt < 2; ++attempt) {
-    w.request.settled = false;
+    w.request.done = false;
     db_->begin();
-    db_->go_by_key();
+    db_->force_index_plans();
     flanks::apply(*db_, requests);
     db_->commit();
-    ASSERT_TRUE(w.request.settled);
+    ASSERT_TRUE(w.request.done);
     EXPECT_EQ(w.request.written->record.counts.updated, 1) << "attempt " << attempt;
   }
   EXPECT_THAT(history(1), ElementsAre("changed|0|2026-04-28|7.0"));
@@ -176,11 +176,11 @@ TEST_F(window_batches, only_what_is_plain_is_written_with_others) {
     spoil(*first);
     const std::array requests{&first->request, &second->request};
     db_->begin();
-    db_->go_by_key();
+    db_->force_index_plans();
     flanks::apply(*db_, requests);
     db_->rollback();
-    EXPECT_TRUE(second->request.settled);
-    return first->request.settled;
+    EXPECT_TRUE(second->request.done);
+    return first->request.done;
   };
   using w = window_in_hand&;
   EXPECT_TRUE(written([](w) {}));

@@ -68,7 +68,6 @@ TEST_F(written, what_is_overwritten_is_kept_with_all_its_columns) {
 TEST_F(written, what_somebody_else_changes_meanwhile_is_not_overwritten_unseen) {
   const credential_id id = add("u", "ct-1");
   store_window(id, {{"a"}, {"b"}});
-  // Nothing lies ready: the window is not written with others, which would only be tried again.
   sql("delete from flanks_internal.fingerprints");
   session other(options_);
   other.begin();
