@@ -19,7 +19,7 @@ def make_world(settings=None, **sandbox):
     return world
 
 
-def settle(world):
+def come_to_rest(world):
     """What one measurement left for later is not counted against the next: neither dirty pages nor what autovacuum would
     do sooner or later."""
     world.sql("vacuum analyze")
@@ -27,7 +27,7 @@ def settle(world):
 
 
 def flanks_sync(world, *arguments):
-    settle(world)
+    come_to_rest(world)
     return run([BINARY, "--config", world.config, *arguments], world.dir / "command.log")
 
 
@@ -56,7 +56,7 @@ class Yardstick:
         world = self.world
         fillfactor = world.sql("select array_to_string(reloptions, ',') from pg_class where oid = 'flanks.transactions'::regclass")
         world.sql(f"create table yardstick (like flanks.transactions including all) with ({fillfactor})")
-        settle(world)
+        come_to_rest(world)
         copied = run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", world.cluster.host, "-U", "postgres",
                       "-d", world.database, "-c", f"\\copy yardstick from '{self.file}'"], world.dir / "copy.log")
         world.sql("drop table yardstick")  # or autovacuum would read it while something else is measured
@@ -77,13 +77,14 @@ def rows(rounds, quick):
     total = credentials * each
     figures, backfill_wal = first_backfill(rounds, credentials, each)
     # The provider's answers come from its memory: what is measured is not how it makes them.
-    world = make_world(credentials=credentials, transactions=each, remember=2048)
+    world = make_world({"sync": {"recent_sweep_days": "800d", "sweep_interval": "366d"}}, credentials=credentials, transactions=each, remember=2048)
     try:
         flanks_sync(world, "backfill")
         demand("rows inserted", counted(world, "inserted"), total)
         yardstick = Yardstick(world)
         world.backfill_wal = backfill_wal
-        figures += unchanged(world, yardstick, rounds, total)
+        figures += unchanged(world, yardstick, rounds, total, "fingerprints", recent_sweep, 8)
+        figures += unchanged(world, yardstick, rounds, total, "values", lambda w: flanks_sync(w, "backfill"), 3)
         figures += changed(world, yardstick, rounds, credentials, each)
     finally:
         world.close()
@@ -105,31 +106,39 @@ def first_backfill(rounds, credentials, each):
             world.close()
     seconds = [m.seconds for m in ours]
     return [
-        Figure("first backfill / \\copy", "x", ratios(copies, seconds), Bar(at_least=1.0), rate(total, seconds),
+        Figure("first backfill / \\copy", "x", ratios(copies, seconds), Bar(at_least=1.1), rate(total, seconds),
                "\\copy " + rate(total, copies)),
-        Figure("CPU of flanks-sync for 1 M new rows", "s", [m.cpu * 1e6 / total for m in ours], Bar(at_most=5)),
-        Figure(f"peak memory, {credentials} x {each} rows", "MiB", [m.peak / MIB for m in ours], Bar(at_most=64)),
+        Figure("CPU of flanks-sync for 1 M new rows", "s", [m.cpu * 1e6 / total for m in ours], Bar(at_most=4.7)),
+        Figure(f"peak memory, {credentials} x {each} rows", "MiB", [m.peak / MIB for m in ours], Bar(at_most=51)),
     ], statistics.median(wal)
 
 
-def unchanged(world, yardstick, rounds, total):
+def recent_sweep(world):
+    """One cycle of the daemon in which the recent part of every history is due: here that is all of it."""
+    world.sql("update flanks.coverage set last_sweep_at = now() - interval '30 days', last_recent_sweep_at = null")
+    world.sql("update flanks_internal.leases set next_due_at = now()")
+    return flanks_sync(world, "run", "--once")
+
+
+def unchanged(world, yardstick, rounds, total, compared_with, read_again, bar):
+    what = f"re-read, nothing changed, by {compared_with}"
     ours, copies, wal, versions = [], [], [], []
     for _ in range(rounds):
-        settle(world)
+        come_to_rest(world)
         versions_before, wal_before = sum(world.row_versions()), wal_position(world)
-        ours.append(flanks_sync(world, "backfill"))
+        ours.append(read_again(world))
         wal.append(wal_position(world) - wal_before)
         versions.append(sum(world.row_versions()) - versions_before)
         demand("rows unchanged", counted(world, "unchanged"), total)
         copies.append(yardstick.copy())
     seconds = [m.seconds for m in ours]
     return [
-        Figure("re-read, nothing changed / \\copy", "x", ratios(copies, seconds), Bar(at_least=10), rate(total, seconds),
+        Figure(f"{what} / \\copy", "x", ratios(copies, seconds), Bar(at_least=bar), rate(total, seconds),
                "\\copy " + rate(total, copies)),
-        Figure("re-read, nothing changed: row versions in transactions", "", versions, Bar(at_most=0)),
-        Figure("re-read, nothing changed: WAL of the backfill's", "%", [100 * w / world.backfill_wal for w in wal],
+        Figure(f"{what}: row versions in transactions", "", versions, Bar(at_most=0)),
+        Figure(f"{what}: WAL of the backfill's", "%", [100 * w / world.backfill_wal for w in wal],
                Bar(at_most=1), f"{statistics.median(wal) / 1e6:.2f} MB", f"backfill {world.backfill_wal / 1e6:.0f} MB"),
-        Figure("CPU of flanks-sync for 1 M unchanged rows", "s", [m.cpu * 1e6 / total for m in ours], Bar()),
+        Figure(f"CPU of flanks-sync for 1 M unchanged rows, by {compared_with}", "s", [m.cpu * 1e6 / total for m in ours], Bar()),
     ]
 
 
@@ -138,7 +147,7 @@ def changed(world, yardstick, rounds, credentials, each):
     ours, copies = [], []
     for _ in range(rounds):
         world.sandbox.refresh(correct=corrected)
-        ours.append(flanks_sync(world, "backfill"))
+        ours.append(recent_sweep(world))
         demand("rows updated", counted(world, "updated"), corrected * credentials)
         copies.append(yardstick.copy())
     seconds = [m.seconds for m in ours]
