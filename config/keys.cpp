@@ -230,6 +230,7 @@ void add_sync(table& t, sync_settings& s) {
   t.duration("sync.recent_sweep_days", s.recent_sweep_days, one_day, 3650 * one_day);
   t.number("sync.removal_threshold_percent", s.removal_threshold_percent, 0, 100);
   t.number("sync.removal_threshold_rows", s.removal_threshold_rows, 0, 10'000);
+  t.duration("sync.handover_after", s.handover_after, 0s, 3650 * one_day);
   t.number("sync.concurrency", s.concurrency, 1, 1024);
   t.number("sync.tries", s.tries, 1, 10);
   t.duration("sync.lease", s.lease, 1s, 24h);

@@ -86,6 +86,7 @@ db_options database_options(const configuration& c) {
       // A daemon that stands still holds what its transaction has locked no longer than its lease.
       .idle_in_transaction_timeout = s.sync.lease,
       .lease_time = s.sync.lease,
+      .handover_after = s.sync.handover_after,
       .query = canonical_members(s.sync.query),
       .limits = s.limits,
   };

@@ -147,6 +147,8 @@ class grammar {
                      "First operation date (default: every day that flanks.coverage names)")
         ->type_name("D");
     verify->add_option("--to", raw_.to, "Last operation date (default: today)")->type_name("D");
+    verify->add_flag("--repair", asked_.repair,
+                     "Put right what differs, and compare again; exit 0 when nothing is left");
   }
 
   void credentials() {

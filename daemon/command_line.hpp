@@ -54,6 +54,7 @@ struct invocation {
   bool restart = false;         // backfill
   bool dry_run = false;         // backfill, credentials discover, link sessions
   bool exit_code = false;       // status
+  bool repair = false;          // verify
   std::string user;             // credentials add, erase
   std::string reason;           // credentials pause
   std::string file;             // credentials add, import: "-" is standard input

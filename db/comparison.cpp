@@ -131,9 +131,10 @@ window_comparison::window_comparison(session& db, window_scope scope)
   db_.run(make_tables);
 }
 
-void window_comparison::take(const std::vector<transaction_batch>& batches) {
+void window_comparison::take(std::vector<transaction_batch>& batches) {
   std::vector<const transaction*> shown;
-  for (const transaction_batch& batch : batches) {
+  for (transaction_batch& batch : batches) {
+    batch.hash_content(db_.key());
     for (const transaction& t : batch.transactions)
       shown.push_back(&t);
     for (const rejected_record& r : batch.rejected) {

@@ -19,7 +19,7 @@ class window_comparison {
   window_comparison(session& db, window_scope scope);
 
   // In the order of arrival.
-  void take(const std::vector<transaction_batch>& batches);
+  void take(std::vector<transaction_batch>& batches);
   // Lists at most `limit` differences, by _id.
   [[nodiscard]] comparison compare(int limit);
 

@@ -22,6 +22,8 @@ struct db_options {
   std::chrono::seconds lock_timeout;
   std::chrono::seconds idle_in_transaction_timeout;  // a window whose provider has gone quiet
   std::chrono::seconds lease_time;  // a claim ends this long after it was made or renewed
+  // How long a credential is blocked until the rows that another one shows too are that one's.
+  std::chrono::seconds handover_after;
   std::string
       query;  // canonical sync.query; empty: everything is asked for (flanks.coverage.query)
   sync_limits limits;

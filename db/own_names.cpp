@@ -62,6 +62,7 @@ constexpr std::array unnamed{
     "removal_reviews_product_check"sv,
     "removal_reviews_reason_check"sv,
     "removal_reviews_state_check"sv,
+    "secrets_content_key_check"sv,
     "secrets_single_check"sv,
     "sync_runs_check"sv,
     "sync_runs_outcome_check"sv,

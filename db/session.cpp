@@ -104,6 +104,23 @@ void session::raise(const char* name, const PGresult* result) {
   raise(std::move(problem));
 }
 
+std::string session::handover_after() const {
+  return fmt::format("{} seconds", options_.handover_after.count());
+}
+
+const content_key& session::key() {
+  constexpr statement read{"read_content_key", "select content_key from flanks_internal.secrets"};
+  constexpr statement make{"make_secrets", R"(
+insert into flanks_internal.secrets default values on conflict do nothing)"};
+  const auto take = [&](const binary_row& r) { key_.emplace(r.field(0)); };
+  if (!key_) fetch(read, sql_values{}, take);
+  if (!key_) {
+    run(make);
+    fetch(read, sql_values{}, take);
+  }
+  return key_.value();
+}
+
 // The deadline of what is sent from now on.
 void session::start(const char* name) {
   running_ = name;

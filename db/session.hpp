@@ -18,6 +18,7 @@
 #include "db/errors.hpp"
 #include "db/options.hpp"
 #include "db/pg_rows.hpp"
+#include "sync/transaction.hpp"
 #include "sync/types.hpp"
 
 namespace flanks {
@@ -125,6 +126,11 @@ class session {
   // here useless.
   [[nodiscard]] bool alive() const;
   [[nodiscard]] const db_target& target() const { return target_; }
+  // What contents are hashed with. Asked for once a connection, and made where it is missing: then
+  // rows look changed once, and are written anew.
+  [[nodiscard]] const content_key& key();
+  // db_options::handover_after, as PostgreSQL reads an interval.
+  [[nodiscard]] std::string handover_after() const;
   // How much of what the provider sends may be written.
   [[nodiscard]] const sync_limits& limits() const { return limits_; }
 
@@ -146,6 +152,7 @@ class session {
   db_options options_;
   db_target target_;
   sync_limits limits_;
+  std::optional<content_key> key_;
   pg_connection connection_{nullptr, &PQfinish};
   bool unlimited_ = false;                            // a statement may take any time (a migration)
   std::chrono::seconds patience_;                     // of one statement, or of one look

@@ -195,6 +195,14 @@ create trigger note_state after update on flanks.credentials
   for each row when ((old.state, old.paused, old.removed_at) is distinct from (new.state, new.paused, new.removed_at))
   execute function flanks_internal.note_state();
 
+create function flanks_internal.shows_nothing(credential flanks.credentials, handover_after interval) returns boolean
+language sql stable as $$
+  select credential.removed_at is not null or credential.state = 'gone' or (credential.state = 'blocked'
+    and (select max(from_at) from flanks.credential_states s where s.credential_id = credential.credential_id) < now() - handover_after)
+$$;
+comment on function flanks_internal.shows_nothing(flanks.credentials, interval) is 'Whether a credential says nothing of its rows any more: removed by an operator, gone, or blocked for longer than sync.handover_after. What another credential shows of them is that one''s then.';
+revoke execute on function flanks_internal.shows_nothing(flanks.credentials, interval) from public;
+
 -- ---------------------------------------------------------------------------------------------------------- leases
 
 -- A claim does not move next_due_at: claims and renewals are HOT updates, and of a whole poll only its end moves an entry

@@ -65,7 +65,7 @@ comment on column flanks.transactions.extra is 'Every field of the provider that
 comment on column flanks.transactions.first_seen_at is 'When it first came.';
 comment on column flanks.transactions.updated_at is 'When this row was last written; an unchanged re-read does not write.';
 comment on column flanks.transactions.removed_at is 'When the provider stopped showing it; null while it shows it.';
-comment on column flanks.transactions.content_hash is '128-bit XXH3 of the provider''s fields: what the daemon compares against.';
+comment on column flanks.transactions.content_hash is '128-bit XXH3 of the provider''s fields under flanks_internal.secrets.content_key: what the daemon compares against.';
 comment on index flanks.transactions_by_credential is 'One credential''s operations by day: "the transactions of this customer in May", and what the daemon compares an answer with.';
 comment on index flanks.transactions_by_date is 'All operations of a day or a month.';
 comment on index flanks.transactions_by_first_seen is 'What came since a moment.';

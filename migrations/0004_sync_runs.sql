@@ -6,7 +6,7 @@
 create table flanks.sync_runs (
   sync_run_id uuid primary key default gen_random_uuid(),
   run_id uuid not null,
-  trigger text not null check (trigger in ('schedule', 'sweep', 'backfill', 'manual')),
+  trigger text not null check (trigger in ('schedule', 'sweep', 'backfill', 'manual', 'repair')),
   credential_id bigint not null,
   product text check (product in ('account', 'card', 'investment', 'liability')),
   window_from date,
@@ -45,7 +45,7 @@ create index sync_runs_by_time on flanks.sync_runs using brin (started_at) with 
 comment on table flanks.sync_runs is 'One row per run, credential and product: what was asked, what came, what was written, how it ended.';
 comment on column flanks.sync_runs.sync_run_id is 'This row.';
 comment on column flanks.sync_runs.run_id is 'One cycle of the daemon, one backfill or one sync command; shared by many rows.';
-comment on column flanks.sync_runs.trigger is 'schedule, sweep (all history again), backfill or manual.';
+comment on column flanks.sync_runs.trigger is 'schedule, sweep (all history again), backfill, manual (sync) or repair (verify --repair).';
 comment on column flanks.sync_runs.credential_id is 'The credential.';
 comment on column flanks.sync_runs.product is 'account, card, investment or liability; null when the run ended before any product.';
 comment on column flanks.sync_runs.window_from is 'First operation date that was asked for.';
@@ -81,7 +81,7 @@ comment on index flanks.sync_runs_by_time is 'What happened in a span of time.';
 create table flanks.product_runs (
   product_run_id uuid primary key,
   run_id uuid not null,
-  trigger text not null check (trigger in ('schedule', 'sweep', 'backfill', 'manual')),
+  trigger text not null check (trigger in ('schedule', 'sweep', 'backfill', 'manual', 'repair')),
   credential_id bigint not null,
   product text not null check (product in ('account', 'card', 'investment', 'liability', 'portfolio', 'identity', 'holder')),
   outcome text not null check (outcome in ('ok', 'partial', 'failed', 'suspicious')),
@@ -113,7 +113,7 @@ create index product_runs_by_time on flanks.product_runs using brin (started_at)
 comment on table flanks.product_runs is 'One row per fetch of one kind of product of one credential: what came, what was written, how it ended. What was not fetched is in product_coverage.';
 comment on column flanks.product_runs.product_run_id is 'This row.';
 comment on column flanks.product_runs.run_id is 'One cycle of the daemon, one backfill or one sync command: the same as in sync_runs.';
-comment on column flanks.product_runs.trigger is 'schedule, sweep, backfill or manual.';
+comment on column flanks.product_runs.trigger is 'schedule, sweep, backfill, manual or repair.';
 comment on column flanks.product_runs.credential_id is 'The credential.';
 comment on column flanks.product_runs.product is 'account, card, investment, liability, portfolio, identity or holder.';
 comment on column flanks.product_runs.outcome is 'ok; partial (some records in quarantine); failed (nothing stored); suspicious (stored, but so much had vanished that nothing was marked as removed).';
@@ -276,7 +276,7 @@ create table flanks.verifications (
   product text not null check (product in ('account', 'card', 'investment', 'liability')),
   window_from date,
   window_to date,
-  outcome text not null check (outcome in ('equal', 'different', 'not_verifiable', 'failed')),
+  outcome text not null check (outcome in ('equal', 'different', 'repaired', 'not_verifiable', 'failed')),
   compared bigint not null default 0,
   missing bigint not null default 0,
   extra bigint not null default 0,
@@ -286,7 +286,7 @@ create table flanks.verifications (
   detail text,
   started_at timestamptz not null,
   finished_at timestamptz not null default clock_timestamp(),
-  check ((outcome = 'different') = (missing + extra + altered > 0))
+  check ((outcome in ('different', 'repaired')) = (missing + extra + altered > 0))
 );
 -- When a credential was last proved, product by product.
 create index verifications_by_credential on flanks.verifications (credential_id, product, finished_at);
@@ -297,7 +297,7 @@ comment on column flanks.verifications.credential_id is 'The credential.';
 comment on column flanks.verifications.product is 'account, card, investment or liability.';
 comment on column flanks.verifications.window_from is 'First operation date that was compared; null when nothing was.';
 comment on column flanks.verifications.window_to is 'Last operation date that was compared; null when nothing was.';
-comment on column flanks.verifications.outcome is 'equal: every value agreed; different; not_verifiable: the provider is not ready to answer, or nothing is covered yet; failed: the comparison could not be finished.';
+comment on column flanks.verifications.outcome is 'equal: every value agreed; different; repaired: it was different in a row before this one, verify --repair wrote it anew, and it is equal now (the counts say what it was); not_verifiable: the provider is not ready to answer, or nothing is covered yet; failed: the comparison could not be finished.';
 comment on column flanks.verifications.compared is 'Operations that were compared: those that either side has.';
 comment on column flanks.verifications.missing is 'Operations that the provider shows and the database does not have.';
 comment on column flanks.verifications.extra is 'Operations that the database has as current and the provider does not show.';

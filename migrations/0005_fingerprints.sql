@@ -83,11 +83,15 @@ revoke execute on function flanks_internal.void_content_hash() from public;
 
 create table flanks_internal.secrets (
   single boolean primary key default true check (single),
-  writer text not null default gen_random_uuid()::text
+  writer text not null default gen_random_uuid()::text,
+  content_key bytea not null check (length(content_key) = 192) default
+    sha512(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) || sha512(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+    || sha512(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
 );
 comment on table flanks_internal.secrets is 'Random values of this database: one row.';
 comment on column flanks_internal.secrets.single is 'There is one row.';
 comment on column flanks_internal.secrets.writer is 'What a window says in flanks.writer, so that the triggers on flanks.transactions know it.';
+comment on column flanks_internal.secrets.content_key is 'Key of transactions.content_hash (XXH3, withSecret), so that nobody can make two contents with one hash. Under another one every row looks changed once and is hashed anew, which is no revision.';
 insert into flanks_internal.secrets default values;
 
 -- flanks.writer holds the secret while a window writes, which keeps the fingerprints and the content hashes right itself.

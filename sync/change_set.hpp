@@ -31,9 +31,9 @@ struct stored_row {
   std::string product_name;
   content_hash content;
   bool removed = false;
-  bool owner_removed = false;  // its credential is
-  bool touched = false;        // this transaction has written it
-  bool sighted = false;        // it is on record that our list shows it too
+  bool owner_absent = false;  // its credential shows nothing any more: removed, gone, long blocked
+  bool touched = false;       // this transaction has written it
+  bool sighted = false;       // it is on record that our list shows it too
   day on;
 };
 

@@ -92,9 +92,9 @@ void window_diff::resolve(const transaction& t, const stored_row& stored, change
   const bool repeated = !first_time || (mine && stored.touched);
   const bool again = mine && !repeated && last_version_of(t).hash == stored.content;
   const bool equal = again || stored.content == t.hash;
-  // A row that is removed, or whose owner is, goes to whoever shows it. A removed row of another
-  // product moves to the one that shows it now.
-  const bool orphaned = stored.owner_removed || stored.removed;
+  // A row that is removed, or whose owner shows nothing any more, goes to whoever shows it. A
+  // removed row of another product moves to the one that shows it now.
+  const bool orphaned = stored.owner_absent || stored.removed;
   const bool free = mine ? my_product || stored.removed : orphaned;
   const bool in_place = equal && !(mine ? stored.removed : orphaned);
   shows_others_ = shows_others_ || (mine ? !my_product : !stored.sighted);

@@ -150,7 +150,7 @@ const fingerprint* fingerprint_set::find(std::string_view id) const {
 bool fingerprint_set::says(std::size_t i, const transaction& t) const {
   if (!(rows_[i].content() == t.hash)) return false;
   const std::uint64_t values = i < values_.size() ? values_[i] : 0;
-  return values == 0 || values == values_hash_of_record(t);
+  return values == 0 || values == values_hash_of_record(t, key_);
 }
 
 void fingerprint_set::see(std::size_t i, const content_hash& content) {

@@ -42,7 +42,8 @@ class fingerprint {
 class fingerprint_set {
  public:
   // `seed` of the keys; `days` of the window.
-  fingerprint_set(std::uint64_t seed, window days) : seed_(seed), days_(days) {}
+  fingerprint_set(std::uint64_t seed, const content_key& key, window days)
+      : seed_(seed), key_(key), days_(days) {}
 
   // `values`: of a row that was read from the table, values_hash_of_row(); 0 for none.
   void add(std::string_view id, const content_hash& content, day on, bool gone, bool joint,
@@ -80,6 +81,7 @@ class fingerprint_set {
   void add(const fingerprint& f, std::uint64_t values);
 
   std::uint64_t seed_;
+  content_key key_;  // of the values' hashes
   window days_;
   std::int64_t live_ = 0;
   std::deque<fingerprint> rows_;      // grows without copying what it holds; below 2^32 of them

@@ -212,10 +212,11 @@ class credential_story {
     co_await t_.db.record_run(std::move(record));
     // Only an extraction that is still to come keeps a backfill open: a product that the bank does
     // not have never ends.
+    if (!item.item_id) co_return;
     if (report_.pending || decision.why_not == outcome::failed) {
-      co_await t_.db.fail_item(item.item_id, decision.explanation);
+      co_await t_.db.fail_item(*item.item_id, decision.explanation);
     } else {
-      co_await t_.db.skip_item(item.item_id, decision.explanation);
+      co_await t_.db.skip_item(*item.item_id, decision.explanation);
     }
   }
 
@@ -320,8 +321,6 @@ class credential_story {
     if (p.item) {
       const std::string why = failed.what();
       co_await t_.db.fail_item(*p.item, why);
-    } else if (job_.items) {
-      co_await fail_items_of(p.what, failed);
     }
     co_await record_failure(std::move(record), failed);
   }
@@ -331,14 +330,7 @@ class credential_story {
     if (!job_.items) co_return;
     for (const plan_item& item : *job_.items) {
       const std::string why = failed.what();
-      co_await t_.db.fail_item(item.item_id, why);
-    }
-  }
-
-  awaitable<void> fail_items_of(product what, const failure& failed) {
-    for (const plan_item& item : *job_.items) {
-      const std::string why = failed.what();
-      if (item.what == what) co_await t_.db.fail_item(item.item_id, why);
+      if (item.item_id) co_await t_.db.fail_item(*item.item_id, why);
     }
   }
 

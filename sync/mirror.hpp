@@ -37,7 +37,7 @@ struct assignment {
   trigger why = trigger::schedule;
   bool force = false;             // fetch even when the provider has nothing newer (sync)
   std::vector<product> products;  // empty: those of the policy
-  // A backfill fetches exactly these; without it the windows follow from coverage.
+  // A backfill or a repair fetches exactly these; without it the windows follow from coverage.
   std::optional<std::vector<plan_item>> items;
 };
 

@@ -45,7 +45,8 @@ struct comparison {
   [[nodiscard]] std::int64_t differences() const { return missing + extra + altered; }
 };
 
-enum class proof_outcome : std::uint8_t { equal, different, not_verifiable, failed };
+// repaired: it was different, the window was written anew, and is equal now.
+enum class proof_outcome : std::uint8_t { equal, different, repaired, not_verifiable, failed };
 [[nodiscard]] std::string_view to_string(proof_outcome o);
 
 // One line of flanks.verifications.

@@ -150,9 +150,9 @@ struct selection {
   std::vector<product> products;
 };
 
-// One piece of a stored backfill plan: one product of one credential over one window.
+// One product of one credential over one window that is to be fetched, whatever was fetched before.
 struct plan_item {
-  std::int64_t item_id = 0;
+  std::optional<std::int64_t> item_id;  // of a stored backfill plan; none: of no plan
   product what = product::account;
   window days;
 };

@@ -219,11 +219,11 @@ std::optional<std::string> jsonb_text(std::string_view json) {
   return jsonb_writer(json).whole();
 }
 
-std::uint64_t values_hash_of_row(const transaction& t) {
-  return std::max(hash_of(t).low, std::uint64_t{1});
+std::uint64_t values_hash_of_row(const transaction& t, const content_key& key) {
+  return std::max(hash_of(t, key).low, std::uint64_t{1});
 }
 
-std::uint64_t values_hash_of_record(const transaction& t) {
+std::uint64_t values_hash_of_record(const transaction& t, const content_key& key) {
   const bool plain = t.is_null(column::transfer) && t.is_null(column::extra);
   if (plain) return std::max(t.hash.low, std::uint64_t{1});
   transaction stored = t;
@@ -235,7 +235,7 @@ std::uint64_t values_hash_of_record(const transaction& t) {
   };
   write_out(column::transfer, transfer);
   write_out(column::extra, extra);
-  return values_hash_of_row(stored);
+  return values_hash_of_row(stored, key);
 }
 
 }  // namespace flanks

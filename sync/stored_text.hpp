@@ -17,9 +17,10 @@ namespace flanks {
 // the database is asked (window_batch): it costs time and nothing else.
 [[nodiscard]] std::optional<std::string> jsonb_text(std::string_view json);
 
-// A hash of a row's values: of a record as PostgreSQL would write it out ...
-[[nodiscard]] std::uint64_t values_hash_of_record(const transaction& t);
+// A hash of a row's values under the content key: of a record that is hashed under it, as
+// PostgreSQL would write it out ...
+[[nodiscard]] std::uint64_t values_hash_of_record(const transaction& t, const content_key& key);
 // ... and of a row as it has written it out. Never 0.
-[[nodiscard]] std::uint64_t values_hash_of_row(const transaction& t);
+[[nodiscard]] std::uint64_t values_hash_of_row(const transaction& t, const content_key& key);
 
 }  // namespace flanks

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 
 namespace flanks {
 
@@ -55,9 +56,9 @@ char* append(char* out, std::string_view value, std::string_view text) {
 }
 
 // The same image, piece by piece.
-content_hash hash_of_huge(const transaction& t) {
+content_hash hash_of_huge(const transaction& t, const content_key& key) {
   XXH3_state_t state;
-  XXH3_128bits_reset(&state);
+  XXH3_128bits_reset_withSecret(&state, key.data(), content_key::size);
   for (std::size_t i = 1; i < column_count; ++i) {
     const std::string_view value = t.values[i];
     const std::uint64_t length = length_of(value);
@@ -70,7 +71,12 @@ content_hash hash_of_huge(const transaction& t) {
 
 }  // namespace
 
-content_hash hash_of(const transaction& t, std::string_view text) {
+content_key::content_key(std::string_view bytes) {
+  if (bytes.size() != size) throw std::length_error("a content key has 192 bytes");
+  std::memcpy(bytes_.data(), bytes.data(), size);
+}
+
+content_hash hash_of(const transaction& t, const content_key& key, std::string_view text) {
   // One pass over a length-prefixed image: a length of 2^64-1 stands for null, so no two contents
   // share an image. A record that is not huge is put together on the stack first: many small
   // updates cost more than the hash itself.
@@ -86,12 +92,13 @@ content_hash hash_of(const transaction& t, std::string_view text) {
     end += sizeof length;
     if (value.empty()) continue;
     if (value.size() > static_cast<std::size_t>(std::max(last - end, std::ptrdiff_t{0}))) {
-      return hash_of_huge(t);
+      return hash_of_huge(t, key);
     }
     end = append(end, value, text);
   }
   const auto size = static_cast<std::size_t>(end - image.data());
-  const XXH128_hash_t hash = XXH3_128bits(image.data(), size);
+  const XXH128_hash_t hash =
+      XXH3_128bits_withSecret(image.data(), size, key.data(), content_key::size);
   return {hash.high64, hash.low64};
 }
 
@@ -112,6 +119,12 @@ std::int64_t transaction_batch::elements() const {
   const auto refused = std::count_if(rejected.begin(), rejected.end(),
                                      [](const rejected_record& r) { return !r.stored_anyway; });
   return static_cast<std::int64_t>(transactions.size()) + refused;
+}
+
+void transaction_batch::hash_content(const content_key& key) {
+  const std::string_view where = text.newest();
+  for (transaction& t : transactions)
+    t.hash = hash_of(t, key, where);
 }
 
 }  // namespace flanks

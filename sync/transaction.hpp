@@ -65,8 +65,8 @@ static_assert(static_cast<std::size_t>(column::extra) + 1 == column_count);
   return transaction_columns[static_cast<std::size_t>(c)].name;
 }
 
-// 128 bits of XXH3 over the provider's columns (id excluded: it is the key). Equal content, equal
-// hash.
+// 128 bits of XXH3 over the provider's columns (id excluded: it is the key), under the content key
+// of the database. Equal content, equal hash.
 struct content_hash {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
@@ -76,7 +76,7 @@ struct content_hash {
 // SQL null is a view whose data() is nullptr; the empty string is not null.
 struct transaction {
   std::array<std::string_view, column_count> values{};
-  content_hash hash;
+  content_hash hash;  // set by transaction_batch::hash_content()
 
   [[nodiscard]] std::string_view operator[](column c) const {
     return values[static_cast<std::size_t>(c)];
@@ -84,9 +84,24 @@ struct transaction {
   [[nodiscard]] bool is_null(column c) const { return (*this)[c].data() == nullptr; }
   [[nodiscard]] std::string_view id() const { return (*this)[column::id]; }
 };
+
+// A random value of the database (flanks_internal.secrets): who does not know it cannot make two
+// contents with one hash, which would hide a correction. (Without a key XXH3 is no obstacle:
+// tests/unit/content_hash_test.cpp makes two printable texts that have one.)
+class content_key {
+ public:
+  static constexpr std::size_t size = 192;  // bytes
+  // Throws std::length_error for any other number of bytes.
+  explicit content_key(std::string_view bytes);
+  [[nodiscard]] const char* data() const { return bytes_.data(); }
+
+ private:
+  std::array<char, size> bytes_;
+};
 // Hashes every column but `id`, nulls told apart from empty strings. `text`: where most of the
 // values lie, so that what is beside them may be read too; it changes nothing but the time.
-[[nodiscard]] content_hash hash_of(const transaction& t, std::string_view text = {});
+[[nodiscard]] content_hash hash_of(const transaction& t, const content_key& key,
+                                   std::string_view text = {});
 
 // Why a record could not be stored as it came (flanks.quarantine).
 struct rejected_record {
@@ -124,6 +139,11 @@ class text_arena {
     return at;
   }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  // What was written into the chunk that is being filled.
+  [[nodiscard]] std::string_view newest() const {
+    if (chunks_.empty()) return {};
+    return {chunks_.back().get(), static_cast<std::size_t>(next_ - chunks_.back().get())};
+  }
 
  private:
   void add_chunk(std::size_t at_least);
@@ -144,6 +164,8 @@ struct transaction_batch {
   [[nodiscard]] bool empty() const { return transactions.empty() && rejected.empty(); }
   // Array elements that this batch stands for (a warning belongs to a stored transaction).
   [[nodiscard]] std::int64_t elements() const;
+  // Hashes all transactions.
+  void hash_content(const content_key& key);
 };
 
 }  // namespace flanks

@@ -28,7 +28,8 @@ constexpr std::array<std::string_view, 7> kinds{"account",   "card",     "invest
                                                 "portfolio", "identity", "holder"};
 constexpr std::array<std::string_view, 8> states{"new",     "pending", "ok",   "action_required",
                                                  "blocked", "error",   "gone", "paused"};
-constexpr std::array<std::string_view, 4> triggers{"schedule", "sweep", "backfill", "manual"};
+constexpr std::array<std::string_view, 5> triggers{"schedule", "sweep", "backfill", "manual",
+                                                   "repair"};
 constexpr std::array<std::string_view, 6> outcomes{
     "ok", "partial", "failed", "suspicious", "unchanged_upstream", "not_available"};
 constexpr std::array<std::string_view, 14> stages{

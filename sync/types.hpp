@@ -129,7 +129,7 @@ enum class credential_state : std::uint8_t {
 [[nodiscard]] std::optional<credential_state> credential_state_from(std::string_view name);
 
 // Why a run happened (flanks.sync_runs.trigger).
-enum class trigger : std::uint8_t { schedule, sweep, backfill, manual };
+enum class trigger : std::uint8_t { schedule, sweep, backfill, manual, repair };
 [[nodiscard]] std::string_view to_string(trigger t);
 
 // How a run ended (flanks.sync_runs.outcome). `unchanged_upstream`: not fetched, because the status

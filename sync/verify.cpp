@@ -26,6 +26,8 @@ std::string_view to_string(proof_outcome o) {
       return "equal";
     case proof_outcome::different:
       return "different";
+    case proof_outcome::repaired:
+      return "repaired";
     case proof_outcome::not_verifiable:
       return "not_verifiable";
     case proof_outcome::failed:
@@ -63,6 +65,7 @@ class proof_story {
       if (report_.stopped_by) break;
       co_await prove(*status, what);
     }
+    if (t_.repair != nullptr && !report_.stopped_by) co_await repair();
     co_return std::move(report_);
   }
 
@@ -140,6 +143,57 @@ class proof_story {
     }
     co_await keep(std::move(record));
     co_return true;
+  }
+
+  // All windows that differ in one go; each is compared again afterwards.
+  awaitable<void> repair() {
+    assignment job;
+    std::vector<std::size_t> differing;
+    for (std::size_t i = 0; i < report_.records.size(); ++i) {
+      const proof_record& r = report_.records[i];
+      if (r.how != proof_outcome::different) continue;
+      differing.push_back(i);
+      if (!job.items) job.items.emplace();
+      job.items->push_back(plan_item{std::nullopt, r.what, *r.days});
+    }
+    if (differing.empty()) co_return;
+    job.credential = asked_.credential;
+    job.run_id = asked_.run_id;
+    job.why = trigger::repair;
+    auto mirroring = mirror(*t_.repair, std::move(job));
+    const credential_report repaired = co_await std::move(mirroring);
+    if (repaired.stopped_by) report_.stopped_by = repaired.stopped_by;
+    for (const std::size_t i : differing) {
+      if (report_.stopped_by) co_return;
+      co_await compare_again(i, repaired);
+    }
+  }
+
+  awaitable<void> compare_again(std::size_t i, const credential_report& repaired) {
+    proof_record record = report_.records[i];
+    record.started_at = t_.clock.now();
+    attempt a = co_await try_window(record.what, *record.days);
+    if (a.failed) {
+      record.detail =
+          fmt::format("whether the repair succeeded is not known: {}", a.failed->what());
+      if (a.failed->then == verdict::stop) report_.stopped_by = a.failed;
+    } else if (a.found->differences() == 0) {
+      record.how = proof_outcome::repaired;
+      record.detail.clear();
+    } else {
+      record.found = std::move(*a.found);
+      record.detail = what_is_left(repaired);
+    }
+    report_.records[i] = record;
+    co_await t_.db.record(std::move(record));
+  }
+
+  static std::string what_is_left(const credential_report& repaired) {
+    if (!repaired.error.empty()) return "the repair failed: " + repaired.error;
+    if (!repaired.suspicion.empty())
+      return fmt::format("{}; look at it with flanks-sync removals list, then confirm or reject",
+                         repaired.suspicion);
+    return "the repair left these differences";
   }
 
   awaitable<attempt> try_window(product what, window days) {

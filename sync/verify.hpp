@@ -1,5 +1,6 @@
 // The story of a proof: status, windows, the provider's rows beside the stored ones. Reads both
-// sides, changes neither; who calls it owns the lease and keeps it alive, so that no other worker
+// sides and changes neither; a repair is what the mirror does with those windows that differ, and
+// the same proof again. Who calls it owns the lease and keeps it alive, so that no other worker
 // moves the rows while they are compared.
 #pragma once
 
@@ -10,6 +11,7 @@
 
 #include "sync/clock.hpp"
 #include "sync/flanks_api.hpp"
+#include "sync/mirror.hpp"
 #include "sync/proof.hpp"
 #include "sync/retry.hpp"
 
@@ -31,6 +33,7 @@ struct proof_tools {
   flanks_api& api;
   proof_store& db;
   engine_clock& clock;
+  const mirror_tools* repair = nullptr;  // null: what differs is told and left as it is
 };
 
 struct proof_report {

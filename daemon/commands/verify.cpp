@@ -27,7 +27,8 @@ namespace json = boost::json;
 // What is kept of all credentials; everything else is printed as it comes, so that a million of
 // them take no memory.
 struct proof_totals {
-  std::int64_t windows = 0, equal = 0, different = 0, not_verifiable = 0, failed = 0, locked = 0;
+  std::int64_t windows = 0, equal = 0, different = 0, repaired = 0;
+  std::int64_t not_verifiable = 0, failed = 0, locked = 0;
   std::int64_t compared = 0, differences = 0, interrupted = 0;
   std::optional<failure> stopped_by;
 };
@@ -51,6 +52,10 @@ std::string verdict_of(const proof_record& r) {
       return fmt::format("equal, {} operations{}", terminal::grouped(c.compared), aside);
     case proof_outcome::different:
       return fmt::format("DIFFERENT: {} missing, {} extra, {} altered of {} operations{}",
+                         terminal::grouped(c.missing), terminal::grouped(c.extra),
+                         terminal::grouped(c.altered), terminal::grouped(c.compared), aside);
+    case proof_outcome::repaired:
+      return fmt::format("REPAIRED: {} missing, {} extra, {} altered of {} operations{}; equal now",
                          terminal::grouped(c.missing), terminal::grouped(c.extra),
                          terminal::grouped(c.altered), terminal::grouped(c.compared), aside);
     case proof_outcome::not_verifiable:
@@ -185,12 +190,13 @@ class verify_story {
     const worker_tools tools{engine_.executor, mirror, *engine_.events,
                              engine_.settings.values().sync.lease};
     const claimed_credential held = credential;
-    auto filling = fill(std::move(credential), report);
+    auto filling = fill(std::move(credential), mirror, report);
     auto running = under_lease(tools, held, std::move(filling));
     (void)co_await std::move(running);
   }
 
-  asio::awaitable<void> fill(claimed_credential credential, std::optional<proof_report>& report) {
+  asio::awaitable<void> fill(claimed_credential credential, const mirror_tools& mirror,
+                             std::optional<proof_report>& report) {
     proof_request request;
     request.credential = std::move(credential);
     request.run_id = run_id_;
@@ -198,7 +204,7 @@ class verify_story {
     request.tries = engine_.policy.tries;
     const day today = day_of(engine_.clock->now());
     if (asked_.from) request.days = window{*asked_.from, asked_.to.value_or(today)};
-    const proof_tools tools{*engine_.api, *db_, *engine_.clock};
+    const proof_tools tools{*engine_.api, *db_, *engine_.clock, asked_.repair ? &mirror : nullptr};
     report = co_await verify(tools, std::move(request));
   }
 
@@ -214,9 +220,10 @@ class verify_story {
       }
       ++totals_.windows;
       totals_.compared += r.found.compared;
-      totals_.differences += r.found.differences();
+      if (r.how == proof_outcome::different) totals_.differences += r.found.differences();
       totals_.equal += r.how == proof_outcome::equal ? 1 : 0;
       totals_.different += r.how == proof_outcome::different ? 1 : 0;
+      totals_.repaired += r.how == proof_outcome::repaired ? 1 : 0;
       totals_.not_verifiable += r.how == proof_outcome::not_verifiable ? 1 : 0;
       totals_.failed += r.how == proof_outcome::failed ? 1 : 0;
     }
@@ -233,10 +240,12 @@ class verify_story {
 };
 
 void print_summary(const proof_totals& t) {
-  terminal::print("{} compared, {}; {} equal, {} different, {} not verifiable now, {} failed\n",
+  terminal::print("{} compared, {}; {} equal, {} different{}, {} not verifiable now, {} failed\n",
                   terminal::amount(t.compared, "operation"),
                   terminal::amount(t.differences, "difference"), counted(t.equal, "window"),
-                  t.different, t.not_verifiable, t.failed);
+                  t.different,
+                  t.repaired == 0 ? std::string() : fmt::format(", {} repaired", t.repaired),
+                  t.not_verifiable, t.failed);
 }
 
 // Where nothing could be compared nothing was proved: that is not a success.
@@ -244,7 +253,8 @@ exit_code code_of(const proof_totals& t, const engine& e) {
   if (t.stopped_by) return exit_code_of(*t.stopped_by);
   if (e.caught() != 0) return e.interrupted_code();
   if (t.differences > 0 || t.failed > 0 || t.interrupted > 0) return exit_code::some_failed;
-  if (t.locked > 0 || (t.equal == 0 && t.not_verifiable > 0)) return exit_code::try_again;
+  if (t.locked > 0 || (t.equal + t.repaired == 0 && t.not_verifiable > 0))
+    return exit_code::try_again;
   return exit_code::done;
 }
 

@@ -11,7 +11,7 @@ namespace flanks {
 namespace {
 
 constexpr statement look_up_rows{"look_up", R"(
-select i.nr, t.credential_id, t.product, t.content_hash, t.removed_at is not null, coalesce(c.removed_at is not null, true),
+select i.nr, t.credential_id, t.product, t.content_hash, t.removed_at is not null, coalesce(flanks_internal.shows_nothing(c, $3), true),
   t.updated_at = now(), s._id is not null, t.operation_date
 from unnest($1::text[], $2::bigint[]) with ordinality as i(_id, credential_id, nr)
 join flanks.transactions t on t._id = i._id
@@ -36,7 +36,9 @@ std::vector<found_row> look_up(session& db, std::span<const row_to_write> rows) 
   array_columns asked;
   for (const row_to_write& r : rows)
     asked.add(sql_values(r.update.row->id(), r.window->scope().credential));
-  for (const auto& r : db.run(look_up_rows, asked.take())) {
+  sql_values values = asked.take();
+  values.add(db.handover_after());
+  for (const auto& r : db.run(look_up_rows, values)) {
     found.push_back(
         {rows[r[0].as<std::size_t>() - 1],
          {credential_id{r[1].as<std::int64_t>()}, r[2].c_str(), uuid_from_text(r[3].c_str()),

@@ -33,7 +33,7 @@ from (values {windows}) w(nr, credential_id, product, first_day, last_day)
 join flanks.transactions t on t.credential_id = w.credential_id and t.product = w.product
   and t.operation_date between w.first_day and w.last_day)";
 constexpr const char* joint_rows = R"(
-select w.nr, true, c.removed_at is not null or t.removed_at is not null, t.operation_date, t.content_hash, t._id, {nulls}
+select w.nr, true, flanks_internal.shows_nothing(c, '{handover_after}') or t.removed_at is not null, t.operation_date, t.content_hash, t._id, {nulls}
 from (values {windows}) w(nr, credential_id, first_day, last_day)
 join flanks.transaction_sightings s on s.credential_id = w.credential_id
 join flanks.transactions t on t._id = s._id and t.credential_id <> w.credential_id
@@ -150,11 +150,11 @@ fingerprint_state fingerprint_state_of(const pg_row& row, int first) {
 }
 
 window_fingerprints::window_fingerprints(const window_scope& scope, fingerprint_state state,
-                                         std::string run_id)
+                                         const content_key& key, std::string run_id)
     : scope_(scope),
       state_(with_seed(std::move(state))),
       next_generation_(state_.valid ? state_.generation : std::move(run_id)),
-      rows_(state_.seed, scope.days) {
+      rows_(state_.seed, key, scope.days) {
   for (day m = month_of(scope.days.from); m <= scope.days.to; m = next_month(m))
     months_[m].kept = is_kept(m) && !scope.by_values;
   if (!scope.by_values) return;
@@ -233,6 +233,7 @@ void window_fingerprints::load_table(session& db, std::span<const wanted> window
   if (!own.empty() && !joint.empty()) text += "\nunion all";
   if (!joint.empty()) {
     text += fmt::format(fmt::runtime(joint_rows), fmt::arg("windows", joint),
+                        fmt::arg("handover_after", db.handover_after()),
                         fmt::arg("nulls", for_each_content_column("null::text as {}")));
   }
   text += ") to stdout (format binary)";
@@ -247,7 +248,7 @@ void window_fingerprints::load_table(session& db, std::span<const wanted> window
     stored.hash = uuid_from_bytes(copied.field().data());
     for (std::string_view& value : stored.values)
       value = copied.field();
-    const std::uint64_t values = joint_row ? 0 : values_hash_of_row(stored);
+    const std::uint64_t values = joint_row ? 0 : values_hash_of_row(stored, db.key());
     f.rows_.add(stored.id(), stored.hash, on, gone, joint_row, values);
   });
 }

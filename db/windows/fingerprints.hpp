@@ -48,8 +48,9 @@ struct entries_digest {
 
 class window_fingerprints {
  public:
-  // `run_id`: a uuid of this window alone.
-  window_fingerprints(const window_scope& scope, fingerprint_state state, std::string run_id);
+  // `key`: what contents are hashed with. `run_id`: a uuid of this window alone.
+  window_fingerprints(const window_scope& scope, fingerprint_state state, const content_key& key,
+                      std::string run_id);
   window_fingerprints(const window_fingerprints&) = delete;
   window_fingerprints& operator=(const window_fingerprints&) = delete;
 

@@ -43,7 +43,7 @@ select t._id from flanks.transaction_sightings s
 join flanks.transactions t on t._id = s._id
 join flanks.credentials c on c.credential_id = t.credential_id
 where s.credential_id = {0} and s.product = '{1}' and t.credential_id <> {0} and t.operation_date between '{2}' and '{3}'
-  and t.removed_at is null and c.removed_at is null
+  and t.removed_at is null and not flanks_internal.shows_nothing(c, '{4}')
 ) to stdout (format binary))";
 
 constexpr statement resolve_sql{"resolve_reviews", R"(
@@ -203,7 +203,7 @@ void collect_absent(session& db, const window_scope& scope, window provable,
   }
   const std::string text =
       fmt::format(fmt::runtime(live_rows), scope.credential.value, to_string(scope.what),
-                  to_string(provable.from), to_string(provable.to));
+                  to_string(provable.from), to_string(provable.to), db.handover_after());
   const std::size_t before = absent.ids.size();
   copy_binary copied;
   db.copy_out(statement{"load_live", text.c_str()}, [&](std::string_view bytes) {

@@ -33,7 +33,7 @@ struct written_window {
 // `scope`, `answer` and `sync_run_id` is needed only for its end.
 struct window_request {
   const window_scope& scope;
-  const std::vector<transaction_batch>& answer;
+  std::vector<transaction_batch>& answer;
   std::string sync_run_id;  // names the run once and for all
   std::size_t bytes = 0;    // of the answer, in memory
   bool streamed = false;

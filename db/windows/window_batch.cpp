@@ -126,7 +126,8 @@ void window_batch::load() {
 void window_batch::write() {
   const stopwatch writing(spent_);
   for (const auto& w : windows_) {
-    for (const transaction_batch& batch : w->request.answer) {
+    for (transaction_batch& batch : w->request.answer) {
+      batch.hash_content(db_.key());
       w->diff.add(batch);
       w->unknown.add(batch.unknown);
       for (const transaction& t : batch.transactions)

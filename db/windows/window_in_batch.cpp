@@ -44,11 +44,12 @@ std::vector<std::unique_ptr<window_in_batch>> window_in_batch::open(
   }
   std::vector<std::unique_ptr<window_in_batch>> windows;
   for (const auto& r : db.run(read_facts, asked.take()))
-    windows.push_back(std::make_unique<window_in_batch>(*requests[r[0].as<std::size_t>() - 1], r));
+    windows.push_back(
+        std::make_unique<window_in_batch>(*requests[r[0].as<std::size_t>() - 1], r, db.key()));
   return windows;
 }
 
-window_in_batch::window_in_batch(window_request& r, const pg_row& facts)
+window_in_batch::window_in_batch(window_request& r, const pg_row& facts, const content_key& key)
     : request(r),
       // Days that were read before bring few new rows, and some that are stored elsewhere:
       // looking first costs little, and a COPY that fails would leave dead rows behind with every
@@ -58,7 +59,7 @@ window_in_batch::window_in_batch(window_request& r, const pg_row& facts)
       has_reviews(facts[4].as<bool>()),
       has_quarantine(facts[5].as<bool>()),
       has_foreign_triggers(facts[6].as<bool>()),
-      fingerprints(r.scope, fingerprint_state_of(facts, 7), r.sync_run_id),
+      fingerprints(r.scope, fingerprint_state_of(facts, 7), key, r.sync_run_id),
       diff(r.scope.credential, r.scope.what, r.scope.days, fingerprints.rows(), r.scope.by_values) {
 }
 

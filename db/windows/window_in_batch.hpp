@@ -25,7 +25,7 @@ struct window_in_batch {
   [[nodiscard]] static std::vector<std::unique_ptr<window_in_batch>> open(
       session& db, std::span<window_request* const> requests);
   // `facts`: a row of the statement that open() asks.
-  window_in_batch(window_request& r, const pg_row& facts);
+  window_in_batch(window_request& r, const pg_row& facts, const content_key& key);
 
   [[nodiscard]] const window_scope& scope() const { return request.scope; }
   [[nodiscard]] row_to_write writing(row_update u) { return {this, u}; }

@@ -55,7 +55,6 @@ void plain_record::put(text_arena& arena, transaction& row, unknown_tally& unkno
   unknown.begin_record();
   for (std::size_t i = 0; i < unknown_count_; ++i)
     unknown.note(unknown_[i].key, unknown_[i].json_type);
-  row.hash = hash_of(row, {copy, record_.size()});
 }
 
 FLANKS_IN_REGISTERS bool plain_record::read_key(json_cursor& c) {

@@ -139,7 +139,6 @@ bool record_reader::read_unusual(std::string_view element, transaction_batch& ba
     batch.transactions.pop_back();
     return false;
   }
-  if (!handler.bad()) row.hash = hash_of(row);
   if (auto said = objection(handler, parser_->mask, element)) {
     batch.rejected.push_back(std::move(*said));
   }

@@ -8,6 +8,7 @@
 
 #include "sync/fingerprint_set.hpp"
 #include "tests/sandbox/data.hpp"
+#include "tests/unit/some_key.hpp"
 
 namespace flanks::bench {
 namespace {
@@ -32,7 +33,7 @@ std::vector<id_text> make_ids(std::int64_t count) {
 
 fingerprint_set load(const std::vector<id_text>& ids) {
   constexpr day on{std::chrono::days{20'000}};
-  fingerprint_set rows(0x5eed, {on, on});
+  fingerprint_set rows(0x5eed, some_key(), {on, on});
   for (std::size_t i = 0; i < ids.size(); ++i)
     rows.add(view(ids[i]), content_hash{i, ~i}, on, false, false);
   rows.seal();

@@ -127,6 +127,53 @@ class Verify(WorldTest):
         world.sql(f"update flanks.transactions set product = 'card' where _id = '{key}'")
         self.assertEqual([(d["what"], d["_id"], d["product"]) for d in self.differences(world)], [("extra", key, "card")])
 
+    def test_repair_puts_right_what_was_found_and_proves_it_again(self):
+        world, _ = self.mirrored(credentials=2)
+        ids = world.sql("select _id from flanks.transactions order by _id limit 4").split("\n")
+        world.sql("create table truth as select * from flanks.transactions")
+        world.sql(f"delete from flanks.transactions where _id = '{ids[0]}'; "
+                  f"update flanks.transactions set amount = amount + 1 where _id = '{ids[1]}'; "
+                  f"update flanks.transactions set removed_at = now() where _id = '{ids[2]}'; "
+                  "insert into flanks.transactions select (jsonb_populate_record(t, '{\"_id\": \"invented\"}')).* "
+                  f"from flanks.transactions t where _id = '{ids[3]}'")
+        found = self.differences(world, "--repair", code=0)
+        self.assertEqual(sorted((d["what"], d["_id"]) for d in found),
+                         sorted([("missing", ids[0]), ("altered", ids[1]), ("altered", ids[2]), ("extra", "invented")]))
+        columns = world.sql("select string_agg(attname, ',') from pg_attribute where attrelid = 'truth'::regclass and attnum > 0 "
+                            "and attname not in ('first_seen_at', 'updated_at')")
+        self.assertEqual(world.sql(f"select count(*) from (select {columns} from flanks.transactions where _id <> 'invented' "
+                                   f"except select {columns} from truth) t"), "0")
+        self.assertEqual(world.sql("select count(*) from flanks.transactions"), "801")
+        self.assertEqual(world.sql("select removed_at is not null from flanks.transactions where _id = 'invented'"), "t")
+        revisions = world.rows("select r._id, r.reason, s.trigger from flanks.transaction_revisions r "
+                               "join flanks.sync_runs s using (sync_run_id) order by 1")
+        self.assertEqual(sorted(tuple(r.values()) for r in revisions),
+                         sorted([(ids[1], "changed", "repair"), (ids[2], "restored", "repair"), ("invented", "removed", "repair")]))
+        self.assertEqual(world.sql("select count(*), sum(missing + extra + altered) from flanks.verifications where outcome = 'repaired'"),
+                         world.sql("select count(*), sum(missing + extra + altered) from flanks.verifications where outcome = 'different'"))
+        self.assertIn("0 differences", world.ok("verify"))
+        requests = len(world.sandbox.requests())
+        text = world.ok("verify", "--repair")
+        self.assertNotIn("repaired", text)
+        self.assertLess(len(world.sandbox.requests()) - requests, 12, "what is equal is not written")
+
+    def test_repair_says_in_words_what_it_did(self):
+        world, _ = self.mirrored()
+        world.sql(f"delete from flanks.transactions where _id = '{self.some_id(world)}'")
+        text = world.ok("verify", "--repair")
+        self.assertRegex(text, r"credential \d+ \w+ [\d-]+ to [\d-]+: REPAIRED: 1 missing, 0 extra, 0 altered of \d+ operations; equal now")
+        self.assertRegex(text, r"400 operations compared, 0 differences; 3 windows equal, 0 different, 1 repaired, ")
+
+    def test_repair_removes_nothing_that_the_brake_would_not(self):
+        world, _ = self.mirrored()
+        world.sql("insert into flanks.transactions select (jsonb_populate_record(t, jsonb_build_object('_id', 'invented ' || _id))).* "
+                  "from flanks.transactions t where product = 'account'")
+        lines = [r for r in self.verify(world, "--repair", code=3) if r["outcome"] != "equal"]
+        self.assertEqual([(r["product"], r["outcome"]) for r in lines], [("account", "different")])
+        self.assertRegex(lines[0]["detail"], "none was removed; look at it with flanks-sync removals list, then confirm or reject")
+        self.assertEqual(world.sql("select count(*) from flanks.transactions where removed_at is not null"), "0")
+        self.assertEqual(world.sql("select count(*) from flanks.removal_reviews where state = 'open'"), "1")
+
     def test_what_the_provider_cannot_answer_is_not_a_difference(self):
         world, ids = self.mirrored()
         token = next(iter(ids))

@@ -109,7 +109,7 @@ TEST_F(backfill_plans, finished_plan_starts_anew) {
   const backfill_plan p = plan(who);
   EXPECT_EQ(run(store_->finish_backfill(p.backfill_id)), 2);
   finish_item(a_, open_items(p.backfill_id).at(0));
-  run(store_->skip_item(open_items(p.backfill_id).at(0).item_id, "no cards"));
+  run(store_->skip_item(open_items(p.backfill_id).at(0).item_id.value(), "no cards"));
   EXPECT_EQ(run(store_->finish_backfill(p.backfill_id)), 0);
   EXPECT_FALSE(plan(who).resumed);
   EXPECT_EQ(value("select count(*) from flanks.coverage"), "1");
@@ -135,7 +135,7 @@ TEST_F(backfill_plans, item_is_not_done_when_its_window_is_not_committed) {
       run(store_->open_window(a_, c.lease, item.what, item.days, item.item_id, comparing::values));
   run(window->apply(batch_of({{"x"}})));
   window.reset();
-  run(store_->fail_item(item.item_id, "the bank is away"));
+  run(store_->fail_item(item.item_id.value(), "the bank is away"));
   EXPECT_THAT(open_items(p.backfill_id), SizeIs(4));
   EXPECT_EQ(value("select last_error from flanks_internal.backfill_items where attempts = 1"),
             "the bank is away");

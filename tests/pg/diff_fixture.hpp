@@ -402,7 +402,7 @@ class diff : public database_test {
     return bytes;
   }
   fingerprint_set stored_rows(const pg_row& month) {
-    fingerprint_set rows(static_cast<std::uint64_t>(month[2].as<std::int64_t>()), may);
+    fingerprint_set rows(static_cast<std::uint64_t>(month[2].as<std::int64_t>()), db_->key(), may);
     for (const auto& r :
          db_->run(statement{"test",
                             "select _id, operation_date, removed_at is not null, content_hash from "

@@ -280,6 +280,26 @@ TEST_F(fingerprints, without_its_secret_a_window_is_stored_and_nothing_is_believ
   EXPECT_EQ(apply(twice).updated, 1);
 }
 
+TEST_F(fingerprints, under_another_key_rows_are_hashed_anew_and_nothing_has_changed) {
+  const answer twice = with({{1, 0, 1}, {2, 5, 1}});
+  apply(twice);
+  const char* const hashes =
+      "select string_agg(content_hash::text, ' ' order by _id) from flanks.transactions";
+  const auto before = read(hashes);
+  other_db_->run(statement{"test",
+                           "update flanks_internal.secrets set content_key = sha512(content_key) "
+                           "|| sha512(content_key || 'a') || sha512(content_key || 'b')"});
+  db_ = std::make_unique<session>(options_);
+  const row_counts done = apply(twice);
+  EXPECT_EQ(done.unchanged, 2);
+  EXPECT_EQ(done.updated, 0);
+  EXPECT_NE(read(hashes), before);
+  EXPECT_EQ(read("select count(*) from flanks.transaction_revisions").front(), "0");
+  const auto after = read(hashes);
+  EXPECT_EQ(apply(twice).unchanged, 2);
+  EXPECT_EQ(read(hashes), after);
+}
+
 TEST_F(fingerprints, another_table_under_the_same_name_is_another_table) {
   const answer twice = with({{1, 0, 1}, {2, 5, 1}});
   apply(twice);

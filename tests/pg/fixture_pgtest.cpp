@@ -24,6 +24,7 @@ db_options options_for(const std::string& database) {
       .lock_timeout = std::chrono::seconds{5},
       .idle_in_transaction_timeout = std::chrono::seconds{600},
       .lease_time = std::chrono::seconds{120},
+      .handover_after = std::chrono::days{30},
       .query = {},
       .limits = {},
   };
@@ -69,7 +70,6 @@ transaction_batch batch_of(const std::vector<sample>& samples) {
     set(column::currency, "EUR");
     if (s.description) set(column::description, *s.description);
     if (s.extra) set(column::extra, *s.extra);
-    t.hash = hash_of(t);
     batch.transactions.push_back(t);
   }
   return batch;

@@ -275,6 +275,58 @@ TEST_F(ledger, row_of_a_removed_credential_goes_to_the_one_that_shows_it) {
             "handed_over 1");
 }
 
+// Sets the state as a status call does, `ago`.
+void become(const db_options& options, credential_id id, const std::string& state,
+            const std::string& ago) {
+  query(options, fmt::format("update flanks.credentials set state = '{}' where credential_id = {}",
+                             state, id.value));
+  query(options, fmt::format("update flanks.credential_states set from_at = now() - interval '{}' "
+                             "where credential_id = {}",
+                             ago, id.value));
+}
+
+TEST_F(ledger, rows_of_a_credential_that_is_gone_or_long_blocked_go_to_the_one_that_shows_them) {
+  const std::vector<std::array<std::string, 2>> absences{{"gone", "1 second"},
+                                                         {"blocked", "31 days"}};
+  for (const auto& [state, ago] : absences) {
+    const std::string a = "a" + state, b = "b" + state;
+    become(options_, first_, "ok", "1 second");
+    store_window(first_, {{a, "2026-05-10", "1"}, {b, "2026-05-11", "1"}});
+    store_window(second_, {{a, "2026-05-10", "1"}, {b, "2026-05-11", "1"}});
+    become(options_, first_, state, ago);
+    EXPECT_THAT(store_window(second_, {{a, "2026-05-10", "2"}, {b, "2026-05-11", "1"}}),
+                counts(expected{.fetched = 2, .updated = 2}))
+        << state << ": the correction, and the row that is as it was";
+    EXPECT_THAT(rows("select _id, credential_id, amount from flanks.transactions order by _id"),
+                ElementsAre(a + "|2|2", b + "|2|1"));
+    EXPECT_EQ(value("select string_agg(distinct reason || ' ' || credential_id, ', ') from "
+                    "flanks.transaction_revisions"),
+              "handed_over 1");
+    EXPECT_EQ(value("select count(*) from flanks.transaction_sightings"), "0");
+    // It comes back: now its rows are the other's, which it shows too.
+    become(options_, first_, "ok", "1 second");
+    EXPECT_THAT(store_window(first_, {{a, "2026-05-10", "2"}, {b, "2026-05-11", "1"}}),
+                counts(expected{.fetched = 2, .unchanged = 2}));
+    EXPECT_EQ(value("select count(*) from flanks.transaction_sightings"), "2");
+    query(options_, "truncate flanks.transactions cascade");
+    query(options_, "truncate flanks.transaction_revisions");
+  }
+}
+
+TEST_F(ledger, rows_of_a_credential_that_was_blocked_a_short_while_ago_stay_its_own) {
+  store_window(first_, {{"a", "2026-05-10", "1"}});
+  store_window(second_, {{"a", "2026-05-10", "1"}});
+  become(options_, first_, "blocked", "29 days");
+  EXPECT_THAT(store_window(second_, {{"a", "2026-05-10", "2"}}),
+              counts(expected{.fetched = 1, .quarantined = 1}));
+  EXPECT_EQ(value("select credential_id || ' ' || amount from flanks.transactions"), "1 1");
+  become(options_, first_, "blocked", "31 days");
+  EXPECT_THAT(store_window(second_, {{"a", "2026-05-10", "2"}}),
+              counts(expected{.fetched = 1, .updated = 1}));
+  EXPECT_EQ(value("select credential_id || ' ' || amount from flanks.transactions"), "2 2");
+  EXPECT_EQ(value("select count(*) from flanks.quarantine where resolved_at is null"), "0");
+}
+
 TEST_F(ledger, row_whose_day_moves_out_of_the_window_is_updated) {
   store_window(first_, {{"a", "2026-05-10"}});
   EXPECT_THAT(store_window(first_, {{"a", "2026-04-02"}}),

@@ -83,6 +83,7 @@ TEST(config, smallest_file_has_every_default) {
   EXPECT_EQ(s.sync.recent_sweep_days, std::chrono::days{90});
   EXPECT_EQ(s.sync.removal_threshold_percent, 10);
   EXPECT_EQ(s.sync.removal_threshold_rows, 5);
+  EXPECT_EQ(s.sync.handover_after, 30 * 24h);
   EXPECT_EQ(s.sync.concurrency, 64);
   EXPECT_EQ(s.sync.tries, 3);
   EXPECT_EQ(s.sync.lease, 1min);
@@ -280,7 +281,7 @@ TEST(config, the_example_names_the_bounds_that_are_kept) {
     }
     comment.clear();
   }
-  EXPECT_EQ(checked, 33);
+  EXPECT_EQ(checked, 34);
 }
 
 TEST(config, the_example_loads_as_it_is) {
@@ -454,6 +455,7 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  recent_sweep_days: 90d  # default\n"
             "  removal_threshold_percent: 10  # default\n"
             "  removal_threshold_rows: 5  # default\n"
+            "  handover_after: 30d  # default\n"
             "  concurrency: 64  # default\n"
             "  tries: 3  # default\n"
             "  lease: 1m  # default\n"

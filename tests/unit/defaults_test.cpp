@@ -53,6 +53,7 @@ TEST(defaults, every_setting_reaches_the_database) {
   s.database.lock_timeout = 6s;
   s.flanks.max_connections = 7;
   s.sync.lease = 8s;
+  s.sync.handover_after = 9s;
   s.limits.bank_name_bytes = 99;
   const db_options o = database_options(c);
   EXPECT_EQ(o.dsn, "dbname=x");
@@ -63,6 +64,7 @@ TEST(defaults, every_setting_reaches_the_database) {
   EXPECT_EQ(o.lock_timeout, 6s);
   EXPECT_EQ(o.idle_in_transaction_timeout, 8s);
   EXPECT_EQ(o.lease_time, 8s);
+  EXPECT_EQ(o.handover_after, 9s);
   EXPECT_EQ(o.limits.bank_name_bytes, 99);
 }
 

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/some_key.hpp"
+
 namespace flanks {
 namespace {
 
@@ -18,7 +20,7 @@ constexpr window all_days{some_day, some_day + std::chrono::days{400}};
 
 TEST(fingerprint_set, finds_each_row_with_its_content_and_no_other) {
   EXPECT_TRUE(rc::check([](const std::vector<std::string>& ids, std::uint64_t seed) {
-    fingerprint_set rows(seed, all_days);
+    fingerprint_set rows(seed, some_key(), all_days);
     std::map<std::string, std::uint64_t> expected;
     for (const std::string& id : ids) {
       const auto [at, added] = expected.try_emplace(id, expected.size());
@@ -39,7 +41,7 @@ TEST(fingerprint_set, finds_each_row_with_its_content_and_no_other) {
 }
 
 TEST(fingerprint_set, a_hundred_thousand_are_all_found) {
-  fingerprint_set rows(1, all_days);
+  fingerprint_set rows(1, some_key(), all_days);
   for (int i = 0; i < 100000; ++i)
     rows.add(fmt::format("id-{}", i), {0, static_cast<std::uint64_t>(i)}, some_day, false, false);
   rows.seal();
@@ -53,7 +55,7 @@ TEST(fingerprint_set, a_hundred_thousand_are_all_found) {
 
 TEST(fingerprint_set, all_are_seen_once_the_last_that_is_live_is) {
   EXPECT_TRUE(rc::check([](const std::map<std::string, bool>& gone, std::uint64_t seed) {
-    fingerprint_set rows(seed, all_days);
+    fingerprint_set rows(seed, some_key(), all_days);
     std::int64_t live = 0;
     for (const auto& [id, is_gone] : gone) {
       rows.add(id, {7, 7}, some_day, is_gone, false);
@@ -74,7 +76,7 @@ TEST(fingerprint_set, all_are_seen_once_the_last_that_is_live_is) {
 }
 
 TEST(fingerprint_set, those_of_other_days_are_known_and_not_missed) {
-  fingerprint_set rows(1, {some_day, some_day});
+  fingerprint_set rows(1, some_key(), {some_day, some_day});
   rows.add("here", {1, 1}, some_day, false, false);
   rows.add("before", {1, 1}, some_day - std::chrono::days{1}, false, false);
   rows.add("after", {1, 1}, some_day + std::chrono::days{1}, false, false);
@@ -91,7 +93,7 @@ TEST(fingerprint_set, packed_rows_come_back_as_they_were) {
   EXPECT_TRUE(rc::check([](const std::map<std::string, bool>& removed, std::uint64_t seed) {
     constexpr std::array days{day{std::chrono::year{1} / 1 / 1}, some_day,
                               day{std::chrono::year{9999} / 12 / 31}};
-    fingerprint_set before(seed, all_days), after(seed, all_days);
+    fingerprint_set before(seed, some_key(), all_days), after(seed, some_key(), all_days);
     std::size_t n = 0;
     for (const auto& [id, is_removed] : removed)
       before.add(id, {~n, n}, days.at(n % days.size()), is_removed, false), ++n;
@@ -116,7 +118,7 @@ TEST(fingerprint_set, packed_rows_come_back_as_they_were) {
 
 // What is stored is read by other machines, and by later versions.
 TEST(fingerprint_set, the_packed_form_is_the_one_that_is_stored) {
-  fingerprint_set rows(0x5eed, all_days);
+  fingerprint_set rows(0x5eed, some_key(), all_days);
   rows.add("65f0a1b2c3d4e5f607182930", {0x0102030405060708, 0x090a0b0c0d0e0f10},
            day{std::chrono::year{2026} / 5 / 17}, true, false);
   std::string packed, hex;

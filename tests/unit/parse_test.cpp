@@ -8,6 +8,8 @@
 #include <functional>
 #include <map>
 
+#include "tests/unit/some_key.hpp"
+
 namespace flanks {
 namespace {
 
@@ -36,7 +38,8 @@ struct everything {
   bool operator==(const everything&) const = default;
 };
 
-void add(everything& all, const transaction_batch& batch) {
+void add(everything& all, transaction_batch batch) {
+  batch.hash_content(some_key());
   for (const transaction& t : batch.transactions) {
     auto& row = all.rows.emplace_back();
     for (std::size_t c = 0; c < column_count; ++c) {

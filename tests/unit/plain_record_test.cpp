@@ -26,7 +26,6 @@ std::string shown(const transaction_batch& batch, std::vector<unknown_record_fie
       out += value.data() == nullptr ? "-" : "=" + std::string(value);
       out += '\n';
     }
-    out += std::to_string(t.hash.high) + " " + std::to_string(t.hash.low) + "\n";
   }
   for (const rejected_record& r : batch.rejected)
     out += "rejected: " + r.reason + "\n";
