@@ -148,10 +148,11 @@ void window_comparison::copy_shown(rows shown) {
   write_in_halves(
       db_, shown,
       [&](rows part) {
-        copy_buffer_.clear();
-        for (const transaction* t : part)
-          append_copy_row(copy_buffer_, scope_.credential, scope_.what, *t);
-        db_.copy_in({"proof_copy", copy_shown_text().c_str()}, copy_buffer_);
+        db_.copy_in({"proof_copy", copy_shown_text().c_str()}, [&](std::string& text) {
+          append_copy_row(text, scope_.credential, scope_.what, *part.front());
+          part = part.subspan(1);
+          return !part.empty();
+        });
       },
       [](auto&&...) { return false; },
       [&](const transaction* t, const sql_problem&) { refuse(t->id()); });

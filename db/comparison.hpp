@@ -33,7 +33,6 @@ class window_comparison {
 
   session& db_;
   window_scope scope_;
-  std::string copy_buffer_;
 };
 
 }  // namespace flanks

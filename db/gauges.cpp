@@ -35,7 +35,8 @@ constexpr statement proofs_sql{"read_verification_gauges", R"(
 with proved as (
   select credential_id, product, outcome, missing, extra, altered, finished_at, run_id,
     first_value(run_id) over (partition by credential_id, product order by finished_at desc) as latest,
-    row_number() over (partition by credential_id, product, run_id, window_from, window_to order by verification_id desc) as back
+    row_number() over (partition by credential_id, product, run_id, coalesce(window_from::text, verification_id::text), window_to
+      order by verification_id desc) as back
   from flanks.verifications),
 ended as (
   select credential_id, product,

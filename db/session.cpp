@@ -346,22 +346,35 @@ void session::rollback() noexcept {
   }
 }
 
-std::int64_t session::copy_in(const statement& s, std::string_view rows) {
+std::int64_t session::copy_in(const statement& s, const std::function<bool(std::string&)>& next) {
   const std::string sql = commented(s);
   command(s.name, sql.c_str());
+  std::string piece;
   bool sent = true;
-  for (std::size_t at = 0; sent && at < rows.size();) {
-    const std::string_view part = rows.substr(at, copy_piece);
-    const int taken = PQputCopyData(connection_.get(), part.data(), static_cast<int>(part.size()));
-    sent = taken >= 0;
-    if (taken == 1) at += part.size();
-    // Also after a piece that was taken: what libpq holds back is memory.
-    if (sent) flush();
+  for (bool more = true; sent && more;) {
+    piece.clear();
+    while (more && piece.size() < copy_piece)
+      more = next(piece);
+    int taken = 0;
+    while (sent && taken == 0) {
+      taken = PQputCopyData(connection_.get(), piece.data(), static_cast<int>(piece.size()));
+      sent = taken >= 0;
+      // Also after a piece that was taken: what libpq holds back is memory.
+      if (sent) flush();
+    }
   }
   // Even when sending failed: the server's own words come with the result.
   while (PQputCopyEnd(connection_.get(), sent ? nullptr : "sending failed") == 0)
     flush();
   return finish(s.name).affected_rows();
+}
+
+std::int64_t session::copy_in(const statement& s, std::string_view rows) {
+  return copy_in(s, [&](std::string& piece) {
+    piece.append(rows.substr(0, copy_piece));
+    rows.remove_prefix(std::min(rows.size(), copy_piece));
+    return !rows.empty();
+  });
 }
 
 void session::copy_out(const statement& s, const std::function<void(std::string_view)>& take) {

@@ -116,8 +116,10 @@ class session {
   void rollback() noexcept;
   [[nodiscard]] bool in_transaction() const { return in_transaction_; }
 
-  // COPY ... FROM STDIN inside the open transaction; `rows` in the format that the statement names.
-  // Gives how many rows the server says that it stored: fewer when a trigger swallowed some.
+  // COPY ... FROM STDIN inside the open transaction. `next` appends some rows, in the format that
+  // the statement names, and says whether more will come; what it appends is sent in pieces. Gives
+  // how many rows the server says that it stored: fewer when a trigger swallowed some.
+  std::int64_t copy_in(const statement& s, const std::function<bool(std::string&)>& next);
   std::int64_t copy_in(const statement& s, std::string_view rows);
   // COPY ... TO STDOUT: hands out row after row (with the format's own framing) until the end.
   void copy_out(const statement& s, const std::function<void(std::string_view)>& take);

@@ -72,28 +72,28 @@ constexpr statement drop_sightings{"drop_sightings", R"(
 delete from flanks.transaction_sightings where credential_id = $1 and product = $2 and _id = any($3::text[]))"};
 
 // A row that another credential still shows is handed to it; else it is removed. A credential that
-// an operator removed shows nothing any more.
+// an operator removed shows nothing any more. By key only: under force_index_plans() a join of what
+// the statement itself has made would compare each with each.
 constexpr statement remove_rows{"remove_absent", R"(
-with gone as (
-  select t.* from flanks.transactions t
+with gone as materialized (
+  select t._id, t.credential_id, t.product, to_jsonb(t) as content, h.credential_id as heir, h.product as heir_product
+  from flanks.transactions t
+  left join lateral (
+    select s.credential_id, s.product from flanks.transaction_sightings s
+    join flanks.credentials c on c.credential_id = s.credential_id
+    where s._id = t._id and c.removed_at is null and s.credential_id <> $1
+    order by s.first_seen_at, s.credential_id limit 1) h on true
   where t._id = any($4::text[]) and t.credential_id = $1 and t.product = $2 and t.removed_at is null),
-heir as (
-  select distinct on (s._id) s._id, s.credential_id, s.product
-  from flanks.transaction_sightings s join gone g using (_id)
-  join flanks.credentials c on c.credential_id = s.credential_id
-  where c.removed_at is null and s.credential_id <> $1
-  order by s._id, s.first_seen_at, s.credential_id),
 kept as (
   insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
-  select g._id, g.credential_id, $3, case when h._id is null then 'removed' else 'handed_over' end, to_jsonb(g)
-  from gone g left join heir h using (_id)),
+  select _id, credential_id, $3, case when heir is null then 'removed' else 'handed_over' end, content from gone),
 own as (
-  delete from flanks.transaction_sightings s using heir h where s._id = h._id and s.credential_id = h.credential_id)
-update flanks.transactions t set credential_id = coalesce(h.credential_id, g.credential_id),
-  product = coalesce(h.product, g.product), removed_at = case when h._id is null then now() end, updated_at = now()
-from gone g left join heir h using (_id)
+  delete from flanks.transaction_sightings s using gone g where s._id = g._id and s.credential_id = g.heir)
+update flanks.transactions t set credential_id = coalesce(g.heir, g.credential_id),
+  product = coalesce(g.heir_product, g.product), removed_at = case when g.heir is null then now() end, updated_at = now()
+from gone g
 where t._id = g._id
-returning h._id is null, t.operation_date, t.credential_id, t.product)"};
+returning g.heir is null, t.operation_date, t.credential_id, t.product)"};
 
 constexpr statement list_sql{"list_reviews", R"(
 select v.sync_run_id, v.credential_id, v.product, v.reason, v.state,

@@ -23,7 +23,8 @@ const std::string& copy_text() {
 // object are no change; and what does not differ, its content hash included, is not written. No
 // lock is taken first: a version that somebody has replaced since is not found under its ctid and
 // xmin, and is missing in what comes back. (xmin: after waiting for the other one, not every
-// release of PostgreSQL looks at the ctid again.)
+// release of PostgreSQL looks at the ctid again.) No join of what was written with what was asked:
+// under force_index_plans() it would compare each with each.
 constexpr const char* update_template = R"(
 with old as materialized (
   select i.*, t.ctid as place, t.xmin as version, t.updated_at <> now() as first, to_jsonb(w) as was,
@@ -45,10 +46,11 @@ written as (
     content_hash = o.content_hash, {set}
   from old o
   where t.ctid = o.place and t.xmin = o.version and (o.differs or o.other_hash)
-  returning o.nr)
-select o.nr::integer, o.differs, o.first and w.nr is not null, o.was_of = o.credential_id and o.was_product = o.product
-from old o left join written w using (nr)
-where w.nr is not null or not (o.differs or o.other_hash))";
+  returning o.nr::integer, o.differs, o.first, o.was_of = o.credential_id and o.was_product = o.product)
+select * from written
+union all
+select o.nr::integer, false, false, o.was_of = o.credential_id and o.was_product = o.product
+from old o where not (o.differs or o.other_hash))";
 
 std::string content_parameters() {
   std::string text;
@@ -69,10 +71,12 @@ const std::string& update_text() {
 }
 
 std::int64_t copy(session& db, std::span<const row_to_write> rows) {
-  std::string text;
-  for (const row_to_write& r : rows)
+  return db.copy_in({"copy_transactions", copy_text().c_str()}, [&](std::string& text) {
+    const row_to_write& r = rows.front();
     append_copy_row(text, r.window->scope().credential, r.window->scope().what, *r.update.row);
-  return db.copy_in({"copy_transactions", copy_text().c_str()}, text);
+    rows = rows.subspan(1);
+    return !rows.empty();
+  });
 }
 
 sql_values values_of(std::span<const row_to_write> rows) {
