@@ -10,8 +10,8 @@
 
 #include "daemon/task_group.hpp"
 #include "daemon/worker.hpp"
-#include "db/dsn.hpp"
-#include "db/migrate.hpp"
+#include "db/pg/dsn.hpp"
+#include "db/commands/migrate.hpp"
 #include "db/pg_store.hpp"
 #include "db/rate_grants.hpp"
 #include "sync/flanks/api.hpp"
@@ -179,7 +179,7 @@ exit_code exit_code_of(const failure& f) {
   if (f.error_class.starts_with("unknown_") || f.error_class == "bad_credential" ||
       f.error_class == "erased_credential" || f.error_class == "database_value")
     return exit_code::failed;
-  if (f.at == stage::configuration || f.error_class == "database_schema" ||
+  if (f.stage == stage::configuration || f.error_class == "database_schema" ||
       f.error_class == "schema_newer" || f.error_class == "schema_changed")
     return exit_code::configuration;
   if (f.error_class == "database_lock_timeout" || f.error_class == "migration_locked" ||

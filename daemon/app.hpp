@@ -13,7 +13,7 @@
 #include "daemon/exit_code.hpp"
 #include "daemon/log.hpp"
 #include "daemon/rate_log.hpp"
-#include "db/options.hpp"
+#include "db/pg/options.hpp"
 #include "sync/clock.hpp"
 #include "sync/flanks/api.hpp"
 #include "sync/schedule.hpp"
@@ -57,7 +57,7 @@ void require_schema(const configuration& c);
 // Applies what is missing first when `migrate` or database.migrate says so.
 void require_schema(const configuration& c, bool migrate, log& events);
 
-// The event loop and what lives on it. Lanes outlive the loop's work.
+// The event loop and what lives on it. Connections outlive the loop's work.
 class engine {
  public:
   engine(const invocation& asked, configuration c);

@@ -26,9 +26,9 @@ void backfill::counter::ended(const run_record& record) {
   if (owner_.in_hand_[record.credential].insert(*record.what).second) ++owner_.numbers_.items_done;
   product_totals& totals = owner_.result_.products[*record.what];
   totals.counts += record.counts;
-  if (record.how == outcome::failed) {
+  if (record.outcome == outcome::failed) {
     ++totals.failed;
-  } else if (record.how == outcome::not_available) {
+  } else if (record.outcome == outcome::not_available) {
     ++totals.not_available;
   } else {
     ++totals.windows;
@@ -107,7 +107,7 @@ asio::awaitable<void> backfill::one(credential_id id) {
   } catch (const failure& f) {
     trouble = f.what();
     if (!f.hint.empty()) hint = f.hint;
-    if (f.then == verdict::stop && !result_.stopped_by) result_.stopped_by = f;
+    if (f.verdict == verdict::stop && !result_.stopped_by) result_.stopped_by = f;
   }
   if (!credential) {
     if (stopping_) co_return;

@@ -13,7 +13,7 @@
 #include "daemon/command_line.hpp"
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
-#include "db/environment.hpp"
+#include "db/pg/environment.hpp"
 
 namespace flanks {
 namespace {

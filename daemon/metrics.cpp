@@ -194,8 +194,8 @@ metrics::~metrics() = default;
 
 void metrics::count(const run_record& r) {
   const std::string name = r.what ? std::string(to_string(*r.what)) : "none";
-  add(name, r.how, r.counts, counters_->windows, counters_->rows);
-  if (r.how == outcome::failed)
+  add(name, r.outcome, r.counts, counters_->windows, counters_->rows);
+  if (r.outcome == outcome::failed)
     counters_->failures.Add({{"error_class", r.error_class}}).Increment();
 }
 
@@ -204,8 +204,8 @@ void metrics::count_unrecorded() {
 }
 
 void metrics::count(const product_run& r) {
-  add(std::string(to_string(r.what)), r.how, r.counts, counters_->lists, counters_->list_rows);
-  if (r.how == outcome::failed)
+  add(std::string(to_string(r.what)), r.outcome, r.counts, counters_->lists, counters_->list_rows);
+  if (r.outcome == outcome::failed)
     counters_->failures.Add({{"error_class", r.error_class}}).Increment();
 }
 

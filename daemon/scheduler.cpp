@@ -153,7 +153,7 @@ void scheduler::leave_out_worked(std::vector<claimed_credential>& due) {
 std::string scheduler::trouble() const {
   if (!trouble_) return "";
   return fmt::format("{} ({}); the log says more",
-                     trouble_->at == stage::lease ? "due credentials cannot be claimed"
+                     trouble_->stage == stage::lease ? "due credentials cannot be claimed"
                                                   : "the database cannot be used",
                      trouble_->error_class);
 }

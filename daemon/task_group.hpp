@@ -22,7 +22,7 @@ class task_group {
 
   // Starts `child`; it runs until it returns, throws or is cancelled.
   void spawn(boost::asio::awaitable<void> child);
-  // Asks every child to end. Children that await a database lane end when that step is done.
+  // Asks every child to end. Children that await a database connection end when that step is done.
   void cancel();
   [[nodiscard]] std::size_t size() const { return children_.size(); }
 

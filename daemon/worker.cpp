@@ -163,7 +163,7 @@ void logging_observer::received(std::int64_t) {}
 void logging_observer::ended(const run_record& r) {
   const std::string days = r.days ? to_string(r.days->from) + ".." + to_string(r.days->to) : "";
   const std::string_view what = r.what ? to_string(*r.what) : "";
-  if (r.how == outcome::failed) {
+  if (r.outcome == outcome::failed) {
     events_.warn("run failed", {{"credential_id", r.credential.value},
                                 {"product", what},
                                 {"window", days},
@@ -176,14 +176,14 @@ void logging_observer::ended(const run_record& r) {
                                 {"run_id", r.run_id}});
     return;
   }
-  if (r.how == outcome::unchanged_upstream || r.how == outcome::not_available) {
+  if (r.outcome == outcome::unchanged_upstream || r.outcome == outcome::not_available) {
     events_.debug("not fetched", {{"credential_id", r.credential.value},
                                   {"product", what},
-                                  {"outcome", to_string(r.how)},
+                                  {"outcome", to_string(r.outcome)},
                                   {"reason", r.error_message}});
     return;
   }
-  if (r.how == outcome::suspicious) {
+  if (r.outcome == outcome::suspicious) {
     events_.warn("rows have vanished: a person must look", {{"credential_id", r.credential.value},
                                                             {"product", what},
                                                             {"window", days},
@@ -191,14 +191,14 @@ void logging_observer::ended(const run_record& r) {
                                                             {"hint", r.error_hint},
                                                             {"run_id", r.run_id}});
   }
-  const bool good = r.how == outcome::ok;
+  const bool good = r.outcome == outcome::ok;
   events_.write(good ? good_ : config::log_level::warn, "window stored",
                 {{"credential_id", r.credential.value},
                  {"product", what},
                  {"window", days},
-                 {"outcome", to_string(r.how)},
-                 {"error", r.how == outcome::partial ? r.error_message : ""},
-                 {"hint", r.how == outcome::partial ? r.error_hint : ""},
+                 {"outcome", to_string(r.outcome)},
+                 {"error", r.outcome == outcome::partial ? r.error_message : ""},
+                 {"hint", r.outcome == outcome::partial ? r.error_hint : ""},
                  {"fetched", r.counts.fetched},
                  {"inserted", r.counts.inserted},
                  {"updated", r.counts.updated},
@@ -211,8 +211,8 @@ void logging_observer::ended(const run_record& r) {
 }
 
 void logging_observer::listed(const product_run& r) {
-  if (r.how == outcome::failed || r.how == outcome::suspicious) {
-    events_.warn(r.how == outcome::failed ? "products not fetched" : "too many products vanished",
+  if (r.outcome == outcome::failed || r.outcome == outcome::suspicious) {
+    events_.warn(r.outcome == outcome::failed ? "products not fetched" : "too many products vanished",
                  {{"credential_id", r.credential.value},
                   {"product", to_string(r.what)},
                   {"error_class", r.error_class},
@@ -224,17 +224,17 @@ void logging_observer::listed(const product_run& r) {
                   {"run_id", r.run_id}});
     return;
   }
-  if (r.how == outcome::not_available) {
+  if (r.outcome == outcome::not_available) {
     events_.debug("products not fetched", {{"credential_id", r.credential.value},
                                            {"product", to_string(r.what)},
-                                           {"outcome", to_string(r.how)},
+                                           {"outcome", to_string(r.outcome)},
                                            {"reason", r.error_message}});
     return;
   }
   events_.write(good_, "products stored",
                 {{"credential_id", r.credential.value},
                  {"product", to_string(r.what)},
-                 {"outcome", to_string(r.how)},
+                 {"outcome", to_string(r.outcome)},
                  {"fetched", r.counts.fetched},
                  {"inserted", r.counts.inserted},
                  {"updated", r.counts.updated},

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <map>
 
-#include "db/array_columns.hpp"
-#include "db/text_format.hpp"
+#include "db/pg/array_columns.hpp"
+#include "db/pg/text_format.hpp"
 
 namespace flanks::backfill {
 
@@ -136,7 +136,7 @@ std::string arguments_of(const selection& who, window days, bool explicit_days) 
   return out + "}";
 }
 
-std::optional<backfill_plan> find_unfinished(session& db, const std::string& arguments) {
+std::optional<backfill_plan> find_unfinished(pg_connection& db, const std::string& arguments) {
   const pg_rows r = db.run(find_plan, sql_values(arguments));
   if (r.empty()) return std::nullopt;
   backfill_plan found;
@@ -159,7 +159,7 @@ backfill_plan new_plan(const selection& who, window days, std::size_t credential
 
 }  // namespace
 
-std::vector<credential_id> resolve(session& db, const selection& who) {
+std::vector<credential_id> resolve(pg_connection& db, const selection& who) {
   const std::string users = text_array(who.users), ids = id_array(who.credentials);
   const pg_rows unknown = db.run(unknown_sql, sql_values(users, ids));
   if (!unknown.empty()) {
@@ -176,7 +176,7 @@ std::vector<credential_id> resolve(session& db, const selection& who) {
   return found;
 }
 
-backfill_plan plan(session& db, const selection& who, window days, bool explicit_days,
+backfill_plan plan(pg_connection& db, const selection& who, window days, bool explicit_days,
                    bool restart) {
   const std::string arguments = arguments_of(who, days, explicit_days);
   db.begin();
@@ -197,15 +197,15 @@ backfill_plan plan(session& db, const selection& who, window days, bool explicit
   return made;
 }
 
-backfill_plan preview(session& db, const selection& who, window days, bool explicit_days,
+backfill_plan preview(pg_connection& db, const selection& who, window days, bool explicit_days,
                       bool restart) {
   const auto found = find_unfinished(db, arguments_of(who, days, explicit_days));
   if (found && !restart && found->items_done < found->items) return *found;
   return new_plan(who, days, resolve(db, who).size());
 }
 
-std::vector<credential_id> credentials(session& db, std::int64_t backfill_id, credential_id after,
-                                       int limit) {
+std::vector<credential_id> credentials(pg_connection& db, std::int64_t backfill_id,
+                                       credential_id after, int limit) {
   std::vector<credential_id> ids;
   const pg_rows rows = db.run(credentials_sql, sql_values(backfill_id, after, limit));
   for (const auto& r : rows)
@@ -213,7 +213,7 @@ std::vector<credential_id> credentials(session& db, std::int64_t backfill_id, cr
   return ids;
 }
 
-void apply(session& db, std::span<items_request* const> requests) {
+void apply(pg_connection& db, std::span<items_request* const> requests) {
   if (requests.empty()) return;
   array_columns rows;
   std::map<std::pair<std::int64_t, std::int64_t>, items_request*> by_key;
@@ -229,15 +229,15 @@ void apply(session& db, std::span<items_request* const> requests) {
   }
 }
 
-void fail_item(session& db, std::int64_t item_id, const std::string& error) {
+void fail_item(pg_connection& db, std::int64_t item_id, const std::string& error) {
   db.run(fail_item_sql, sql_values(item_id, storable_words(error)));
 }
 
-void skip_item(session& db, std::int64_t item_id, const std::string& reason) {
+void skip_item(pg_connection& db, std::int64_t item_id, const std::string& reason) {
   db.run(skip_item_sql, sql_values(item_id, storable_words(reason)));
 }
 
-std::int64_t finish(session& db, std::int64_t backfill_id) {
+std::int64_t finish(pg_connection& db, std::int64_t backfill_id) {
   return db.run(finish_sql, sql_values(backfill_id))[0][0].as<std::int64_t>();
 }
 

@@ -6,23 +6,23 @@
 #include <span>
 #include <vector>
 
+#include "db/pg/connection.hpp"
 #include "db/requests.hpp"
-#include "db/session.hpp"
 #include "sync/store.hpp"
 
 namespace flanks::backfill {
 
-[[nodiscard]] std::vector<credential_id> resolve(session& db, const selection& who);
-[[nodiscard]] backfill_plan plan(session& db, const selection& who, window days, bool explicit_days,
-                                 bool restart);
-[[nodiscard]] backfill_plan preview(session& db, const selection& who, window days,
+[[nodiscard]] std::vector<credential_id> resolve(pg_connection& db, const selection& who);
+[[nodiscard]] backfill_plan plan(pg_connection& db, const selection& who, window days,
+                                 bool explicit_days, bool restart);
+[[nodiscard]] backfill_plan preview(pg_connection& db, const selection& who, window days,
                                     bool explicit_days, bool restart);
-[[nodiscard]] std::vector<credential_id> credentials(session& db, std::int64_t backfill_id,
+[[nodiscard]] std::vector<credential_id> credentials(pg_connection& db, std::int64_t backfill_id,
                                                      credential_id after, int limit);
 // Reads what is still open of each.
-void apply(session& db, std::span<items_request* const> requests);
-void fail_item(session& db, std::int64_t item_id, const std::string& error);
-void skip_item(session& db, std::int64_t item_id, const std::string& reason);
-[[nodiscard]] std::int64_t finish(session& db, std::int64_t backfill_id);
+void apply(pg_connection& db, std::span<items_request* const> requests);
+void fail_item(pg_connection& db, std::int64_t item_id, const std::string& error);
+void skip_item(pg_connection& db, std::int64_t item_id, const std::string& reason);
+[[nodiscard]] std::int64_t finish(pg_connection& db, std::int64_t backfill_id);
 
 }  // namespace flanks::backfill

@@ -1,8 +1,8 @@
 #include "db/credential_book.hpp"
 
-#include "db/lane.hpp"
+#include "db/pg/connection_pool.hpp"
+#include "db/pg/text_format.hpp"
 #include "db/registration.hpp"
-#include "db/text_format.hpp"
 
 namespace flanks {
 
@@ -18,13 +18,13 @@ std::vector<standing> standings(const std::vector<registration::outcome>& outcom
 class pg_book final : public credential_book {
  public:
   pg_book(boost::asio::any_io_executor loop, db_options options)
-      : lanes_(std::make_shared<lane_pool>(std::move(loop), std::move(options))) {}
-  ~pg_book() override { lanes_->close(); }
+      : pool_(std::make_shared<pg_connection_pool>(std::move(loop), std::move(options))) {}
+  ~pg_book() override { pool_->close(); }
 
   boost::asio::awaitable<std::vector<standing>> look(std::vector<secret> tokens) override {
     std::vector<standing> found;
-    const job work = [&](session& db) { found = registration::look(db, tokens); };
-    auto running = lanes_->run(work, stage::database);
+    const job work = [&](pg_connection& db) { found = registration::look(db, tokens); };
+    auto running = pool_->run(work, stage::database);
     co_await std::move(running);
     co_return found;
   }
@@ -32,12 +32,12 @@ class pg_book final : public credential_book {
   boost::asio::awaitable<std::vector<standing>> add(
       std::vector<registration_request> wanted) override {
     std::vector<standing> found;
-    const job work = [&](session& db) {
+    const job work = [&](pg_connection& db) {
       db.begin();
       found = standings(registration::apply(db, wanted));
       db.commit();
     };
-    auto running = lanes_->run(work, stage::write);
+    auto running = pool_->run(work, stage::write);
     co_await std::move(running);
     co_return found;
   }
@@ -46,18 +46,18 @@ class pg_book final : public credential_book {
     std::vector<registration_request> wanted;
     wanted.push_back({std::move(user), secret("rehearsal-" + random_uuid())});
     std::vector<standing> found;
-    const job work = [&](session& db) {
+    const job work = [&](pg_connection& db) {
       db.begin();
       found = standings(registration::apply(db, wanted));
       db.rollback();
     };
-    auto running = lanes_->run(work, stage::write);
+    auto running = pool_->run(work, stage::write);
     co_await std::move(running);
     co_return found.at(0);
   }
 
  private:
-  std::shared_ptr<lane_pool> lanes_;
+  std::shared_ptr<pg_connection_pool> pool_;
 };
 
 db_options small(db_options options) {

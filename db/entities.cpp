@@ -1,7 +1,7 @@
 #include "db/entities.hpp"
 
+#include "db/pg/text_format.hpp"
 #include "db/product_writer.hpp"
-#include "db/text_format.hpp"
 
 namespace flanks::entities {
 
@@ -19,11 +19,11 @@ update flanks.entity_refresh set last_error = $1)"};
 
 }  // namespace
 
-bool claim(session& db) {
+bool claim(pg_connection& db) {
   return db.run(claim_sql).affected_rows() == 1;
 }
 
-void store(session& db, const product_batch& batch) {
+void store(pg_connection& db, const product_batch& batch) {
   std::int64_t refused = 0;
   std::string why;
   for (const rejected_record& r : batch.rejected) {
@@ -37,7 +37,7 @@ void store(session& db, const product_batch& batch) {
   db.commit();
 }
 
-void fail(session& db, const std::string& error) {
+void fail(pg_connection& db, const std::string& error) {
   db.run(note_failure, sql_values(storable_words(error)));
 }
 

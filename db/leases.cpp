@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "db/array_columns.hpp"
 #include "db/lease_sql.hpp"
-#include "db/row_security.hpp"
-#include "db/text_format.hpp"
+#include "db/pg/array_columns.hpp"
+#include "db/pg/row_security.hpp"
+#include "db/pg/text_format.hpp"
 
 namespace flanks::leases {
 
@@ -127,7 +127,7 @@ std::optional<instant> instant_of(const pg_value& f) {
   return instant{std::chrono::seconds{f.as<std::int64_t>()}};
 }
 
-void add_coverage(session& db, const db_options& options,
+void add_coverage(pg_connection& db, const db_options& options,
                   std::vector<claimed_credential>& claimed) {
   array_literal ids;
   std::unordered_map<std::int64_t, claimed_credential*> by_id;
@@ -160,11 +160,11 @@ void add_coverage(session& db, const db_options& options,
   }
 }
 
-void end_windows(session& db, array_literal credentials) {
+void end_windows(pg_connection& db, array_literal credentials) {
   if (!credentials.empty()) db.run(end_windows_sql, sql_values(credentials.take()));
 }
 
-std::vector<claimed_credential> claimed_from(session& db, const db_options& options,
+std::vector<claimed_credential> claimed_from(pg_connection& db, const db_options& options,
                                              const pg_rows& rows) {
   std::vector<claimed_credential> claimed;
   array_literal taken_over;
@@ -200,7 +200,7 @@ std::string holder_of(const db_options& options) {
   return fmt::format("{}:{}", host.data(), getpid());
 }
 
-std::vector<claimed_credential> claim_due(session& db, const db_options& options, int limit,
+std::vector<claimed_credential> claim_due(pg_connection& db, const db_options& options, int limit,
                                           std::chrono::milliseconds age) {
   db.begin();
   const sql_values values(limit, holder_of(options),
@@ -215,11 +215,11 @@ std::vector<claimed_credential> claim_due(session& db, const db_options& options
   return claimed;
 }
 
-std::int64_t unheld_due(session& db, std::chrono::milliseconds age) {
+std::int64_t unheld_due(pg_connection& db, std::chrono::milliseconds age) {
   return db.run(unheld_due_sql, sql_values(seconds_of(age)))[0][0].as<std::int64_t>();
 }
 
-void apply(session& db, const db_options& options, std::span<claim_request* const> requests) {
+void apply(pg_connection& db, const db_options& options, std::span<claim_request* const> requests) {
   if (requests.empty()) return;
   array_literal ids;
   std::unordered_map<std::int64_t, claim_request*> by_id;
@@ -238,7 +238,7 @@ void apply(session& db, const db_options& options, std::span<claim_request* cons
   }
 }
 
-std::vector<bool> hold(session& db, std::span<const claimed_lease> leases, lease_lock how) {
+std::vector<bool> hold(pg_connection& db, std::span<const claimed_lease> leases, lease_lock how) {
   array_columns asked;
   for (const claimed_lease& l : leases)
     asked.add(sql_values(l.credential, l.lease.value));
@@ -256,19 +256,19 @@ failure lease_lost(credential_id id, std::string_view what) {
                  fmt::format("credential {}: the lease was lost{}", id.value, what));
 }
 
-void wait_for(session& db, std::span<const credential_id> ids) {
+void wait_for(pg_connection& db, std::span<const credential_id> ids) {
   array_literal all;
   for (const credential_id id : ids)
     all.add(id.value);
   db.run(wait_for_leases, sql_values(all.take()));
 }
 
-bool renew(session& db, const db_options& options, credential_id id, const lease_id& lease) {
+bool renew(pg_connection& db, const db_options& options, credential_id id, const lease_id& lease) {
   const auto seconds = static_cast<std::int64_t>(options.lease_time.count());
   return db.run(renew_sql, sql_values(id, lease.value, seconds)).affected_rows() == 1;
 }
 
-std::optional<std::chrono::seconds> next_due(session& db) {
+std::optional<std::chrono::seconds> next_due(pg_connection& db) {
   const pg_rows r = db.run(next_due_sql);
   if (r.empty()) return std::nullopt;
   return std::chrono::seconds{r[0][0].as<std::int64_t>()};

@@ -4,10 +4,10 @@
 
 #include "db/backfill.hpp"
 #include "db/entities.hpp"
-#include "db/lane.hpp"
 #include "db/leases.hpp"
+#include "db/pg/connection_pool.hpp"
+#include "db/pg/text_format.hpp"
 #include "db/product_writer.hpp"
-#include "db/text_format.hpp"
 #include "db/windows/ledger.hpp"
 #include "db/write_batcher.hpp"
 
@@ -20,21 +20,21 @@ namespace {
 class pg_store final : public store {
  public:
   pg_store(boost::asio::any_io_executor loop, db_options options)
-      : lanes_(std::make_shared<lane_pool>(loop, std::move(options))),
-        permits_(std::make_shared<window_permits>(loop, lanes_->options().open_windows)),
-        small_(loop, lanes_, lane_use::brief, 1),
+      : pool_(std::make_shared<pg_connection_pool>(loop, std::move(options))),
+        permits_(std::make_shared<window_permits>(loop, pool_->options().open_windows)),
+        small_(loop, pool_, pool_use::brief, 1),
         // Two: while one transaction writes, another one compares.
-        windows_(loop, lanes_, lane_use::held, 2) {}
-  ~pg_store() override { lanes_->close(); }
+        windows_(loop, pool_, pool_use::held, 2) {}
+  ~pg_store() override { pool_->close(); }
 
   awaitable<std::vector<claimed_credential>> claim_due(int limit,
                                                        std::chrono::milliseconds age) override {
     const auto sent = std::chrono::steady_clock::now();
     std::vector<claimed_credential> result;
-    const job work = [&](session& db) {
-      result = leases::claim_due(db, lanes_->options(), limit, age);
+    const job work = [&](pg_connection& db) {
+      result = leases::claim_due(db, pool_->options(), limit, age);
     };
-    auto running = lanes_->run(work, stage::database);
+    auto running = pool_->run(work, stage::database);
     co_await std::move(running);
     for (claimed_credential& c : result)
       c.claimed_at = sent;
@@ -43,8 +43,8 @@ class pg_store final : public store {
 
   awaitable<std::int64_t> unheld_due(std::chrono::milliseconds age) override {
     std::int64_t result = 0;
-    const job work = [&](session& db) { result = leases::unheld_due(db, age); };
-    auto running = lanes_->run(work, stage::database);
+    const job work = [&](pg_connection& db) { result = leases::unheld_due(db, age); };
+    auto running = pool_->run(work, stage::database);
     co_await std::move(running);
     co_return result;
   }
@@ -60,9 +60,11 @@ class pg_store final : public store {
 
   awaitable<bool> renew(credential_id id, lease_id lease) override {
     bool result = false;
-    const job work = [&](session& db) { result = leases::renew(db, lanes_->options(), id, lease); };
-    lanes_->keep_alive();
-    auto running = lanes_->run(work, stage::lease);
+    const job work = [&](pg_connection& db) {
+      result = leases::renew(db, pool_->options(), id, lease);
+    };
+    pool_->keep_alive();
+    auto running = pool_->run(work, stage::lease);
     co_await std::move(running);
     co_return result;
   }
@@ -81,8 +83,8 @@ class pg_store final : public store {
 
   awaitable<std::optional<std::chrono::seconds>> next_due() override {
     std::optional<std::chrono::seconds> result;
-    const job work = [&](session& db) { result = leases::next_due(db); };
-    auto running = lanes_->run(work, stage::database);
+    const job work = [&](pg_connection& db) { result = leases::next_due(db); };
+    auto running = pool_->run(work, stage::database);
     co_await std::move(running);
     co_return result;
   }
@@ -110,54 +112,54 @@ class pg_store final : public store {
     auto taking = permits_->take();
     auto permit = co_await std::move(taking);
     window_scope scope{
-        id, std::move(lease), what, days, item, lanes_->options().query, how == comparing::values};
-    co_return make_ledger(lanes_, windows_, std::move(permit), std::move(scope));
+        id, std::move(lease), what, days, item, pool_->options().query, how == comparing::values};
+    co_return make_ledger(pool_, windows_, std::move(permit), std::move(scope));
   }
 
   awaitable<product_run> store_products(credential_id id, lease_id lease, product_batch batch,
                                         product_run run, removal_limits limits) override {
     run.credential = id;
     products::product_request asked{lease, batch, std::move(run), limits, random_uuid()};
-    const job work = [&](session& db) { products::store(db, asked); };
-    auto running = lanes_->run(work, stage::write);
+    const job work = [&](pg_connection& db) { products::store(db, asked); };
+    auto running = pool_->run(work, stage::write);
     co_await std::move(running);
     co_return std::move(*asked.written);
   }
 
   awaitable<void> record_product_run(product_run run) override {
     const std::string product_run_id = random_uuid();
-    const job work = [&](session& db) { products::record(db, run, product_run_id); };
-    auto running = lanes_->run(work, stage::write);
+    const job work = [&](pg_connection& db) { products::record(db, run, product_run_id); };
+    auto running = pool_->run(work, stage::write);
     co_await std::move(running);
   }
 
   awaitable<bool> claim_entities() override {
     bool result = false;
-    const job work = [&](session& db) { result = entities::claim(db); };
-    auto running = lanes_->run(work, stage::database);
+    const job work = [&](pg_connection& db) { result = entities::claim(db); };
+    auto running = pool_->run(work, stage::database);
     co_await std::move(running);
     co_return result;
   }
 
   awaitable<void> store_entities(product_batch batch) override {
-    const job work = [&](session& db) { entities::store(db, batch); };
-    auto running = lanes_->run(work, stage::write);
+    const job work = [&](pg_connection& db) { entities::store(db, batch); };
+    auto running = pool_->run(work, stage::write);
     co_await std::move(running);
   }
 
   awaitable<void> fail_entities(std::string error) override {
-    const job work = [&](session& db) { entities::fail(db, error); };
-    auto running = lanes_->run(work, stage::write);
+    const job work = [&](pg_connection& db) { entities::fail(db, error); };
+    auto running = pool_->run(work, stage::write);
     co_await std::move(running);
   }
 
   awaitable<backfill_plan> plan_backfill(selection who, window days, bool explicit_days,
                                          bool restart) override {
     backfill_plan result;
-    const job work = [&](session& db) {
+    const job work = [&](pg_connection& db) {
       result = backfill::plan(db, who, days, explicit_days, restart);
     };
-    auto running = lanes_->run(work, stage::database);
+    auto running = pool_->run(work, stage::database);
     co_await std::move(running);
     co_return result;
   }
@@ -165,10 +167,10 @@ class pg_store final : public store {
   awaitable<backfill_plan> preview_backfill(selection who, window days, bool explicit_days,
                                             bool restart) override {
     backfill_plan result;
-    const job work = [&](session& db) {
+    const job work = [&](pg_connection& db) {
       result = backfill::preview(db, who, days, explicit_days, restart);
     };
-    auto running = lanes_->run(work, stage::database);
+    auto running = pool_->run(work, stage::database);
     co_await std::move(running);
     co_return result;
   }
@@ -177,10 +179,10 @@ class pg_store final : public store {
                                                              credential_id after,
                                                              int limit) override {
     std::vector<credential_id> result;
-    const job work = [&](session& db) {
+    const job work = [&](pg_connection& db) {
       result = backfill::credentials(db, backfill_id, after, limit);
     };
-    auto running = lanes_->run(work, stage::database);
+    auto running = pool_->run(work, stage::database);
     co_await std::move(running);
     co_return result;
   }
@@ -196,35 +198,35 @@ class pg_store final : public store {
   }
 
   awaitable<void> fail_item(std::int64_t item_id, std::string error) override {
-    const job work = [&](session& db) { backfill::fail_item(db, item_id, error); };
-    auto running = lanes_->run(work, stage::write);
+    const job work = [&](pg_connection& db) { backfill::fail_item(db, item_id, error); };
+    auto running = pool_->run(work, stage::write);
     co_await std::move(running);
   }
 
   awaitable<void> skip_item(std::int64_t item_id, std::string reason) override {
-    const job work = [&](session& db) { backfill::skip_item(db, item_id, reason); };
-    auto running = lanes_->run(work, stage::write);
+    const job work = [&](pg_connection& db) { backfill::skip_item(db, item_id, reason); };
+    auto running = pool_->run(work, stage::write);
     co_await std::move(running);
   }
 
   awaitable<std::int64_t> finish_backfill(std::int64_t backfill_id) override {
     std::int64_t result = 0;
-    const job work = [&](session& db) { result = backfill::finish(db, backfill_id); };
-    auto running = lanes_->run(work, stage::write);
+    const job work = [&](pg_connection& db) { result = backfill::finish(db, backfill_id); };
+    auto running = pool_->run(work, stage::write);
     co_await std::move(running);
     co_return result;
   }
 
   awaitable<std::vector<credential_id>> resolve(selection who) override {
     std::vector<credential_id> result;
-    const job work = [&](session& db) { result = backfill::resolve(db, who); };
-    auto running = lanes_->run(work, stage::database);
+    const job work = [&](pg_connection& db) { result = backfill::resolve(db, who); };
+    auto running = pool_->run(work, stage::database);
     co_await std::move(running);
     co_return result;
   }
 
  private:
-  std::shared_ptr<lane_pool> lanes_;
+  std::shared_ptr<pg_connection_pool> pool_;
   std::shared_ptr<window_permits> permits_;
   write_batcher small_;    // a row or two each
   write_batcher windows_;  // beside them, so that no claim waits for rows

@@ -4,7 +4,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
 
-#include "db/options.hpp"
+#include "db/pg/options.hpp"
 #include "sync/store.hpp"
 
 namespace flanks {

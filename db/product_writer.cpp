@@ -7,8 +7,8 @@
 #include <unordered_set>
 
 #include "db/leases.hpp"
-#include "db/savepoints.hpp"
-#include "db/text_format.hpp"
+#include "db/pg/savepoints.hpp"
+#include "db/pg/text_format.hpp"
 #include "db/transaction_sql.hpp"
 #include "db/windows/quarantine.hpp"
 #include "db/windows/run_log.hpp"
@@ -76,7 +76,7 @@ std::string upsert_text(std::string_view table, std::span<const table_column> co
 
 class list_writer {
  public:
-  list_writer(session& db, const product_batch& batch, product_run& run, std::string run_id,
+  list_writer(pg_connection& db, const product_batch& batch, product_run& run, std::string run_id,
               bool has_open_quarantine)
       : db_(db),
         batch_(batch),
@@ -148,7 +148,7 @@ class list_writer {
     }
     for (const rejected_record& r : rejected_)
       ++(r.stored_anyway ? n.warnings : n.quarantined);
-    if (n.quarantined > 0) run_.how = outcome::partial;
+    if (n.quarantined > 0) run_.outcome = outcome::partial;
     if (n.adds_up()) return;
     throw failure(
         stage::commit, verdict::later, "counts_do_not_add_up",
@@ -177,7 +177,7 @@ class list_writer {
         break;
       case removal_verdict::review:
         if (doubted_before) return mark_vanished();
-        run_.how = outcome::suspicious;
+        run_.outcome = outcome::suspicious;
         run_.error_class = "too_much_vanished";
         run_.error_message = fmt::format(
             "{} of {} {} are missing from the provider's answer; none was marked as removed until "
@@ -239,7 +239,7 @@ class list_writer {
             sql_values(run_.credential, to_string(run_.what), run_.provider_update, shown_ids()));
   }
 
-  session& db_;
+  pg_connection& db_;
   const product_batch& batch_;
   product_run& run_;
   std::string run_id_;
@@ -252,27 +252,27 @@ class list_writer {
   bool has_open_quarantine_;
 };
 
-void insert_run(session& db, const product_run& r, const std::string& product_run_id) {
+void insert_run(pg_connection& db, const product_run& r, const std::string& product_run_id) {
   const row_counts& c = r.counts;
   db.run(write_run,
          sql_values(product_run_id, r.run_id, to_string(r.why), r.credential, to_string(r.what),
-                    to_string(r.how), c.fetched, c.inserted, c.updated, c.unchanged, c.duplicates,
-                    c.removed, c.quarantined, c.warnings, storable_words(r.error_class),
-                    r.error_stage, storable_words(r.error_message), storable_words(r.error_hint),
-                    r.http_status, storable_words(r.provider_code), storable_words(r.trace_id),
-                    r.response_bytes, r.provider_update, r.started_at));
+                    to_string(r.outcome), c.fetched, c.inserted, c.updated, c.unchanged,
+                    c.duplicates, c.removed, c.quarantined, c.warnings,
+                    storable_words(r.error_class), r.error_stage, storable_words(r.error_message),
+                    storable_words(r.error_hint), r.http_status, storable_words(r.provider_code),
+                    storable_words(r.trace_id), r.response_bytes, r.provider_update, r.started_at));
 }
 
-void cover(session& db, const product_run& run) {
+void cover(pg_connection& db, const product_run& run) {
   std::string reason = storable_words(run.error_message);
-  if (run.how == outcome::partial) reason = "some records are in quarantine";
+  if (run.outcome == outcome::partial) reason = "some records are in quarantine";
   db.run(write_coverage, sql_values(run.credential, to_string(run.what), run.provider_update,
-                                    to_string(run.how), reason));
+                                    to_string(run.outcome), reason));
 }
 
 }  // namespace
 
-std::vector<std::string> upsert(session& db, std::string_view table,
+std::vector<std::string> upsert(pg_connection& db, std::string_view table,
                                 std::span<const table_column> columns,
                                 std::optional<credential_id> owner,
                                 std::span<const product_record> records) {
@@ -293,7 +293,7 @@ std::vector<std::string> upsert(session& db, std::string_view table,
   return written;
 }
 
-void store(session& db, product_request& r) {
+void store(pg_connection& db, product_request& r) {
   db.begin();
   if (r.written) {
     const run_in_doubt before{r.run.credential, r.product_run_id};
@@ -307,7 +307,7 @@ void store(session& db, product_request& r) {
   const pg_rows facts = db.run(
       read_facts, sql_values(r.run.credential, to_string(r.run.what), r.run.provider_update));
   product_run& run = r.written.emplace(r.run);
-  run.how = outcome::ok;
+  run.outcome = outcome::ok;
   list_writer(db, r.batch, run, r.product_run_id, facts[0][0].as<bool>())
       .write(facts[0][1].as<bool>(), r.limits);
   cover(db, run);
@@ -315,10 +315,10 @@ void store(session& db, product_request& r) {
   db.commit();
 }
 
-void record(session& db, const product_run& run, const std::string& product_run_id) {
+void record(pg_connection& db, const product_run& run, const std::string& product_run_id) {
   db.begin();
   cover(db, run);
-  if (run.how == outcome::failed) {
+  if (run.outcome == outcome::failed) {
     insert_run(db, run, product_run_id);
     note_failure(db, run.credential, run.error_message, run.error_class, run.error_hint);
   }

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "db/lane.hpp"
 #include "db/leases.hpp"
+#include "db/pg/connection_pool.hpp"
 
 namespace flanks {
 
@@ -40,7 +40,7 @@ from flanks_internal.rate_limit)"};
 constexpr statement begin_anew_sql{"begin_rate_limit", R"(
 insert into flanks_internal.rate_limit default values on conflict do nothing)"};
 
-rate_grant answer_of(session& db, const statement& question, const sql_values& values) {
+rate_grant answer_of(pg_connection& db, const statement& question, const sql_values& values) {
   pg_rows rows = db.run(question, values);
   if (rows.empty()) {
     db.run(begin_anew_sql);
@@ -61,8 +61,8 @@ rate_grant answer_of(session& db, const statement& question, const sql_values& v
 class pg_rate_grants final : public rate_grants {
  public:
   pg_rate_grants(boost::asio::any_io_executor loop, db_options options)
-      : lanes_(std::make_shared<lane_pool>(std::move(loop), std::move(options))) {}
-  ~pg_rate_grants() override { lanes_->close(); }
+      : pool_(std::make_shared<pg_connection_pool>(std::move(loop), std::move(options))) {}
+  ~pg_rate_grants() override { pool_->close(); }
 
   awaitable<rate_grant> take(int places, double per_second) override {
     const sql_values values(places, fmt::format("{}", per_second));
@@ -72,7 +72,7 @@ class pg_rate_grants final : public rate_grants {
     co_return grant;
   }
   awaitable<rate_pause> pause(std::chrono::milliseconds wait, int http_status) override {
-    const sql_values values(wait, http_status, leases::holder_of(lanes_->options()));
+    const sql_values values(wait, http_status, leases::holder_of(pool_->options()));
     auto asking = ask(pause_limit_sql, values);
     const rate_grant answer = co_await std::move(asking);
     co_return answer.pause;
@@ -87,13 +87,13 @@ class pg_rate_grants final : public rate_grants {
  private:
   awaitable<rate_grant> ask(const statement& question, const sql_values& values) {
     rate_grant answer;
-    const job work = [&](session& db) { answer = answer_of(db, question, values); };
-    auto running = lanes_->run(work, stage::database);
+    const job work = [&](pg_connection& db) { answer = answer_of(db, question, values); };
+    auto running = pool_->run(work, stage::database);
     co_await std::move(running);
     co_return answer;
   }
 
-  std::shared_ptr<lane_pool> lanes_;
+  std::shared_ptr<pg_connection_pool> pool_;
 };
 
 // Requests wait for it.

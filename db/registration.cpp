@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "db/array_columns.hpp"
-#include "db/migrate.hpp"
-#include "db/session.hpp"
+#include "db/commands/migrate.hpp"
+#include "db/pg/array_columns.hpp"
+#include "db/pg/connection.hpp"
 #include "sync/text.hpp"
 
 namespace flanks::registration {
@@ -81,7 +81,7 @@ std::string unfit(const char* name, std::string_view text) {
 
 }  // namespace
 
-std::vector<outcome> apply(session& db, std::span<const registration_request> wanted,
+std::vector<outcome> apply(pg_connection& db, std::span<const registration_request> wanted,
                            bool even_if_erased) {
   std::vector<outcome> all(wanted.size());
   std::vector<registration_request> fit;
@@ -114,7 +114,7 @@ std::vector<outcome> apply(session& db, std::span<const registration_request> wa
   return all;
 }
 
-std::vector<standing> look(session& db, std::span<const secret> tokens) {
+std::vector<standing> look(pg_connection& db, std::span<const secret> tokens) {
   array_literal digests;
   for (const secret& token : tokens)
     digests.add(std::string_view(migrate::sha256_hex(token.reveal())));

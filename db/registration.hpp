@@ -10,7 +10,7 @@
 #include "sync/arrivals.hpp"
 
 namespace flanks {
-class session;
+class pg_connection;
 }
 
 namespace flanks::registration {
@@ -23,10 +23,11 @@ struct outcome {
 
 // In the open transaction, in the order of `wanted`; idempotent. With `even_if_erased` an erasure
 // is forgotten first. Throws sql_problem.
-[[nodiscard]] std::vector<outcome> apply(session& db, std::span<const registration_request> wanted,
+[[nodiscard]] std::vector<outcome> apply(pg_connection& db,
+                                         std::span<const registration_request> wanted,
                                          bool even_if_erased = false);
 
 // One for each token. Writes nothing.
-[[nodiscard]] std::vector<standing> look(session& db, std::span<const secret> tokens);
+[[nodiscard]] std::vector<standing> look(pg_connection& db, std::span<const secret> tokens);
 
 }  // namespace flanks::registration

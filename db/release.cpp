@@ -4,9 +4,9 @@
 
 #include <unordered_map>
 
-#include "db/array_columns.hpp"
 #include "db/lease_sql.hpp"
-#include "db/text_format.hpp"
+#include "db/pg/array_columns.hpp"
+#include "db/pg/text_format.hpp"
 
 namespace flanks::leases {
 
@@ -126,7 +126,7 @@ void add(array_columns& rows, const release_request& r) {
 
 }  // namespace
 
-void apply(session& db, std::span<status_request* const> requests) {
+void apply(pg_connection& db, std::span<status_request* const> requests) {
   if (requests.empty()) return;
   array_columns rows;
   for (const status_request* r : requests) {
@@ -140,7 +140,7 @@ void apply(session& db, std::span<status_request* const> requests) {
   mark(requests, db.run(write_statuses, rows.take()));
 }
 
-void apply(session& db, std::span<release_request* const> requests) {
+void apply(pg_connection& db, std::span<release_request* const> requests) {
   if (requests.empty()) return;
   array_columns rows, lease_only;
   for (const release_request* r : requests) {

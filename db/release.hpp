@@ -5,14 +5,14 @@
 
 #include <span>
 
+#include "db/pg/connection.hpp"
 #include "db/requests.hpp"
-#include "db/session.hpp"
 
 namespace flanks::leases {
 
 // Writes what differs from what is stored. One that is equal locks and writes nothing.
-void apply(session& db, std::span<status_request* const> requests);
+void apply(pg_connection& db, std::span<status_request* const> requests);
 // Gives leases back. A paused credential stays so.
-void apply(session& db, std::span<release_request* const> requests);
+void apply(pg_connection& db, std::span<release_request* const> requests);
 
 }  // namespace flanks::leases

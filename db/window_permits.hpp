@@ -1,5 +1,5 @@
-// How many windows are open at once: fetched, or whole in memory and waiting for a lane. What the
-// provider has sent and the database has not taken is bounded by this. A window has its permit
+// How many windows are open at once: fetched, or whole in memory and waiting for a connection. What
+// the provider has sent and the database has not taken is bounded by this. A window has its permit
 // before it asks the provider for anything, and waits for nobody else's permit.
 #pragma once
 

@@ -52,7 +52,7 @@ bool is_done(const write_batcher::request& what) {
   return std::visit([](const auto* r) { return r->done; }, what);
 }
 
-void apply(session& db, const db_options& options, const group& all) {
+void apply(pg_connection& db, const db_options& options, const group& all) {
   db.force_index_plans();
   leases::apply(db, std::span(all.statuses));
   flanks::apply(db, std::span(all.runs));
@@ -62,8 +62,9 @@ void apply(session& db, const db_options& options, const group& all) {
   if (!all.windows.empty()) flanks::apply(db, all.windows);
 }
 
-// All of them or none: none when a statement fails. A connection that is lost is the lane's matter.
-void try_commit(session& db, const db_options& options,
+// All of them or none: none when a statement fails. A connection that is lost is the connection's
+// matter.
+void try_commit(pg_connection& db, const db_options& options,
                 const std::vector<write_batcher::request>& members) {
   group all;
   for (const auto& what : members) {
@@ -85,12 +86,12 @@ void try_commit(session& db, const db_options& options,
     std::visit([](auto* r) { r->done = false; }, what);
 }
 
-void wait_for_row(session& db, const runs_request& r) {
+void wait_for_row(pg_connection& db, const runs_request& r) {
   wait_for_credential(db, r.records.front().credential);
 }
-void wait_for_row(session&, const window_request&) {}  // waits by itself
+void wait_for_row(pg_connection&, const window_request&) {}  // waits by itself
 template <class LeaseRequest>
-void wait_for_row(session& db, const LeaseRequest& r) {
+void wait_for_row(pg_connection& db, const LeaseRequest& r) {
   leases::wait_for(db, std::span(&r.id, 1));
 }
 
@@ -99,7 +100,8 @@ std::size_t bytes_of(const write_batcher::request& what) {
   return window == nullptr ? 0 : (*window)->bytes;
 }
 
-void commit_alone(session& db, const db_options& options, const write_batcher::request& what) {
+void commit_alone(pg_connection& db, const db_options& options,
+                  const write_batcher::request& what) {
   group one;
   add_to(one, what);
   db.begin();
@@ -115,7 +117,7 @@ std::exception_ptr at_stage(const std::exception_ptr& error, stage at) {
     std::rethrow_exception(error);
   } catch (const failure& f) {
     failure theirs = f;
-    theirs.at = at;
+    theirs.stage = at;
     return std::make_exception_ptr(theirs);
   } catch (...) {
     return error;
@@ -160,10 +162,10 @@ asio::awaitable<void> write_batcher::turn(member& me) {
 }
 
 asio::awaitable<void> write_batcher::lead(member& me) {
-  std::unique_ptr<lane_hold> hold;
+  std::unique_ptr<pooled_connection> hold;
   std::exception_ptr cancelled;
   try {
-    auto taking = lanes_->take(use_);
+    auto taking = pool_->take(use_);
     hold = co_await std::move(taking);
     // What is ready to run on the loop may have something for this transaction as well.
     auto turning = asio::post(loop_, asio::use_awaitable);
@@ -183,22 +185,22 @@ asio::awaitable<void> write_batcher::lead(member& me) {
   // A window waits for nobody but itself, and says why it could not be written.
   const bool window_alone = members.size() == 1 && std::holds_alternative<window_request*>(me.what);
   std::exception_ptr error;
-  const job work = [&](session& db) {
+  const job work = [&](pg_connection& db) {
     if (window_alone) {
-      commit_alone(db, lanes_->options(), me.what);
+      commit_alone(db, pool_->options(), me.what);
     } else {
-      try_commit(db, lanes_->options(), requests);
+      try_commit(db, pool_->options(), requests);
     }
   };
   try {
-    auto running = hold->run(work, me.at, true);
+    auto running = hold->run(work, me.stage, true);
     co_await std::move(running);
   } catch (...) {
     error = std::current_exception();
   }
   hold.reset();
   for (member* m : members) {
-    m->error = error && m != &me ? at_stage(error, m->at) : error;
+    m->error = error && m != &me ? at_stage(error, m->stage) : error;
     if (m != &me) m->resume();
   }
   hand_over();
@@ -234,9 +236,9 @@ void write_batcher::hand_over() {
 // What the batch left undone. When it is not done now either, its lease is lost, or there is no
 // such row: that is an answer, except for a status, after which more would be fetched.
 asio::awaitable<void> write_batcher::alone(request what, stage at) {
-  auto taking = lanes_->take(use_);
-  const std::unique_ptr<lane_hold> hold = co_await std::move(taking);
-  const job work = [&](session& db) { commit_alone(db, lanes_->options(), what); };
+  auto taking = pool_->take(use_);
+  const std::unique_ptr<pooled_connection> hold = co_await std::move(taking);
+  const job work = [&](pg_connection& db) { commit_alone(db, pool_->options(), what); };
   auto running = hold->run(work, at, true);
   co_await std::move(running);
   const auto* const status = std::get_if<status_request*>(&what);

@@ -11,33 +11,33 @@
 #include <variant>
 #include <vector>
 
-#include "db/lane.hpp"
+#include "db/pg/connection_pool.hpp"
 #include "db/requests.hpp"
 
 namespace flanks {
 
-// Belongs to the executor's thread, like its lanes.
+// Belongs to the executor's thread, like its connections.
 class write_batcher {
  public:
   using request = std::variant<claim_request*, status_request*, release_request*, runs_request*,
                                window_request*>;
 
-  // `use` of its lanes; at most so many transactions are on their way at once.
-  write_batcher(boost::asio::any_io_executor loop, std::shared_ptr<lane_pool> lanes, lane_use use,
-                int transactions)
-      : loop_(std::move(loop)), lanes_(std::move(lanes)), use_(use), idle_(transactions) {}
+  // `use` of its connections; at most so many transactions are on their way at once.
+  write_batcher(boost::asio::any_io_executor loop, std::shared_ptr<pg_connection_pool> pool,
+                pool_use use, int transactions)
+      : loop_(std::move(loop)), pool_(std::move(pool)), use_(use), idle_(transactions) {}
 
   // Does `what`, and returns when it is committed. Throws failure{at} of its own, or what a window
   // throws (db/windows/window_batch.hpp); a status whose lease is lost throws failure{lease}.
-  // Cancelled while it waits for a lane it may throw operation_aborted, and nothing was done; later
-  // it is awaited to its end.
+  // Cancelled while it waits for a connection it may throw operation_aborted, and nothing was done;
+  // later it is awaited to its end.
   boost::asio::awaitable<void> run(request what, stage at);
 
  private:
   // Waits in the coroutine that asked.
   struct member {
     request what;
-    stage at;
+    flanks::stage stage;
     std::function<void()> resume;        // while it waits for others
     bool leads = false;                  // it takes the next transaction on its way
     std::exception_ptr error = nullptr;  // of the transaction that it went with
@@ -50,8 +50,8 @@ class write_batcher {
   void hand_over();
 
   boost::asio::any_io_executor loop_;
-  std::shared_ptr<lane_pool> lanes_;
-  lane_use use_;
+  std::shared_ptr<pg_connection_pool> pool_;
+  pool_use use_;
   int idle_;                      // transactions that may be begun
   std::vector<member*> waiting_;  // for the next one, in the order of asking
 };

@@ -219,9 +219,9 @@ class exchange_story {
     // A refusal says that nothing was exchanged, and so does a call that was never sent; a broken
     // answer or a server's error says nothing.
     const bool refused = failed->http_status >= 300 && failed->http_status < 500;
-    const bool unsent = failed->at < stage::send || failed->at == stage::token;
+    const bool unsent = failed->stage < stage::send || failed->stage == stage::token;
     if (refused || unsent) throw failure{*failed};
-    failure f(failed->at, verdict::later, failed->error_class,
+    failure f(failed->stage, verdict::later, failed->error_class,
               fmt::format("a link code of user \"{}\" may be used up, but its credential did not "
                           "arrive: {}",
                           user.value, failed->what()));
@@ -247,7 +247,7 @@ class exchange_story {
         failed.emplace(f);
       }
     }
-    failure f(failed->at, verdict::stop, failed->error_class,
+    failure f(failed->stage, verdict::stop, failed->error_class,
               fmt::format("a link code of user \"{}\" was exchanged and is used up, but its "
                           "credential could not be stored: {}",
                           user.value, failed->what()));

@@ -44,11 +44,11 @@ enum class verdict : std::uint8_t {
 // body.
 class failure : public std::runtime_error {
  public:
-  failure(stage s, verdict v, std::string name, const std::string& message)
-      : std::runtime_error(message), at(s), then(v), error_class(std::move(name)) {}
+  failure(flanks::stage s, flanks::verdict v, std::string name, const std::string& message)
+      : std::runtime_error(message), stage(s), verdict(v), error_class(std::move(name)) {}
 
-  stage at;
-  verdict then;
+  flanks::stage stage;
+  flanks::verdict verdict;
   std::string error_class;    // short and stable, for flanks.sync_runs.error_class: "http_500",
                               // "connect_timeout", ...
   std::string hint;           // what a person can do; may be empty

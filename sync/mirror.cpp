@@ -195,13 +195,13 @@ class credential_story {
   run_record not_fetched(product what, const fetch_decision& decision) {
     run_record record = new_record();
     record.what = what;
-    record.how = decision.why_not;
+    record.outcome = decision.why_not;
     record.error_class = decision.error_class;
     record.error_message = decision.explanation;
     record.provider_update = provider_update_;
-    if (record.how == outcome::failed) note(decision.explanation, "", decision.error_class);
-    if (record.how == outcome::failed) ++report_.failed;
-    if (record.how == outcome::not_available) ++report_.not_available;
+    if (record.outcome == outcome::failed) note(decision.explanation, "", decision.error_class);
+    if (record.outcome == outcome::failed) ++report_.failed;
+    if (record.outcome == outcome::not_available) ++report_.not_available;
     return record;
   }
 
@@ -246,7 +246,7 @@ class credential_story {
       const bool unconfirmed = is_unconfirmed(failed->what) && over == connection_use::any;
       over = connection_use::fresh;
       if (unconfirmed) continue;
-      const bool again = failed->ours_to_retry && failed->what.then == verdict::retry;
+      const bool again = failed->ours_to_retry && failed->what.verdict == verdict::retry;
       if (!again || attempt >= t_.policy.tries) co_return failed->what;
       const chr::milliseconds pause = full_jitter(retry_policy{}, attempt++, t_.clock.random());
       co_await t_.clock.sleep(pause);
@@ -289,7 +289,7 @@ class credential_story {
       record = std::move(finished);
     } catch (const failure& f) {
       const bool database =
-          f.at == stage::database || f.at == stage::write || f.at == stage::commit;
+          f.stage == stage::database || f.stage == stage::write || f.stage == stage::commit;
       failed = attempt_failure{f, database || (sink && sink->has_taken())};
     }
     if (failed) {
@@ -304,9 +304,9 @@ class credential_story {
   void stored(const run_record& record) {
     report_.counts += record.counts;
     ++report_.windows_stored;
-    if (record.how == outcome::suspicious && report_.suspicious++ == 0)
+    if (record.outcome == outcome::suspicious && report_.suspicious++ == 0)
       report_.suspicion = record.error_message;
-    if (record.how == outcome::partial && report_.refusal.empty())
+    if (record.outcome == outcome::partial && report_.refusal.empty())
       report_.refusal = record.error_message, report_.refusal_hint = record.error_hint;
     t_.observer.ended(record);
   }
@@ -336,9 +336,9 @@ class credential_story {
 
   awaitable<void> record_failure(run_record record, const failure& f) {
     report_.add(f);
-    record.how = outcome::failed;
+    record.outcome = outcome::failed;
     record.error_class = f.error_class;
-    record.error_stage = to_string(f.at);
+    record.error_stage = to_string(f.stage);
     record.error_message = f.what();
     record.error_hint = f.hint;
     record.provider_code = f.provider_code;
@@ -383,12 +383,12 @@ void credential_report::add(const failure& f) {
     hint = f.hint;
     error_class = f.error_class;
   }
-  if (f.then == verdict::stop && !stopped_by) stopped_by = f;
-  lease_lost = lease_lost || f.at == stage::lease;
+  if (f.verdict == verdict::stop && !stopped_by) stopped_by = f;
+  lease_lost = lease_lost || f.stage == stage::lease;
   not_found = not_found || (f.error_class == "not_found" && f.http_status == 404);
   unauthorized = unauthorized || f.error_class == "unauthorized";
   if (f.retry_after) retry_after = f.retry_after;
-  if (f.at <= stage::tls || f.at == stage::token) unreachable = f;
+  if (f.stage <= stage::tls || f.stage == stage::token) unreachable = f;
 }
 
 awaitable<credential_report> mirror(mirror_tools tools, assignment job) {

@@ -54,7 +54,7 @@ class products_story {
       co_await t_.db.record_product_run(run);
     } else {
       report_.quarantined_products += run.counts.quarantined;
-      if (run.how == outcome::suspicious && report_.suspicious++ == 0)
+      if (run.outcome == outcome::suspicious && report_.suspicious++ == 0)
         report_.suspicion = run.error_message;
     }
     t_.observer.listed(run);
@@ -81,10 +81,10 @@ class products_story {
   awaitable<void> skip(product_kind kind, const fetch_decision& decision) {
     if (decision.why_not == outcome::unchanged_upstream) co_return;
     product_run run = new_run(kind);
-    run.how = decision.why_not;
+    run.outcome = decision.why_not;
     run.error_class = decision.error_class;
     run.error_message = decision.explanation;
-    if (run.how == outcome::failed) {
+    if (run.outcome == outcome::failed) {
       ++report_.failed;
       if (report_.error.empty()) report_.error = decision.explanation;
     }
@@ -97,15 +97,15 @@ class products_story {
   void judge(product_run& run, failure f) {
     if (f.http_status == 404) {
       f.http_status = 0;
-      if (!status_.of(run.what).created.value_or(false)) run.how = outcome::not_available;
+      if (!status_.of(run.what).created.value_or(false)) run.outcome = outcome::not_available;
     }
-    if (run.how == outcome::failed) report_.add(f);
+    if (run.outcome == outcome::failed) report_.add(f);
   }
 
   static void describe(product_run& run, const failure& f) {
-    run.how = outcome::failed;
+    run.outcome = outcome::failed;
     run.error_class = f.error_class;
-    run.error_stage = to_string(f.at);
+    run.error_stage = to_string(f.stage);
     run.error_message = f.what();
     run.error_hint = f.hint;
     run.provider_code = f.provider_code;

@@ -55,7 +55,7 @@ struct proof_record {
   credential_id credential;
   product what = product::account;
   std::optional<window> days;  // absent when nothing was compared
-  proof_outcome how = proof_outcome::equal;
+  proof_outcome outcome = proof_outcome::equal;
   comparison found;
   std::string detail;                      // one sentence; may be empty
   std::optional<instant> provider_update;  // the provider's last refresh

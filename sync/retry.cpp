@@ -67,7 +67,7 @@ retry_decision decide(const failure& f, attempts& so_far, retry_budget& budget,
     so_far.fresh_only = true;
     return {next_step::again, milliseconds{0}};
   }
-  if (f.then != verdict::retry) return {};
+  if (f.verdict != verdict::retry) return {};
   ++so_far.failed;
   if (so_far.failed >= policy.tries || !budget.spend()) return {};
   return {next_step::again, full_jitter(policy, so_far.failed - 1, chance)};

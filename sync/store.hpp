@@ -1,7 +1,7 @@
 // The database as the engine needs it. Throws `failure` (stage database, write, commit or lease).
-// Every call hops to a database lane and back; a call that has begun is awaited to its end. What is
-// a row or two (claims of one credential, statuses, runs, releases) is done for many callers at
-// once, each with its own result.
+// Every call hops to a database connection and back; a call that has begun is awaited to its end.
+// What is a row or two (claims of one credential, statuses, runs, releases) is done for many
+// callers at once, each with its own result.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -70,7 +70,7 @@ struct run_record {
   credential_id credential;
   std::optional<product> what;  // absent: the run ended before any product (status call failed)
   std::optional<window> days;
-  outcome how = outcome::ok;
+  flanks::outcome outcome = flanks::outcome::ok;
   row_counts counts;
   std::string error_class, error_stage, error_message, error_hint, provider_code, trace_id;
   int http_status = 0;
@@ -88,7 +88,7 @@ struct product_run {
   trigger why = trigger::schedule;
   credential_id credential;
   product_kind what = product_kind::account;
-  outcome how = outcome::ok;
+  flanks::outcome outcome = flanks::outcome::ok;
   row_counts counts;
   std::string error_class, error_stage, error_message, error_hint, provider_code, trace_id;
   int http_status = 0;
@@ -127,13 +127,13 @@ class window_ledger {
   // Compares with what is stored and writes what differs. Call in the order of arrival.
   virtual awaitable<void> apply(transaction_batch batch) = 0;
   // Re-checks the lease under its row lock, finishes the record (counts, outcome, and as
-  // database_time all time that this window has spent on its lane), writes it, commits. Gives the
-  // record as it is in flanks.sync_runs. `absent` holds what earlier parts did not show, and gets
-  // what is left after this one; a commit that fails leaves it alone. Throws failure{lease} when
-  // the lease was lost, and unconfirmed_answer().
+  // database_time all time that this window has spent on its connection), writes it, commits. Gives
+  // the record as it is in flanks.sync_runs. `absent` holds what earlier parts did not show, and
+  // gets what is left after this one; a commit that fails leaves it alone. Throws failure{lease}
+  // when the lease was lost, and unconfirmed_answer().
   virtual awaitable<run_record> commit(run_record record, window_evidence evidence,
                                        absent_rows& absent) = 0;
-  // Rolls back and gives the lane back. Safe after a failed apply or commit.
+  // Rolls back and gives the connection back. Safe after a failed apply or commit.
   virtual awaitable<void> abandon() = 0;
 };
 

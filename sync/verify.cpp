@@ -108,7 +108,7 @@ class proof_story {
     }
     if (ranges.empty()) {
       proof_record record = new_record(what, std::nullopt, status.last_update);
-      record.how = proof_outcome::not_verifiable;
+      record.outcome = proof_outcome::not_verifiable;
       record.detail = why;
       co_await keep(std::move(record));
       co_return;
@@ -133,9 +133,10 @@ class proof_story {
       co_return false;
     }
     record.found = std::move(*a.found);
-    record.how = record.found.differences() == 0 ? proof_outcome::equal : proof_outcome::different;
+    record.outcome =
+        record.found.differences() == 0 ? proof_outcome::equal : proof_outcome::different;
     const std::optional<instant> seen = asked_.credential.of(what).provider_seen;
-    if (record.how == proof_outcome::different && status.last_update &&
+    if (record.outcome == proof_outcome::different && status.last_update &&
         (!seen || *seen < *status.last_update)) {
       record.detail =
           "the provider has refreshed its data since the last synchronisation: run sync for this "
@@ -151,7 +152,7 @@ class proof_story {
     std::vector<std::size_t> differing;
     for (std::size_t i = 0; i < report_.records.size(); ++i) {
       const proof_record& r = report_.records[i];
-      if (r.how != proof_outcome::different) continue;
+      if (r.outcome != proof_outcome::different) continue;
       differing.push_back(i);
       if (!job.items) job.items.emplace();
       job.items->push_back(plan_item{std::nullopt, r.what, *r.days});
@@ -176,9 +177,9 @@ class proof_story {
     if (a.failed) {
       record.detail =
           fmt::format("whether the repair succeeded is not known: {}", a.failed->what());
-      if (a.failed->then == verdict::stop) report_.stopped_by = a.failed;
+      if (a.failed->verdict == verdict::stop) report_.stopped_by = a.failed;
     } else if (a.found->differences() == 0) {
-      record.how = proof_outcome::repaired;
+      record.outcome = proof_outcome::repaired;
       record.detail.clear();
     } else {
       record.found = std::move(*a.found);
@@ -199,7 +200,7 @@ class proof_story {
   awaitable<attempt> try_window(product what, window days) {
     for (int tries = 1;; ++tries) {
       attempt a = co_await try_once(what, days);
-      const bool again = a.failed && a.ours_to_retry && a.failed->then == verdict::retry;
+      const bool again = a.failed && a.ours_to_retry && a.failed->verdict == verdict::retry;
       if (!again || tries >= asked_.tries) co_return a;
       const chr::milliseconds pause = full_jitter(retry_policy{}, tries, t_.clock.random());
       co_await t_.clock.sleep(pause);
@@ -221,15 +222,15 @@ class proof_story {
       a.found = co_await ledger->compare(asked_.limit);
     } catch (const failure& f) {
       a.failed = f;
-      a.ours_to_retry = f.at == stage::database || (sink && sink->has_taken());
+      a.ours_to_retry = f.stage == stage::database || (sink && sink->has_taken());
     }
     co_return a;
   }
 
   awaitable<void> give_up(product what, std::optional<window> days, failure failed) {
-    if (failed.then == verdict::stop) report_.stopped_by = failed;
+    if (failed.verdict == verdict::stop) report_.stopped_by = failed;
     proof_record record = new_record(what, days, std::nullopt);
-    record.how = proof_outcome::failed;
+    record.outcome = proof_outcome::failed;
     record.detail = failed.what();
     co_await keep(std::move(record));
   }

@@ -51,7 +51,7 @@ void window_split::cut_up(window days) {
 }
 
 bool window_split::is_too_large(const failure& f) {
-  if (f.then == verdict::halve) return true;
+  if (f.verdict == verdict::halve) return true;
   return timed_out(f) && slow_++ < halvings_for_slowness;
 }
 

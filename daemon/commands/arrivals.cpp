@@ -10,7 +10,7 @@
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
 #include "db/credential_book.hpp"
-#include "db/registry.hpp"
+#include "db/commands/registry.hpp"
 #include "sync/flanks/arrivals.hpp"
 #include "sync/text.hpp"
 

@@ -14,7 +14,7 @@
 #include "daemon/commands/commands.hpp"
 #include "daemon/csv.hpp"
 #include "daemon/terminal.hpp"
-#include "db/registry.hpp"
+#include "db/commands/registry.hpp"
 #include "sync/blank.hpp"
 #include "sync/text.hpp"
 

@@ -11,7 +11,7 @@
 
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
-#include "db/erase.hpp"
+#include "db/commands/erase.hpp"
 
 namespace flanks {
 

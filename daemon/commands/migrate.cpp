@@ -1,5 +1,5 @@
 // migrate up | status | plan, and the check that other commands make of the schema.
-#include "db/migrate.hpp"
+#include "db/commands/migrate.hpp"
 
 #include <fmt/format.h>
 

@@ -10,7 +10,7 @@
 #include "daemon/notify.hpp"
 #include "daemon/scheduler.hpp"
 #include "db/credential_book.hpp"
-#include "db/gauges.hpp"
+#include "db/commands/read_gauges.hpp"
 #include "sync/flanks/arrivals.hpp"
 
 namespace flanks {

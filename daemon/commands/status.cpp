@@ -9,7 +9,7 @@
 
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
-#include "db/status_view.hpp"
+#include "db/commands/status_view.hpp"
 #include "sync/text.hpp"
 
 namespace flanks {

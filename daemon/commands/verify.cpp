@@ -14,7 +14,7 @@
 #include "daemon/task_group.hpp"
 #include "daemon/terminal.hpp"
 #include "daemon/worker.hpp"
-#include "db/proof.hpp"
+#include "db/commands/verification.hpp"
 #include "sync/text.hpp"
 
 namespace flanks {
@@ -47,7 +47,7 @@ std::string verdict_of(const proof_record& r) {
   const std::string aside =
       c.quarantined == 0 ? std::string()
                          : fmt::format("; {} in quarantine", terminal::grouped(c.quarantined));
-  switch (r.how) {
+  switch (r.outcome) {
     case proof_outcome::equal:
       return fmt::format("equal, {} operations{}", terminal::grouped(c.compared), aside);
     case proof_outcome::different:
@@ -78,7 +78,7 @@ void print_people(const proof_record& r) {
   const auto listed = static_cast<std::int64_t>(r.found.listed.size());
   if (r.found.differences() > listed)
     terminal::print("  ... and {} more\n", terminal::grouped(r.found.differences() - listed));
-  if (r.how == proof_outcome::different && !r.detail.empty())
+  if (r.outcome == proof_outcome::different && !r.detail.empty())
     terminal::print("  note: {}\n", r.detail);
 }
 
@@ -101,7 +101,7 @@ json::object object_of(const proof_record& r) {
   }
   json::object o{{"credential_id", r.credential.value},
                  {"product", to_string(r.what)},
-                 {"outcome", to_string(r.how)},
+                 {"outcome", to_string(r.outcome)},
                  {"from", nullptr},
                  {"to", nullptr},
                  {"compared", r.found.compared},
@@ -220,12 +220,12 @@ class verify_story {
       }
       ++totals_.windows;
       totals_.compared += r.found.compared;
-      if (r.how == proof_outcome::different) totals_.differences += r.found.differences();
-      totals_.equal += r.how == proof_outcome::equal ? 1 : 0;
-      totals_.different += r.how == proof_outcome::different ? 1 : 0;
-      totals_.repaired += r.how == proof_outcome::repaired ? 1 : 0;
-      totals_.not_verifiable += r.how == proof_outcome::not_verifiable ? 1 : 0;
-      totals_.failed += r.how == proof_outcome::failed ? 1 : 0;
+      if (r.outcome == proof_outcome::different) totals_.differences += r.found.differences();
+      totals_.equal += r.outcome == proof_outcome::equal ? 1 : 0;
+      totals_.different += r.outcome == proof_outcome::different ? 1 : 0;
+      totals_.repaired += r.outcome == proof_outcome::repaired ? 1 : 0;
+      totals_.not_verifiable += r.outcome == proof_outcome::not_verifiable ? 1 : 0;
+      totals_.failed += r.outcome == proof_outcome::failed ? 1 : 0;
     }
   }
 

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "db/array_columns.hpp"
-#include "db/text_format.hpp"
+#include "db/pg/array_columns.hpp"
+#include "db/pg/text_format.hpp"
 #include "db/windows/window_in_batch.hpp"
 
 namespace flanks {
@@ -30,7 +30,7 @@ delete from flanks.transaction_sightings where credential_id = $1 and _id = any(
 
 }  // namespace
 
-std::vector<found_row> look_up(session& db, std::span<const row_to_write> rows) {
+std::vector<found_row> look_up(pg_connection& db, std::span<const row_to_write> rows) {
   std::vector<found_row> found;
   if (rows.empty()) return found;
   array_columns asked;
@@ -47,7 +47,7 @@ std::vector<found_row> look_up(session& db, std::span<const row_to_write> rows) 
   return found;
 }
 
-void write_sightings(session& db, const window_scope& scope,
+void write_sightings(pg_connection& db, const window_scope& scope,
                      std::span<const transaction* const> rows) {
   if (rows.empty()) return;
   array_literal list;
@@ -62,7 +62,8 @@ void write_sightings(session& db, const window_scope& scope,
                             scope.credential.value));
 }
 
-void forget_sightings(session& db, credential_id credential, std::span<const updated_row> rows) {
+void forget_sightings(pg_connection& db, credential_id credential,
+                      std::span<const updated_row> rows) {
   array_literal ids;
   for (const updated_row& r : rows)
     ids.add(r.row.update.row->id());

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "db/session.hpp"
+#include "db/pg/connection.hpp"
 #include "db/windows/row_writer.hpp"
 
 namespace flanks {
@@ -17,13 +17,14 @@ struct found_row {
 };
 
 // Those of `rows` that are stored, with what is stored under their _ids.
-[[nodiscard]] std::vector<found_row> look_up(session& db, std::span<const row_to_write> rows);
+[[nodiscard]] std::vector<found_row> look_up(pg_connection& db, std::span<const row_to_write> rows);
 
 // Puts on record that these rows of other credentials are shown by this list too. Throws
 // failure{retry} when another credential has removed one just now. In the order of the _ids.
-void write_sightings(session& db, const window_scope& scope,
+void write_sightings(pg_connection& db, const window_scope& scope,
                      std::span<const transaction* const> rows);
 // Rows that have become this credential's own are no sightings of somebody else's any more.
-void forget_sightings(session& db, credential_id credential, std::span<const updated_row> rows);
+void forget_sightings(pg_connection& db, credential_id credential,
+                      std::span<const updated_row> rows);
 
 }  // namespace flanks

@@ -2,7 +2,7 @@
 // were read last, and the items of a backfill plan. Many at once, or one.
 #pragma once
 
-#include "db/array_columns.hpp"
+#include "db/pg/array_columns.hpp"
 #include "db/windows/window.hpp"
 
 namespace flanks {

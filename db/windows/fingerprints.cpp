@@ -7,9 +7,9 @@
 #include <random>
 #include <utility>
 
-#include "db/array_columns.hpp"
-#include "db/copy_binary.hpp"
-#include "db/text_format.hpp"
+#include "db/pg/array_columns.hpp"
+#include "db/pg/copy_binary.hpp"
+#include "db/pg/text_format.hpp"
 #include "db/transaction_sql.hpp"
 #include "sync/stored_text.hpp"
 
@@ -171,14 +171,14 @@ bool window_fingerprints::is_kept(day first_day) const {
   return state_.valid && state_.months && state_.months->contains(first_day);
 }
 
-void window_fingerprints::load(session& db, std::span<const wanted> windows) {
+void window_fingerprints::load(pg_connection& db, std::span<const wanted> windows) {
   load_kept(db, windows);
   load_table(db, windows);
   for (const wanted& w : windows)
     w.of->rows_.seal();
 }
 
-void window_fingerprints::load_kept(session& db, std::span<const wanted> windows) {
+void window_fingerprints::load_kept(pg_connection& db, std::span<const wanted> windows) {
   array_columns asked;
   for (std::size_t nr = 0; nr < windows.size(); ++nr) {
     const window_fingerprints& f = *windows[nr].of;
@@ -188,7 +188,7 @@ void window_fingerprints::load_kept(session& db, std::span<const wanted> windows
                          static_cast<std::int64_t>(nr)));
   }
   if (asked.empty()) return;
-  db.fetch(load_months, asked.take(), [&](const session::binary_row& r) {
+  db.fetch(load_months, asked.take(), [&](const pg_connection::binary_row& r) {
     window_fingerprints& f = *windows[static_cast<std::size_t>(r.integer(0))].of;
     month& m = f.months_.at(r.date(1));
     if (f.scope_.by_values) {
@@ -209,7 +209,7 @@ std::optional<window> window_fingerprints::unloaded() const {
 }
 
 // In COPY's text there is no place for values; these are numbers, days and names of ours.
-void window_fingerprints::load_table(session& db, std::span<const wanted> windows) {
+void window_fingerprints::load_table(pg_connection& db, std::span<const wanted> windows) {
   std::string own, joint;
   for (std::size_t nr = 0; nr < windows.size(); ++nr) {
     const window_scope& scope = windows[nr].of->scope_;
@@ -307,7 +307,7 @@ std::map<day, std::vector<const fingerprint*>> window_fingerprints::rows_to_writ
   return rows;
 }
 
-void window_fingerprints::finish(session& db, std::vector<call>& final_statements) const {
+void window_fingerprints::finish(pg_connection& db, std::vector<call>& final_statements) const {
   if (state_.watch.empty()) return;
   const window kept = kept_months();
   const auto rows = rows_to_write(kept);

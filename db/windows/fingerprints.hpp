@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "db/session.hpp"
+#include "db/pg/connection.hpp"
 #include "db/windows/window.hpp"
 #include "sync/fingerprint_set.hpp"
 
@@ -61,7 +61,7 @@ class window_fingerprints {
     window_fingerprints* of;
     bool joint;
   };
-  static void load(session& db, std::span<const wanted> windows);
+  static void load(pg_connection& db, std::span<const wanted> windows);
 
   [[nodiscard]] fingerprint_set& rows() { return rows_; }
 
@@ -73,7 +73,7 @@ class window_fingerprints {
   // Something else has happened to one of our rows of this day.
   void invalidate(day on) { stale_.insert(month_of(on)); }
   // Adds what the transaction must say at its end. Runs some of it when that is much.
-  void finish(session& db, std::vector<call>& final_statements) const;
+  void finish(pg_connection& db, std::vector<call>& final_statements) const;
 
  private:
   struct month {
@@ -90,8 +90,8 @@ class window_fingerprints {
   [[nodiscard]] std::optional<window> unloaded() const;
   [[nodiscard]] window kept_months() const;
   [[nodiscard]] std::map<day, std::vector<const fingerprint*>> rows_to_write(window kept) const;
-  static void load_kept(session& db, std::span<const wanted> windows);
-  static void load_table(session& db, std::span<const wanted> windows);
+  static void load_kept(pg_connection& db, std::span<const wanted> windows);
+  static void load_table(pg_connection& db, std::span<const wanted> windows);
 
   const window_scope& scope_;
   fingerprint_state state_;

@@ -3,14 +3,14 @@
 #include <array>
 #include <optional>
 
-#include "db/text_format.hpp"
+#include "db/pg/text_format.hpp"
 #include "db/windows/window_batch.hpp"
 
 namespace flanks {
 
 namespace {
 
-// What may wait in memory before a lane is taken, and what one COPY holds.
+// What may wait in memory before a connection is taken, and what one COPY holds.
 constexpr std::size_t buffer_limit = 1024 * 1024;
 
 std::size_t bytes_of(const transaction_batch& batch) {
@@ -22,10 +22,10 @@ std::size_t bytes_of(const transaction_batch& batch) {
 
 class pg_ledger final : public window_ledger {
  public:
-  pg_ledger(std::shared_ptr<lane_pool> lanes, write_batcher& windows,
+  pg_ledger(std::shared_ptr<pg_connection_pool> pool, write_batcher& windows,
             std::unique_ptr<window_permits::permit> permit, window_scope scope)
       : permit_(std::move(permit)),
-        lanes_(std::move(lanes)),
+        pool_(std::move(pool)),
         windows_(windows),
         scope_(std::move(scope)) {}
 
@@ -63,16 +63,16 @@ class pg_ledger final : public window_ledger {
   awaitable<void> abandon() override {
     failed_ = true;
     buffered_.clear();
-    if (lane_ == nullptr) co_return;
-    const job undo = [](session& db) { db.rollback(); };
+    if (connection_ == nullptr) co_return;
+    const job undo = [](pg_connection& db) { db.rollback(); };
     std::exception_ptr ignored;  // a lost connection has rolled back by itself
     try {
-      auto undoing = lane_->run(undo, stage::write, false);
+      auto undoing = connection_->run(undo, stage::write, false);
       co_await std::move(undoing);
     } catch (const failure&) {
       ignored = std::current_exception();
     }
-    lane_.reset();
+    connection_.reset();
   }
 
  private:
@@ -83,33 +83,33 @@ class pg_ledger final : public window_ledger {
     }
   }
 
-  // What is buffered, and after it `last`, in one visit to the lane; the window is opened first
-  // where it is not.
+  // What is buffered, and after it `last`, in one visit to the connection; the window is opened
+  // first where it is not.
   awaitable<void> write(const step* last) {
     const std::array requests{&request_};
-    const job opening = [&](session& db) {
+    const job opening = [&](pg_connection& db) {
       db.begin();
       db.force_index_plans();
       batch_.emplace(db, requests);
       batch_->open();
     };
-    const job writing = [&](session&) { batch_->write(); };
+    const job writing = [&](pg_connection&) { batch_->write(); };
     std::vector<step> steps;
-    if (lane_ == nullptr) {
-      auto taking = lanes_->take(lane_use::held);
-      lane_ = co_await std::move(taking);
+    if (connection_ == nullptr) {
+      auto taking = pool_->take(pool_use::held);
+      connection_ = co_await std::move(taking);
       request_.streamed = true;
       steps.push_back({opening, stage::database, true});
     }
     steps.push_back({writing, stage::write, false});
     if (last != nullptr) steps.push_back(*last);
-    auto running = lane_->run(std::move(steps));
+    auto running = connection_->run(std::move(steps));
     co_await std::move(running);
   }
 
   awaitable<void> finish_streamed() {
     bool in_doubt = false;
-    const job finishing = [&](session& db) {
+    const job finishing = [&](pg_connection& db) {
       batch_->finish();
       try {
         db.commit();
@@ -125,18 +125,18 @@ class pg_ledger final : public window_ledger {
       auto asking = ask_how_it_ended();
       co_await std::move(asking);
     }
-    lane_.reset();
+    connection_.reset();
   }
 
   // The connection went during COMMIT: asks on a new one.
   awaitable<void> ask_how_it_ended() {
     const std::array requests{&request_};
-    const job asking = [&](session& db) {
+    const job asking = [&](pg_connection& db) {
       db.begin();
       find_committed(db, requests);
       db.rollback();
     };
-    auto asked = lane_->run(asking, stage::commit, true);
+    auto asked = connection_->run(asking, stage::commit, true);
     co_await std::move(asked);
     if (!request_.done) {
       throw failure(stage::commit, verdict::retry, "database_lost",
@@ -145,23 +145,23 @@ class pg_ledger final : public window_ledger {
   }
 
   std::unique_ptr<window_permits::permit> permit_;  // given back when all else is gone
-  std::shared_ptr<lane_pool> lanes_;
+  std::shared_ptr<pg_connection_pool> pool_;
   write_batcher& windows_;
   window_scope scope_;
   std::vector<transaction_batch> buffered_;
   window_request request_{.scope = scope_, .answer = buffered_, .sync_run_id = random_uuid()};
-  std::optional<window_batch> batch_;  // names lane_'s session; touches nothing when it dies
-  std::unique_ptr<lane_hold> lane_;
+  std::optional<window_batch> batch_;  // names connection_'s; touches nothing when it dies
+  std::unique_ptr<pooled_connection> connection_;
   bool failed_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<window_ledger> make_ledger(std::shared_ptr<lane_pool> lanes, write_batcher& windows,
+std::unique_ptr<window_ledger> make_ledger(std::shared_ptr<pg_connection_pool> pool,
+                                           write_batcher& windows,
                                            std::unique_ptr<window_permits::permit> permit,
                                            window_scope scope) {
-  return std::make_unique<pg_ledger>(std::move(lanes), windows, std::move(permit),
-                                     std::move(scope));
+  return std::make_unique<pg_ledger>(std::move(pool), windows, std::move(permit), std::move(scope));
 }
 
 }  // namespace flanks

@@ -1,6 +1,6 @@
 #include "db/windows/quarantine.hpp"
 
-#include "db/text_format.hpp"
+#include "db/pg/text_format.hpp"
 
 namespace flanks::quarantine {
 
@@ -64,7 +64,7 @@ where q.credential_id = $1 and q.product = $2 and q.part = 'transactions' and q.
 
 }  // namespace
 
-std::vector<std::int64_t> write(session& db, const list& where,
+std::vector<std::int64_t> write(pg_connection& db, const list& where,
                                 std::span<const rejected_record> rejected) {
   std::vector<std::int64_t> ids;
   if (rejected.empty()) return ids;
@@ -89,7 +89,7 @@ std::vector<std::int64_t> write(session& db, const list& where,
   return ids;
 }
 
-void open_records::load(session& db, credential_id credential, std::string_view product,
+void open_records::load(pg_connection& db, credential_id credential, std::string_view product,
                         std::string_view part) {
   for (const auto& row : db.run(read_open_records, sql_values(credential, product, part))) {
     records_.push_back({row[0].as<std::int64_t>(), row[1].c_str()});

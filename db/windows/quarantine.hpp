@@ -9,7 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "db/session.hpp"
+#include "db/pg/connection.hpp"
 #include "sync/transaction.hpp"
 
 namespace flanks::quarantine {
@@ -26,13 +26,14 @@ struct list {
 
 // Writes them in the open transaction, and gives the numbers of their rows. One that is open
 // already is not written again (promise P2); one that was resolved is open again.
-[[nodiscard]] std::vector<std::int64_t> write(session& db, const list& where,
+[[nodiscard]] std::vector<std::int64_t> write(pg_connection& db, const list& where,
                                               std::span<const rejected_record> rejected);
 
 // What of a list is in quarantine since earlier runs, and what an answer says of it.
 class open_records {
  public:
-  void load(session& db, credential_id credential, std::string_view product, std::string_view part);
+  void load(pg_connection& db, credential_id credential, std::string_view product,
+            std::string_view part);
   [[nodiscard]] bool empty() const { return records_.empty(); }
   // The answer shows a record of this _id that can be stored; after all it could not be.
   void came(std::string_view id);

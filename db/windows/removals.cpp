@@ -6,10 +6,10 @@
 #include <functional>
 #include <unordered_set>
 
-#include "db/copy_binary.hpp"
-#include "db/migrate.hpp"
-#include "db/session.hpp"
-#include "db/text_format.hpp"
+#include "db/commands/migrate.hpp"
+#include "db/pg/connection.hpp"
+#include "db/pg/copy_binary.hpp"
+#include "db/pg/text_format.hpp"
 #include "sync/text.hpp"
 
 namespace flanks::removals {
@@ -137,7 +137,8 @@ void in_chunks(const Ids& ids, const std::function<void(std::string)>& take) {
   if (count % chunk != 0) take(part.take());
 }
 
-void remove(session& db, const list_of_rows& list, std::vector<std::string> ids, result& done) {
+void remove(pg_connection& db, const list_of_rows& list, std::vector<std::string> ids,
+            result& done) {
   std::sort(ids.begin(), ids.end());
   in_chunks(ids, [&](const std::string& part) {
     db.run(lock_rows, sql_values(part));
@@ -154,8 +155,8 @@ void remove(session& db, const list_of_rows& list, std::vector<std::string> ids,
   });
 }
 
-void raise(session& db, const list_of_rows& list, std::string_view reason, std::int64_t stored,
-           const std::vector<std::string>& ids) {
+void raise(pg_connection& db, const list_of_rows& list, std::string_view reason,
+           std::int64_t stored, const std::vector<std::string>& ids) {
   const pg_rows raised = db.run(raise_sql, sql_values(list.sync_run_id, list.credential,
                                                       to_string(list.what), reason, stored));
   const std::string name = raised[0][0].c_str();
@@ -167,7 +168,7 @@ struct under_review {
   std::unordered_set<std::string> open, rejected;
 };
 
-under_review load_under_review(session& db, const list_of_rows& list) {
+under_review load_under_review(pg_connection& db, const list_of_rows& list) {
   under_review reviewed;
   for (const auto& r : db.run(read_under_review, sql_values(list.credential, to_string(list.what))))
     (r[1].as<bool>() ? reviewed.open : reviewed.rejected).emplace(r[0].c_str());
@@ -176,7 +177,7 @@ under_review load_under_review(session& db, const list_of_rows& list) {
 
 // What this answer shows is under review no longer; an open review that has no row left is
 // resolved.
-void withdraw(session& db, const list_of_rows& list, under_review& reviewed,
+void withdraw(pg_connection& db, const list_of_rows& list, under_review& reviewed,
               const window_diff& diff) {
   std::vector<std::string> back;
   for (auto* const ids : {&reviewed.open, &reviewed.rejected}) {
@@ -194,7 +195,7 @@ void withdraw(session& db, const list_of_rows& list, under_review& reviewed,
 
 // The ids themselves are read only when something is missing: the fingerprints are no more than
 // hashes.
-void collect_absent(session& db, const window_scope& scope, window provable,
+void collect_absent(pg_connection& db, const window_scope& scope, window provable,
                     const window_diff& diff, absent_rows& absent) {
   absent.unreadable += diff.unreadable();
   if (diff.shows_all()) {
@@ -217,7 +218,7 @@ void collect_absent(session& db, const window_scope& scope, window provable,
   if (diff.counts().fetched == 0 && absent.ids.size() > before) absent.empty_answer = true;
 }
 
-result decide_about(session& db, const list_of_rows& list, const under_review& reviewed,
+result decide_about(pg_connection& db, const list_of_rows& list, const under_review& reviewed,
                     const absent_rows& absent, const removal_limits& limits) {
   removal_facts facts;
   facts.stored = absent.stored;
@@ -255,7 +256,7 @@ result decide_about(session& db, const list_of_rows& list, const under_review& r
 // Runs `work` on a connection of its own.
 template <class Work>
 auto on_connection(const db_options& options, Work work) {
-  session db(options);
+  pg_connection db(options);
   try {
     return work(db);
   } catch (const sql_problem& problem) {
@@ -263,7 +264,7 @@ auto on_connection(const db_options& options, Work work) {
   }
 }
 
-std::vector<review> read(session& db, bool all, const std::optional<std::string>& only) {
+std::vector<review> read(pg_connection& db, bool all, const std::optional<std::string>& only) {
   std::vector<review> found;
   for (const auto& r : db.run(list_sql, sql_values(all, only))) {
     review v;
@@ -296,7 +297,7 @@ std::vector<review> read(session& db, bool all, const std::optional<std::string>
 }
 
 decision_made decide(const db_options& options, const std::string& run, bool confirmed) {
-  return on_connection(options, [&](session& db) {
+  return on_connection(options, [&](pg_connection& db) {
     db.begin();
     std::vector<review> found = read(db, true, run);
     if (found.empty()) refuse_unknown(run, "does not exist");
@@ -329,7 +330,7 @@ decision_made decide(const db_options& options, const std::string& run, bool con
 
 }  // namespace
 
-result apply(session& db, const window_scope& scope, const std::string& sync_run_id,
+result apply(pg_connection& db, const window_scope& scope, const std::string& sync_run_id,
              const window_evidence& evidence, window_diff& diff, absent_rows& absent,
              bool has_reviews) {
   for (const std::string& id : absent.shown)
@@ -354,7 +355,7 @@ result apply(session& db, const window_scope& scope, const std::string& sync_run
 }
 
 std::vector<review> list(const db_options& options, bool all) {
-  return on_connection(options, [&](session& db) { return read(db, all, std::nullopt); });
+  return on_connection(options, [&](pg_connection& db) { return read(db, all, std::nullopt); });
 }
 
 decision_made confirm(const db_options& options, const std::string& sync_run_id) {

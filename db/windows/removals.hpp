@@ -8,14 +8,14 @@
 #include <utility>
 #include <vector>
 
-#include "db/options.hpp"
+#include "db/pg/options.hpp"
 #include "db/windows/window.hpp"
 #include "sync/diff.hpp"
 #include "sync/removal.hpp"
 #include "sync/store.hpp"
 
 namespace flanks {
-class session;
+class pg_connection;
 }
 
 namespace flanks::removals {
@@ -31,7 +31,7 @@ struct result {
 // planned as one window, removes them or asks a person, inside the open transaction. `absent`: what
 // earlier parts did not show; then what is left to look for in later ones. `has_reviews`: a person
 // has been asked about rows of this list, or may have been. Throws unconfirmed_answer().
-result apply(session& db, const window_scope& scope, const std::string& sync_run_id,
+result apply(pg_connection& db, const window_scope& scope, const std::string& sync_run_id,
              const window_evidence& evidence, window_diff& diff, absent_rows& absent,
              bool has_reviews);
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
-#include "db/savepoints.hpp"
-#include "db/text_format.hpp"
+#include "db/pg/savepoints.hpp"
+#include "db/pg/text_format.hpp"
 #include "db/transaction_sql.hpp"
 #include "db/windows/window_in_batch.hpp"
 
@@ -70,7 +70,7 @@ const std::string& update_text() {
   return text;
 }
 
-std::int64_t copy(session& db, std::span<const row_to_write> rows) {
+std::int64_t copy(pg_connection& db, std::span<const row_to_write> rows) {
   return db.copy_in({"copy_transactions", copy_text().c_str()}, [&](std::string& text) {
     const row_to_write& r = rows.front();
     append_copy_row(text, r.window->scope().credential, r.window->scope().what, *r.update.row);
@@ -101,10 +101,10 @@ sql_values values_of(std::span<const row_to_write> rows) {
   return values;
 }
 
-void update(session& db, std::span<const row_to_write> rows, updated_rows& done) {
+void update(pg_connection& db, std::span<const row_to_write> rows, updated_rows& done) {
   std::vector<updated_row> stored;
   db.fetch({"update_transactions", update_text().c_str()}, values_of(rows),
-           [&](const session::binary_row& r) {
+           [&](const pg_connection::binary_row& r) {
              stored.push_back({rows[static_cast<std::size_t>(r.integer(0)) - 1], r.flag(1),
                                r.flag(2), r.flag(3)});
            });
@@ -124,7 +124,7 @@ bool by_id(const row_to_write& a, const row_to_write& b) {
 
 }  // namespace
 
-inserted_rows insert_rows(session& db, std::vector<row_to_write> rows, bool bisect) {
+inserted_rows insert_rows(pg_connection& db, std::vector<row_to_write> rows, bool bisect) {
   inserted_rows done;
   if (rows.empty()) return done;
   std::sort(rows.begin(), rows.end(), by_day_and_id);
@@ -148,7 +148,7 @@ inserted_rows insert_rows(session& db, std::vector<row_to_write> rows, bool bise
   return done;
 }
 
-updated_rows update_rows(session& db, std::vector<row_to_write> rows, bool bisect) {
+updated_rows update_rows(pg_connection& db, std::vector<row_to_write> rows, bool bisect) {
   updated_rows done;
   if (rows.empty()) return done;
   std::sort(rows.begin(), rows.end(), by_id);

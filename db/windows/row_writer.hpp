@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "db/session.hpp"
+#include "db/pg/connection.hpp"
 #include "sync/change_set.hpp"
 
 namespace flanks {
@@ -34,7 +34,8 @@ struct inserted_rows {
 // Sorts them by day and _id: an order that does not depend on the answer, so that two transactions
 // that bring the same new rows wait for each other and do not deadlock. `bisect`: one that is
 // stored already or that the database cannot hold is found and returned; else it throws.
-[[nodiscard]] inserted_rows insert_rows(session& db, std::vector<row_to_write> rows, bool bisect);
+[[nodiscard]] inserted_rows insert_rows(pg_connection& db, std::vector<row_to_write> rows,
+                                        bool bisect);
 
 struct updated_row {
   row_to_write row;
@@ -52,6 +53,7 @@ struct updated_rows {
 // Rows that are in the table with other content, whosever they are there; each _id once. In the
 // order of their _ids, for the same reason. No lock is taken first: a version that somebody
 // replaces meanwhile is not overwritten unseen, but missing.
-[[nodiscard]] updated_rows update_rows(session& db, std::vector<row_to_write> rows, bool bisect);
+[[nodiscard]] updated_rows update_rows(pg_connection& db, std::vector<row_to_write> rows,
+                                       bool bisect);
 
 }  // namespace flanks

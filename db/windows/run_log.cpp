@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "db/leases.hpp"
-#include "db/text_format.hpp"
+#include "db/pg/text_format.hpp"
 
 namespace flanks {
 
@@ -67,12 +67,12 @@ sql_values values_of(const std::string& sync_run_id, const run_record& r) {
   if (r.days) from = r.days->from, to = r.days->to;
   const row_counts& c = r.counts;
   return sql_values(sync_run_id, r.run_id, to_string(r.why), r.credential, what, from, to,
-                    to_string(r.how), c.fetched, c.inserted, c.updated, c.unchanged, c.duplicates,
-                    c.removed, c.quarantined, c.warnings, storable_words(r.error_class),
-                    r.error_stage, storable_words(r.error_message), storable_words(r.error_hint),
-                    r.http_status, storable_words(r.provider_code), storable_words(r.trace_id),
-                    r.requests, r.response_bytes, r.provider_time, r.database_time,
-                    r.provider_update, r.started_at);
+                    to_string(r.outcome), c.fetched, c.inserted, c.updated, c.unchanged,
+                    c.duplicates, c.removed, c.quarantined, c.warnings,
+                    storable_words(r.error_class), r.error_stage, storable_words(r.error_message),
+                    storable_words(r.error_hint), r.http_status, storable_words(r.provider_code),
+                    storable_words(r.trace_id), r.requests, r.response_bytes, r.provider_time,
+                    r.database_time, r.provider_update, r.started_at);
 }
 
 }  // namespace
@@ -87,7 +87,7 @@ call run_records::take(bool leases_held) {
   return {write_runs, std::move(values)};
 }
 
-void apply(session& db, std::span<runs_request* const> requests) {
+void apply(pg_connection& db, std::span<runs_request* const> requests) {
   if (requests.empty()) return;
   run_records rows;
   std::unordered_multimap<std::int64_t, runs_request*> by_credential;
@@ -104,7 +104,8 @@ void apply(session& db, std::span<runs_request* const> requests) {
   }
 }
 
-std::unordered_set<std::string> committed_runs(session& db, std::span<const run_in_doubt> runs) {
+std::unordered_set<std::string> committed_runs(pg_connection& db,
+                                               std::span<const run_in_doubt> runs) {
   std::unordered_set<std::string> found;
   if (runs.empty()) return found;
   std::vector<credential_id> credentials;
@@ -119,11 +120,11 @@ std::unordered_set<std::string> committed_runs(session& db, std::span<const run_
   return found;
 }
 
-void wait_for_credential(session& db, credential_id id) {
+void wait_for_credential(pg_connection& db, credential_id id) {
   db.run(lock_credential, sql_values(id));
 }
 
-void note_failure(session& db, credential_id credential, const std::string& message,
+void note_failure(pg_connection& db, credential_id credential, const std::string& message,
                   const std::string& error_class, const std::string& hint) {
   db.run(note_attempt, sql_values(credential, storable_words(message), storable_words(error_class),
                                   storable_words(hint)));

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "db/array_columns.hpp"
+#include "db/pg/array_columns.hpp"
+#include "db/pg/connection.hpp"
 #include "db/requests.hpp"
-#include "db/session.hpp"
 
 namespace flanks {
 
@@ -27,7 +27,7 @@ class run_records {
 
 // Runs that stored nothing, and what a failed one means for its credential, in the open
 // transaction. Writes nothing of a credential that was erased; skips one that is locked.
-void apply(session& db, std::span<runs_request* const> requests);
+void apply(pg_connection& db, std::span<runs_request* const> requests);
 // When a connection is lost during COMMIT nobody knows whether it happened. The way out, for all
 // who write runs: each has its id before it is tried, the transaction has its lease locked, and who
 // does it again (or only asks) on a new connection first waits for that lock, which is held until
@@ -37,15 +37,15 @@ struct run_in_doubt {
   std::string_view id;  // sync_run_id or product_run_id
 };
 // The ids of those that were committed. Their leases are locked until the open transaction ends.
-[[nodiscard]] std::unordered_set<std::string> committed_runs(session& db,
+[[nodiscard]] std::unordered_set<std::string> committed_runs(pg_connection& db,
                                                              std::span<const run_in_doubt> runs);
 
 // Waits until a credential can be written, and keeps it from being erased, until the open
 // transaction ends.
-void wait_for_credential(session& db, credential_id id);
+void wait_for_credential(pg_connection& db, credential_id id);
 
 // What a failed attempt means for the credential: when it was, and what it failed with.
-void note_failure(session& db, credential_id credential, const std::string& message,
+void note_failure(pg_connection& db, credential_id credential, const std::string& message,
                   const std::string& error_class, const std::string& hint);
 
 }  // namespace flanks

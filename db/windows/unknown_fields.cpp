@@ -1,6 +1,6 @@
 #include "db/windows/unknown_fields.hpp"
 
-#include "db/text_format.hpp"
+#include "db/pg/text_format.hpp"
 
 namespace flanks {
 

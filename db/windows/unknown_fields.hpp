@@ -8,7 +8,7 @@
 #include <tuple>
 #include <vector>
 
-#include "db/session.hpp"
+#include "db/pg/connection.hpp"
 #include "sync/transaction.hpp"
 
 namespace flanks {

@@ -47,14 +47,14 @@ failure database_race(credential_id id, std::string_view what) {
 // As far as its answer tells: nothing in it asks for more than comparing and writing rows.
 bool is_plain(const window_request& r) {
   return r.evidence.last_part && r.absent.none() && !r.evidence.remember_days &&
-         r.record.how == outcome::ok &&
+         r.record.outcome == outcome::ok &&
          std::all_of(r.answer.begin(), r.answer.end(),
                      [](const transaction_batch& b) { return b.rejected.empty(); });
 }
 
 }  // namespace
 
-window_batch::window_batch(session& db, std::span<window_request* const> requests) : db_(db) {
+window_batch::window_batch(pg_connection& db, std::span<window_request* const> requests) : db_(db) {
   for (window_request* r : requests)
     if (requests.size() == 1 || is_plain(*r)) requests_.push_back(r);
   std::sort(requests_.begin(), requests_.end(),
@@ -63,7 +63,7 @@ window_batch::window_batch(session& db, std::span<window_request* const> request
 
 window_batch::~window_batch() = default;
 
-void apply(session& db, std::span<window_request* const> requests) {
+void apply(pg_connection& db, std::span<window_request* const> requests) {
   window_batch batch(db, requests);
   batch.open();
   batch.write();
@@ -79,7 +79,7 @@ void window_batch::open() {
   load();
 }
 
-void find_committed(session& db, std::span<window_request* const> requests) {
+void find_committed(pg_connection& db, std::span<window_request* const> requests) {
   std::vector<run_in_doubt> in_doubt;
   for (const window_request* r : requests)
     if (r->written) in_doubt.push_back({r->scope.credential, r->sync_run_id});
@@ -299,7 +299,8 @@ void window_batch::remove_absent(window_in_batch& w) {
       w.request.written.emplace(written_window{w.request.record, w.request.absent}).record;
   absent_rows& absent = w.request.written->absent;
   w.check_counts(db_);
-  if (record.how == outcome::ok && w.diff.counts().quarantined > 0) record.how = outcome::partial;
+  if (record.outcome == outcome::ok && w.diff.counts().quarantined > 0)
+    record.outcome = outcome::partial;
   // A person may have decided while a streamed answer came.
   const bool may_have_reviews = w.has_reviews || w.request.streamed;
   const removals::result done = removals::apply(
@@ -310,7 +311,7 @@ void window_batch::remove_absent(window_in_batch& w) {
   w.invalidated = w.diff.taken_from();
   w.invalidated.insert(done.heirs.begin(), done.heirs.end());
   if (!done.suspicious) return;
-  record.how = outcome::suspicious;
+  record.outcome = outcome::suspicious;
   record.error_class = "suspicious_removal";
   record.error_message = done.message;
   record.error_hint = "look at it with flanks-sync removals list, then confirm or reject";

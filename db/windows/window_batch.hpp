@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-#include "db/session.hpp"
+#include "db/pg/connection.hpp"
 #include "db/windows/window.hpp"
 
 namespace flanks {
@@ -25,7 +25,7 @@ struct window_in_batch;
 class window_batch {
  public:
   // No two of one credential. The requests outlive it.
-  window_batch(session& db, std::span<window_request* const> requests);
+  window_batch(pg_connection& db, std::span<window_request* const> requests);
   ~window_batch();
   window_batch(const window_batch&) = delete;
   window_batch& operator=(const window_batch&) = delete;
@@ -56,17 +56,17 @@ class window_batch {
   void remove_absent(window_in_batch& w);
   void record();
 
-  session& db_;
+  pg_connection& db_;
   std::vector<window_request*> requests_;
   windows windows_;  // those that take part
   std::chrono::steady_clock::duration spent_{0};
 };
 
 // All of it for windows whose answers are whole.
-void apply(session& db, std::span<window_request* const> requests);
+void apply(pg_connection& db, std::span<window_request* const> requests);
 
 // Of those that came to their end in a transaction whose COMMIT nobody heard the answer of, marks
 // as done the ones that were committed.
-void find_committed(session& db, std::span<window_request* const> requests);
+void find_committed(pg_connection& db, std::span<window_request* const> requests);
 
 }  // namespace flanks

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "db/array_columns.hpp"
-#include "db/text_format.hpp"
+#include "db/pg/array_columns.hpp"
+#include "db/pg/text_format.hpp"
 #include "sync/text.hpp"
 
 namespace flanks {
@@ -36,7 +36,7 @@ select count(*) from flanks.transactions where credential_id = $1 and product = 
 }  // namespace
 
 std::vector<std::unique_ptr<window_in_batch>> window_in_batch::open(
-    session& db, std::span<window_request* const> requests) {
+    pg_connection& db, std::span<window_request* const> requests) {
   array_columns asked;
   for (const window_request* r : requests) {
     asked.add(sql_values(r->scope.credential, to_string(r->scope.what), r->scope.days.from,
@@ -90,7 +90,7 @@ void window_in_batch::note_written(const transaction& t, std::int64_t rows) {
   if (last_written < on) last_written = on;
 }
 
-void window_in_batch::check_counts(session& db) const {
+void window_in_batch::check_counts(pg_connection& db) const {
   const row_counts& counts = diff.counts();
   if (!counts.adds_up()) {
     throw failure(

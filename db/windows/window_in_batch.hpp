@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "db/session.hpp"
+#include "db/pg/connection.hpp"
 #include "db/windows/fingerprints.hpp"
 #include "db/windows/quarantine.hpp"
 #include "db/windows/row_writer.hpp"
@@ -23,7 +23,7 @@ struct window_in_batch {
   // Those of the requests, with what else has a say about them. Says also to the triggers that this
   // transaction keeps the fingerprints right itself, where it will.
   [[nodiscard]] static std::vector<std::unique_ptr<window_in_batch>> open(
-      session& db, std::span<window_request* const> requests);
+      pg_connection& db, std::span<window_request* const> requests);
   // `facts`: a row of the statement that open() asks.
   window_in_batch(window_request& r, const pg_row& facts, const content_key& key);
 
@@ -37,7 +37,7 @@ struct window_in_batch {
   void refuse(const refused_row& refused);
   void note_written(const transaction& t, std::int64_t rows);
   // Throws failure when the counts do not add up, or the table does not hold what was written.
-  void check_counts(session& db) const;
+  void check_counts(pg_connection& db) const;
   // What the run says of records that an object of a customer's refused.
   void note_refusals(run_record& record) const;
   [[nodiscard]] static failure rows_not_stored(credential_id id, std::int64_t written,

@@ -160,7 +160,7 @@ awaitable<page> https_api::ask_page(std::string_view endpoint, secret body,
     failed.emplace(f);
   }
   // A smaller window would be the same pages.
-  if (failed->then == verdict::halve) failed->then = verdict::later;
+  if (failed->verdict == verdict::halve) failed->verdict = verdict::later;
   throw failure{*failed};
 }
 

@@ -124,7 +124,7 @@ std::optional<std::chrono::sys_seconds> http_date(std::string_view text) {
 
 struct status_rule {
   int status;
-  verdict then;
+  flanks::verdict verdict;
   const char* name;
   const char* says;
   const char* hint = "";
@@ -202,7 +202,7 @@ failure from_status(const answer& a, const call_info& call) {
   if (wait)
     says += fmt::format("{} asks to wait {} s", says.empty() ? ": it" : " and", wait->count());
   failure f =
-      with_answer(failure{stage::answer, rule.then, name,
+      with_answer(failure{stage::answer, rule.verdict, name,
                           fmt::format("{} answered {}{}{}", call.what, a.status, says, tail(e))},
                   a, e);
   f.hint = rule.hint;
@@ -228,7 +228,7 @@ failure from_body(const answer& a, const call_info& call, std::string_view wante
   const error_object e = read_error(a, call);
   if (e.found) {
     failure f = say(verdict::later, "error_object", "an error object");
-    return with_answer(failure{f.at, f.then, f.error_class, f.what() + tail(e)}, a, e);
+    return with_answer(failure{f.stage, f.verdict, f.error_class, f.what() + tail(e)}, a, e);
   }
   json::error_code bad;
   const bool whole = a.body_bytes == static_cast<std::int64_t>(a.body.size());
@@ -268,8 +268,8 @@ failure cut_short(const call_info& call, std::int64_t bytes) {
 failure from_token_status(const answer& a, const call_info& call, std::string_view client_id) {
   if (a.status != 400 && a.status != 401 && a.status != 403) {
     failure f = from_status(a, call);
-    f.at = stage::token;
-    if (f.then == verdict::park || f.then == verdict::halve) {
+    f.stage = stage::token;
+    if (f.verdict == verdict::park || f.verdict == verdict::halve) {
       // A 404 here speaks of the address, not of a credential.
       const error_object e = read_error(a, call);
       f = failure{stage::token, verdict::later, "token_failed",

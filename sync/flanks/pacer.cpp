@@ -91,7 +91,7 @@ void pacer::give_up(const waiter& who, clock::time_point now) const {
     f.retry_after = chr::ceil<chr::seconds>(limiter_.paused_until() - now);
     throw f;
   }
-  if (trouble_ && trouble_->then == verdict::stop && !limiter_.has_places(now))
+  if (trouble_ && trouble_->verdict == verdict::stop && !limiter_.has_places(now))
     throw failure{*trouble_};
   if (now < patience_of(who)) return;
   if (now >= who.until) {

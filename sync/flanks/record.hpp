@@ -3,19 +3,16 @@
 //
 // How fields become columns:
 // - A text column takes a string, or the digits of a number. Anything else (true, an object, a
-// list)
-//   stays whole in `extra` under its own name and the column is null.
+//   list) stays whole in `extra` under its own name and the column is null.
 // - operationDate, valueDate: the first ten characters are the day. When a time follows, the
 //   original stays in `extra` too.
 // - amount, balance: plain_decimal() of a number or a string.
 // - transfer: an object, as compact JSON with its digits as sent.
 // - A value that does not fit its column, or is blank where an id, a day or a number belongs, is
-// null
-//   there and stays in `extra` as it came; a warning says so unless it is blank. For _id,
+//   null there and stays in `extra` as it came; a warning says so unless it is blank. For _id,
 //   operationDate and amount it is the record that cannot be stored.
 // - Every other field, null included, goes to `extra` in its order, with its digits as sent; a
-// number
-//   that jsonb cannot hold as its text, with a warning.
+//   number that jsonb cannot hold as its text, with a warning.
 // - U+0000 and half a surrogate pair, which Postgres cannot hold, become U+FFFD, with a warning.
 // - A value that is one of our secrets, or holds one, is masked (secret_mask.hpp).
 #pragma once

@@ -40,8 +40,8 @@ awaitable<answer> read_whole(http_response& response, std::size_t limit) {
 // Whether a call that the provider does only once may be sent again after `f`: it was never sent,
 // or was turned away at the door.
 bool surely_not_done(const failure& f) {
-  return f.at == stage::resolve || f.at == stage::connect || f.at == stage::tls ||
-         f.at == stage::token || f.error_class == "rate_limited" || f.retry_after.has_value();
+  return f.stage == stage::resolve || f.stage == stage::connect || f.stage == stage::tls ||
+         f.stage == stage::token || f.error_class == "rate_limited" || f.retry_after.has_value();
 }
 
 bool always(const failure&) {
@@ -239,9 +239,9 @@ awaitable<void> requester::fetch_token(const http_place& place, attempts& so_far
   } catch (const failure& f) {
     failed.emplace(f);
   }
-  if (failed->then == verdict::stop) token_.keys_refused(*failed, clock_type::now());
+  if (failed->verdict == verdict::stop) token_.keys_refused(*failed, clock_type::now());
   // Those who wait must not try it all again, each on his own.
-  if (failed->then == verdict::retry) failed->then = verdict::later;
+  if (failed->verdict == verdict::retry) failed->verdict = verdict::later;
   flight->failed = failed;
   throw failure{*failed};
 }

@@ -144,7 +144,8 @@ credential_status read_status(const answer& a, const call_info& call, int bank_n
   status.bank = bank_name(*object, call, bank_name_bytes, status.oddities);
   status.last_update = instant_at(*object, "last_update_timestamp");
   status.created_at = instant_at(*object, "created_at_timestamp");
-  status.last_transaction_date = day_from(storable_text_at(*object, "last_transaction_date").substr(0, 10));
+  status.last_transaction_date =
+      day_from(storable_text_at(*object, "last_transaction_date").substr(0, 10));
   const flag_group created = group_at(*object, "created", {"transactions", "transaction"});
   const flag_group errored = group_at(*object, "errored", {"transactions", "transaction"});
   for (const product p : all_products) {

@@ -42,7 +42,7 @@ granted_token read_token(const answer& a, const call_info& call) {
       object == nullptr ? nullptr : object->if_contains("access_token");
   if (token == nullptr || !token->is_string()) {
     failure f = from_body(a, call, "an access token");
-    f.at = stage::token;
+    f.stage = stage::token;
     throw f;
   }
   const std::string_view text{token->get_string().data(), token->get_string().size()};

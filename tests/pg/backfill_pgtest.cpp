@@ -151,7 +151,7 @@ TEST_F(backfill_plans, unknown_names_are_refused) {
   selection who;
   who.users = {user_id{"nobody"}};
   const failure f = failure_of([&] { plan(who); });
-  EXPECT_EQ(f.at, stage::configuration);
+  EXPECT_EQ(f.stage, stage::configuration);
   EXPECT_STREQ(f.what(), "user \"nobody\" is not registered");
   who.users.clear();
   who.credentials = {credential_id{77}};

@@ -23,7 +23,7 @@ TEST_F(connection, no_such_database_is_named_and_stops) {
   const failure f = open(server_dsn() + " dbname=nowhere");
   EXPECT_THAT(f.what(), HasSubstr("cannot open database \"nowhere\" at /"));
   EXPECT_THAT(f.what(), HasSubstr(" as postgres: database \"nowhere\" does not exist"));
-  EXPECT_EQ(f.then, verdict::stop);
+  EXPECT_EQ(f.verdict, verdict::stop);
   EXPECT_THAT(f.hint, HasSubstr("database.dsn"));
 }
 
@@ -31,7 +31,7 @@ TEST_F(connection, no_server_comes_back_later) {
   const failure f = open("host=127.0.0.1 port=1 dbname=mirror user=flanks_sync");
   EXPECT_STREQ(f.what(),
                "cannot open database \"mirror\" at 127.0.0.1:1 as flanks_sync: Connection refused");
-  EXPECT_EQ(f.then, verdict::later);
+  EXPECT_EQ(f.verdict, verdict::later);
   EXPECT_EQ(f.error_class, "database_unreachable");
   const failure g = open("host=/nowhere dbname=mirror user=flanks_sync");
   EXPECT_STREQ(
@@ -59,7 +59,7 @@ TEST_F(connection, wrong_password_is_told_apart_and_never_shown) {
     options.dsn = dsn;
     options.password = secret("geheim");
     try {
-      const session let_in(options);
+      const pg_connection let_in(options);
     } catch (const failure& f) {
       refused = f;
     }
@@ -74,7 +74,7 @@ TEST_F(connection, wrong_password_is_told_apart_and_never_shown) {
           "cannot open database \"{}\" at {} as {}: password authentication failed for user \"{}\"",
           database_, value("show unix_socket_directories"), role, role));
   EXPECT_EQ(f.error_class, "database_auth");
-  EXPECT_EQ(f.then, verdict::stop);
+  EXPECT_EQ(f.verdict, verdict::stop);
   EXPECT_EQ(f.hint, "check database.password_file");
   EXPECT_THAT(f.what(), Not(HasSubstr("geheim")));
   sql("drop role " + role);
@@ -82,7 +82,7 @@ TEST_F(connection, wrong_password_is_told_apart_and_never_shown) {
 
 TEST_F(connection, dsn_that_is_not_one_is_refused_without_its_text) {
   const failure f = open("password=geheim oops");
-  EXPECT_EQ(f.at, stage::configuration);
+  EXPECT_EQ(f.stage, stage::configuration);
   EXPECT_STREQ(f.what(), "database.dsn is not a valid conninfo or URI");
 }
 
@@ -90,7 +90,7 @@ TEST_F(connection, schema_that_is_missing_stops_with_a_hint) {
   sql("drop schema flanks_internal cascade");
   const failure f = failure_of([&] { (void)run(store_->next_due()); });
   EXPECT_EQ(f.error_class, "database_schema");
-  EXPECT_EQ(f.then, verdict::stop);
+  EXPECT_EQ(f.verdict, verdict::stop);
   EXPECT_EQ(f.hint, "run flanks-sync migrate up");
 }
 
@@ -107,7 +107,7 @@ TEST_F(connection, settings_are_those_of_the_daemon_whatever_the_server_says) {
 
 TEST_F(connection, prepared_statements_survive_a_migration_under_them) {
   const credential_id id = add("u", "t");
-  // Each lane prepares what it runs again.
+  // Each connection prepares what it runs again.
   for (int i = 0; i < 8; ++i) {
     const claimed_credential held = claim(id);
     run(store_->release_untouched(held.id, held.lease));
@@ -125,7 +125,7 @@ TEST_F(connection, prepared_statements_survive_a_migration_under_them) {
 }
 
 TEST_F(connection, statements_sent_together_fail_as_one_and_leave_the_connection_usable) {
-  session db(options_);
+  pg_connection db(options_);
   constexpr statement add_entity{"add", "insert into flanks.entities (entity_id) values ($1)"};
   constexpr statement divide{"divide", "select 1 / $1::integer"};
   const auto entities = [&] { return value("select count(*) from flanks.entities"); };
@@ -150,7 +150,7 @@ TEST_F(connection, statements_sent_together_fail_as_one_and_leave_the_connection
 TEST_F(connection, small_work_goes_on_while_windows_hold_their_lanes) {
   std::vector<claimed_credential> claimed;
   std::vector<std::unique_ptr<window_ledger>> windows;
-  // Three lanes: two may be held.
+  // Three connections: two may be held.
   for (std::size_t i = 0; i < 2; ++i) {
     claimed.push_back(claim(add("u", fmt::format("t{}", i))));
     windows.push_back(run(store_->open_window(claimed[i].id, claimed[i].lease, product::account,
@@ -159,7 +159,7 @@ TEST_F(connection, small_work_goes_on_while_windows_hold_their_lanes) {
         batch_of({{fmt::format("id{}", i), "2026-05-01", "1", std::string(2 << 20, 'x')}})));
   }
   EXPECT_TRUE(run(store_->renew(claimed[0].id, claimed[0].lease)));
-  // A third window waits for a lane, and gets the first that is free.
+  // A third window waits for a connection, and gets the first that is free.
   claimed.push_back(claim(add("u", "t2")));
   auto third = run(store_->open_window(claimed[2].id, claimed[2].lease, product::account, may,
                                        std::nullopt, comparing::fingerprints));

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <random>
 
-#include "db/text_format.hpp"
+#include "db/pg/text_format.hpp"
 #include "sync/flanks/parse.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
@@ -127,7 +127,7 @@ class decimals : public database_test {
 // format is that of the COPY that fills it.
 TEST_F(decimals, a_million_come_back_with_their_value_and_scale) {
   numbers generate(seed_);
-  session db(options_);
+  pg_connection db(options_);
   db.begin();
   db.run(statement{"landing",
                    "create temp table landing as select _id, amount, balance, "

@@ -13,7 +13,7 @@
 #include <set>
 #include <sstream>
 
-#include "db/text_format.hpp"
+#include "db/pg/text_format.hpp"
 #include "db/windows/window_batch.hpp"
 #include "sync/fingerprint_set.hpp"
 #include "tests/pg/pg_fixture.hpp"
@@ -198,8 +198,8 @@ class diff : public database_test {
     add("ben", "token-b");
     for (int i = 0; i < 2; ++i)
       claimed_.push_back(claim(credential_id{i + 1}));
-    db_ = std::make_unique<session>(options_);
-    other_db_ = std::make_unique<session>(options_);
+    db_ = std::make_unique<pg_connection>(options_);
+    other_db_ = std::make_unique<pg_connection>(options_);
   }
   void TearDown() override {
     db_.reset();
@@ -224,7 +224,7 @@ class diff : public database_test {
   }
 
   void start_anew() {
-    for (session* const db : {db_.get(), other_db_.get()})
+    for (pg_connection* const db : {db_.get(), other_db_.get()})
       if (db->in_transaction()) db->rollback();
     db_->run(statement{"forget", "delete from flanks.transaction_sightings"});
     db_->run(statement{"forget", "delete from flanks.transaction_revisions"});
@@ -284,7 +284,7 @@ class diff : public database_test {
   // A window whose answer comes in pieces.
   class streamed_window {
    public:
-    streamed_window(session& db, std::unique_ptr<window_in_hand> w)
+    streamed_window(pg_connection& db, std::unique_ptr<window_in_hand> w)
         : db_(db), window_(std::move(w)) {
       window_->batches.clear();
       window_->request.streamed = true;
@@ -306,12 +306,12 @@ class diff : public database_test {
     }
 
    private:
-    session& db_;
+    pg_connection& db_;
     std::unique_ptr<window_in_hand> window_;
     std::array<window_request*, 1> requests_{&window_->request};
     std::optional<window_batch> batch_;
   };
-  std::unique_ptr<streamed_window> open(session& db, const answer& a) {
+  std::unique_ptr<streamed_window> open(pg_connection& db, const answer& a) {
     return std::make_unique<streamed_window>(db, in_hand(a));
   }
 
@@ -456,7 +456,7 @@ class diff : public database_test {
   }
 
   std::vector<claimed_credential> claimed_;
-  std::unique_ptr<session> db_, other_db_;
+  std::unique_ptr<pg_connection> db_, other_db_;
 };
 
 }  // namespace flanks::testing

@@ -1,6 +1,6 @@
 // Erasing a person while others are at work: what is in flight, who else shows an operation, what
 // was removed before. That no text is left anywhere is tests/e2e/erase_e2e.py's to see.
-#include "db/erase.hpp"
+#include "db/commands/erase.hpp"
 
 #include <future>
 
@@ -37,7 +37,7 @@ TEST_F(erase, window_in_flight_cannot_commit_and_its_failure_leaves_no_run) {
   EXPECT_EQ(f.error_class, "lease_lost");
   run(open->abandon());
   run_record failed = record_for(c);
-  failed.how = outcome::failed;
+  failed.outcome = outcome::failed;
   failed.error_message = "something about the person";
   run(store_->record_run(failed));
   release(c);
@@ -48,7 +48,7 @@ TEST_F(erase, window_in_flight_cannot_commit_and_its_failure_leaves_no_run) {
 
 TEST_F(erase, window_that_commits_first_is_waited_for_and_erased) {
   const claimed_credential c = claim(ana_);
-  session db(options_);
+  pg_connection db(options_);
   db.begin();  // a window in its last step: it holds its lease, its rows are there
   db.run(
       statement{"test", "select from flanks_internal.leases where credential_id = 1 for update"});
@@ -79,7 +79,7 @@ TEST_F(erase, joint_operation_goes_to_the_one_who_shows_it) {
 TEST_F(erase, sighting_that_is_being_written_is_waited_for) {
   store_window(ana_, {{"joint"}});
   const claimed_credential c = claim(ben_);
-  session db(options_);
+  pg_connection db(options_);
   db.begin();
   db.run(statement{"test",
                    "insert into flanks.transaction_sightings (_id, credential_id, product) "

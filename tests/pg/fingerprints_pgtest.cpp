@@ -289,7 +289,7 @@ TEST_F(fingerprints, under_another_key_rows_are_hashed_anew_and_nothing_has_chan
   other_db_->run(statement{"test",
                            "update flanks_internal.secrets set content_key = sha512(content_key) "
                            "|| sha512(content_key || 'a') || sha512(content_key || 'b')"});
-  db_ = std::make_unique<session>(options_);
+  db_ = std::make_unique<pg_connection>(options_);
   const row_counts done = apply(twice);
   EXPECT_EQ(done.unchanged, 2);
   EXPECT_EQ(done.updated, 0);

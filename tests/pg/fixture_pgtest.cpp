@@ -31,7 +31,7 @@ db_options options_for(const std::string& database) {
 }
 
 std::vector<std::string> query(const db_options& options, const std::string& sql) {
-  session db(options);
+  pg_connection db(options);
   std::vector<std::string> out;
   for (const auto& r : db.run(statement{"test", sql.c_str()})) {
     std::string line;
@@ -163,7 +163,7 @@ void database_test::release(const claimed_credential& c) {
 }
 
 void database_test::wait_for(const std::string& others, bool some) {
-  session db(options_);
+  pg_connection db(options_);
   const std::string text =
       "select count(*), pg_stat_clear_snapshot()::text from pg_stat_activity where datname = "
       "current_database() and " +

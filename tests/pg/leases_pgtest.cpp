@@ -153,13 +153,14 @@ TEST_F(lease, status_is_written_only_when_it_differs_and_only_under_the_lease) {
       ElementsAre(
           "Banco|t|2026-06-01 00:00:00+00|{\"card\": {\"created\": true, \"errored\": false}}"));
   const lease_id stranger{"99999999-9999-4999-8999-999999999999"};
-  EXPECT_EQ(failure_of([&] { run(store_->record_status(id, stranger, status)); }).at, stage::lease);
+  EXPECT_EQ(failure_of([&] { run(store_->record_status(id, stranger, status)); }).stage,
+            stage::lease);
 }
 
 TEST_F(lease, failed_run_is_recorded_with_all_it_knows) {
   const claimed_credential c = claim(add("u", "t"));
   run_record record = record_for(c);
-  record.how = outcome::failed;
+  record.outcome = outcome::failed;
   record.error_class = "http_500";
   record.error_stage = "answer";
   record.error_message = "the bank said no";
@@ -176,7 +177,7 @@ TEST_F(lease, failed_run_is_recorded_with_all_it_knows) {
               ElementsAre("the bank said no|http_500|-"));
   record = record_for(c);
   record.what.reset();
-  record.how = outcome::unchanged_upstream;
+  record.outcome = outcome::unchanged_upstream;
   run(store_->record_run(record));
   EXPECT_EQ(value("select count(*) from flanks.sync_runs where outcome = 'unchanged_upstream' and "
                   "product is null"),

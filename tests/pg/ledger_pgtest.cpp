@@ -73,7 +73,7 @@ TEST_F(ledger, commit_gives_the_record_as_it_was_written) {
   batch.rejected.push_back(rejected("missing_id", "{}"));
   run(window->apply(std::move(batch)));
   const run_record r = commit(*window, record_for(c));
-  EXPECT_EQ(r.how, outcome::partial);
+  EXPECT_EQ(r.outcome, outcome::partial);
   EXPECT_THAT(r.counts, counts(expected{.fetched = 2, .inserted = 1, .quarantined = 1}));
   EXPECT_GT(r.database_time.count(), 0) << "a small window takes time too";
   EXPECT_EQ(value("select outcome || ' ' || database_ms from flanks.sync_runs"),
@@ -413,7 +413,7 @@ TEST_F(ledger, destroyed_uncommitted_stores_nothing) {
   }
   EXPECT_THAT(stored(), IsEmpty());
   EXPECT_EQ(value("select count(*) from flanks.sync_runs"), "0");
-  // The lane is free and clean again.
+  // The connection is free and clean again.
   EXPECT_THAT(store_batches(c, {}), counts(expected{}));
 }
 
@@ -434,7 +434,7 @@ TEST_F(ledger, lost_lease_cannot_commit) {
   run(window->apply(batch_of({{"a", "2026-05-10", "1", std::string(2 << 20, 'x')}})));
   sql("update flanks_internal.leases set lease_id = gen_random_uuid() where lease_id is not null");
   const failure f = failure_of([&] { commit(*window, record_for(c)); });
-  EXPECT_EQ(f.at, stage::lease);
+  EXPECT_EQ(f.stage, stage::lease);
   EXPECT_EQ(f.error_class, "lease_lost");
   EXPECT_THAT(stored(), IsEmpty());
   EXPECT_EQ(value("select count(*) from flanks.coverage"), "0");
@@ -538,7 +538,7 @@ TEST_F(ledger, killed_backend_fails_the_window_and_the_next_one_works) {
       "and datname = current_database() and pid <> pg_backend_pid()");
   const failure f = failure_of([&] { commit(*window, record_for(c)); });
   EXPECT_EQ(f.error_class, "database_lost");
-  EXPECT_EQ(f.then, verdict::retry);
+  EXPECT_EQ(f.verdict, verdict::retry);
   EXPECT_THAT(f.what(), HasSubstr("the connection to database \"" + database_ + "\" at /"));
   run(window->abandon());
   window.reset();

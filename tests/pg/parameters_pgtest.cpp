@@ -1,6 +1,6 @@
 // What goes to the database goes whole, or is refused: libpq takes the text of a parameter up to
 // its first U+0000.
-#include "db/array_columns.hpp"
+#include "db/pg/array_columns.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -13,7 +13,7 @@ class parameters : public database_test {
  protected:
   void SetUp() override {
     database_test::SetUp();
-    db_ = std::make_unique<session>(options_);
+    db_ = std::make_unique<pg_connection>(options_);
   }
 
   static constexpr statement keep{
@@ -41,7 +41,7 @@ class parameters : public database_test {
     EXPECT_EQ(value("select count(*) from flanks.entities"), "0");
   }
 
-  std::unique_ptr<session> db_;
+  std::unique_ptr<pg_connection> db_;
 };
 
 TEST_F(parameters, text_with_nul_is_refused_by_the_statements_name_and_nothing_is_stored) {
@@ -51,7 +51,7 @@ TEST_F(parameters, text_with_nul_is_refused_by_the_statements_name_and_nothing_i
 }
 
 TEST_F(parameters, text_with_nul_is_refused_where_rows_are_fetched_in_binary) {
-  const auto take = [](const session::binary_row&) { ADD_FAILURE() << "a row came"; };
+  const auto take = [](const pg_connection::binary_row&) { ADD_FAILURE() << "a row came"; };
   expect_refused(refused([&] { db_->fetch(keep, sql_values("\0geheim"s), take); }));
 }
 
@@ -83,7 +83,7 @@ TEST_F(parameters, bytes_keep_their_nul) {
   db_->begin();
   int found = 0;
   db_->run_together({{size, sql_values(sql_bytes{"a\0b"s})}},
-                    [&](const session::binary_row& row) { found = row.integer(0); });
+                    [&](const pg_connection::binary_row& row) { found = row.integer(0); });
   db_->commit();
   EXPECT_EQ(found, 3);
 }

@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
-#include "db/migrate.hpp"
+#include "db/commands/migrate.hpp"
+#include "db/commands/registry.hpp"
+#include "db/pg/connection.hpp"
 #include "db/pg_store.hpp"
-#include "db/registry.hpp"
-#include "db/session.hpp"
 
 namespace flanks::testing {
 

@@ -101,7 +101,7 @@ TEST_F(products, unchanged_answer_writes_no_row_version) {
   const auto before = rows("select xmin, ctid, * from flanks.accounts order by account_id");
   const auto days = rows("select xmin, ctid, * from flanks.balances order by product_id");
   const product_run again = store_rows({account("b", "2.00"), account("a")}, refreshed_at + 1s);
-  EXPECT_EQ(again.how, outcome::ok);
+  EXPECT_EQ(again.outcome, outcome::ok);
   EXPECT_EQ(again.counts.unchanged, 2);
   EXPECT_EQ(again.counts.inserted + again.counts.updated + again.counts.removed, 0);
   EXPECT_EQ(rows("select xmin, ctid, * from flanks.accounts order by account_id"), before);
@@ -127,16 +127,16 @@ TEST_F(products, changed_vanished_and_back) {
 TEST_F(products, an_empty_answer_after_a_full_one_is_believed_only_from_a_later_refresh) {
   store_rows({account("a")});
   product_run done = store_rows({}, refreshed_at + 24h);
-  EXPECT_EQ(done.how, outcome::suspicious);
+  EXPECT_EQ(done.outcome, outcome::suspicious);
   EXPECT_THAT(accounts(), ElementsAre("a|1.00|f"));
   EXPECT_EQ(value("select outcome, reason like '1 of 1 accounts are missing%' from "
                   "flanks.product_coverage"),
             "suspicious|t");
   EXPECT_EQ(claim(id_).products_seen[0], refreshed_at) << "it is asked for again";
   sql("update flanks_internal.leases set lease_id = null, expires_at = null");
-  EXPECT_EQ(store_rows({}, refreshed_at + 24h).how, outcome::suspicious) << "the same refresh";
+  EXPECT_EQ(store_rows({}, refreshed_at + 24h).outcome, outcome::suspicious) << "the same refresh";
   done = store_rows({}, refreshed_at + 48h);
-  EXPECT_EQ(done.how, outcome::ok);
+  EXPECT_EQ(done.outcome, outcome::ok);
   EXPECT_EQ(done.counts.removed, 1);
   EXPECT_THAT(accounts(), ElementsAre("a|1.00|t"));
   EXPECT_EQ(value("select count(*) from flanks.product_coverage where doubted_at is null"), "1");
@@ -148,7 +148,7 @@ TEST_F(products, many_that_vanish_at_once_are_not_believed_at_once) {
     many.push_back(account("a" + std::to_string(i)));
   store_rows(many);
   std::vector<product_record> few(many.begin(), many.begin() + 6);
-  EXPECT_EQ(store_rows(few, refreshed_at + 24h).how, outcome::suspicious);
+  EXPECT_EQ(store_rows(few, refreshed_at + 24h).outcome, outcome::suspicious);
   EXPECT_EQ(value("select count(*) from flanks.accounts where removed_at is null"), "12");
   few.assign(many.begin(), many.begin() + 7);
   EXPECT_EQ(store_rows(few, refreshed_at + 24h).counts.removed, 5);
@@ -160,7 +160,7 @@ TEST_F(products, nothing_is_marked_as_vanished_while_a_record_could_not_be_read)
   batch.records = {account("a")};
   batch.rejected = {rejected("bad_amount", "{\"_id\":\"b\",\"balance\":\"x\"}")};
   const product_run done = store_batch(std::move(batch), refreshed_at + 24h);
-  EXPECT_EQ(done.how, outcome::partial);
+  EXPECT_EQ(done.outcome, outcome::partial);
   EXPECT_EQ(done.counts.quarantined, 1);
   EXPECT_EQ(done.counts.fetched, 2);
   EXPECT_THAT(accounts(), ElementsAre("a|1.00|f", "b|1.00|f"));
@@ -172,7 +172,7 @@ TEST_F(products, one_that_the_database_cannot_hold_blocks_no_other) {
   product_record bad = account("bad");
   bad.values.at(*find_column(columns_of(product_kind::account), "num_owners")) = "99999999999";
   const product_run done = store_rows({account("a"), bad, account("c")});
-  EXPECT_EQ(done.how, outcome::partial);
+  EXPECT_EQ(done.outcome, outcome::partial);
   EXPECT_EQ(done.counts.inserted, 2);
   EXPECT_THAT(accounts(), ElementsAre("a|1.00|f", "c|1.00|f"));
   EXPECT_EQ(value("select reason, _id from flanks.quarantine"), "refused_by_database|bad");
@@ -219,14 +219,14 @@ TEST_F(products, a_lost_lease_stores_nothing) {
                                      run_for(product_kind::account, refreshed_at),
                                      removal_limits{}));
   });
-  EXPECT_EQ(f.at, stage::lease);
+  EXPECT_EQ(f.stage, stage::lease);
   EXPECT_THAT(accounts(), IsEmpty());
   EXPECT_EQ(value("select count(*) from flanks.product_runs"), "0");
 }
 
 TEST_F(products, a_commit_in_doubt_that_happened_is_not_done_again) {
   const claimed_credential c = claim(id_);
-  session db(options_);
+  pg_connection db(options_);
   product_batch batch;
   batch.records = {account("a")};
   flanks::products::product_request asked{.lease = c.lease,
@@ -249,12 +249,12 @@ TEST_F(products, runs_and_coverage_say_what_was_fetched_what_failed_and_what_is_
   EXPECT_EQ(value("select product, outcome, fetched, inserted from flanks.product_runs"),
             "account|ok|1|1");
   product_run failed = run_for(product_kind::card, refreshed_at);
-  failed.how = outcome::failed;
+  failed.outcome = outcome::failed;
   failed.error_class = "http_500";
   failed.error_message = "it answered 500";
   run(store_->record_product_run(failed));
   product_run absent = run_for(product_kind::holder, refreshed_at);
-  absent.how = outcome::not_available;
+  absent.outcome = outcome::not_available;
   absent.error_message = "not extracted";
   run(store_->record_product_run(absent));
   const auto versions = rows("select xmin from flanks.product_coverage where product = 'holder'");

@@ -128,7 +128,7 @@ TEST_F(rate_limit, a_row_that_is_gone_comes_again) {
 }
 
 TEST_F(rate_limit, a_lock_on_it_is_waited_for_two_seconds_and_then_told) {
-  session other(options_);
+  pg_connection other(options_);
   other.begin();
   other.run({"lock", "lock table flanks_internal.rate_limit"});
   const failure f = failure_of([&] { run(mine_->take(1, 10)); });

@@ -1,8 +1,8 @@
 // What an operator's or a customer's settings and objects do to us: refused by name, or made good.
 #include <fmt/format.h>
 
-#include "db/connect.hpp"
-#include "db/own_names.hpp"
+#include "db/pg/connect.hpp"
+#include "db/pg/own_names.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -67,11 +67,11 @@ TEST_F(settings_of_others, of_the_dsn_do_not_reach_us) {
 
 TEST_F(settings_of_others, that_nobody_may_ask_for_are_refused_by_name) {
   sql(fmt::format("alter database {} set session_replication_role = 'replica'", database_));
-  const failure f = failure_of([&] { const session db(options_); });
+  const failure f = failure_of([&] { const pg_connection db(options_); });
   const std::string host = query(options_for("postgres"), "show unix_socket_directories").at(0);
-  EXPECT_EQ(f.at, stage::configuration);
+  EXPECT_EQ(f.stage, stage::configuration);
   EXPECT_EQ(f.error_class, "database_settings");
-  EXPECT_EQ(f.then, verdict::stop);
+  EXPECT_EQ(f.verdict, verdict::stop);
   EXPECT_EQ(
       std::string(f.what()),
       fmt::format("database \"{}\" at {}: the setting session_replication_role of our session "
@@ -83,7 +83,7 @@ TEST_F(settings_of_others, that_nobody_may_ask_for_are_refused_by_name) {
 }
 
 TEST_F(settings_of_others, that_did_not_reach_the_server_are_refused_one_by_one) {
-  session db(options_);
+  pg_connection db(options_);
   const db_target at = db.target();
   const std::string query = settings_query();
   for (const wish& w : wishes) {
@@ -104,7 +104,7 @@ TEST_F(settings_of_others, that_did_not_reach_the_server_are_refused_one_by_one)
 }
 
 TEST_F(settings_of_others, that_stand_on_the_role_are_enough_where_nothing_else_arrives) {
-  session db(options_);
+  pg_connection db(options_);
   const std::string query = settings_query();
   EXPECT_TRUE(options_arrived(db.run(statement{"check", query.c_str()})));
   db.run(statement{"drop", "reset flanks_sync.asked; set flanks_sync.asked = ''"});
@@ -144,7 +144,7 @@ TEST_F(objects_of_others, a_unique_index_is_named_and_no_row_is_stored) {
   sql("create unique index on flanks.transactions (operation_date, amount)");
   const failure f = storing({{"a"}, {"b"}});
   EXPECT_EQ(f.error_class, "database_constraint");
-  EXPECT_EQ(f.then, verdict::later);
+  EXPECT_EQ(f.verdict, verdict::later);
   EXPECT_THAT(f.what(), HasSubstr("\"transactions_operation_date_amount_idx\" of "
                                   "flanks.transactions refused a row"));
   EXPECT_EQ(f.hint,
@@ -229,7 +229,7 @@ TEST_F(objects_of_others, row_security_is_an_error_that_names_the_table) {
       run(theirs->record_run(record));
     });
     EXPECT_EQ(f.error_class, "database_rights") << table;
-    EXPECT_EQ(f.then, verdict::stop);
+    EXPECT_EQ(f.verdict, verdict::stop);
     EXPECT_EQ(value("select count(*) from flanks_internal.leases where lease_id is not null"), "0")
         << "nothing was claimed";
     EXPECT_EQ(f.hint, fmt::format("row security is enabled on {}: alter table ... disable row "

@@ -60,7 +60,7 @@ class removing : public database_test {
 TEST_F(removing, a_row_that_a_whole_answer_lacks_is_removed_with_its_last_version_kept) {
   answer(first_, {{"a", "2026-05-10", "5"}, {"b"}, {"c"}});
   const run_record r = answer(first_, {{"b"}, {"c"}});
-  EXPECT_EQ(r.how, outcome::ok);
+  EXPECT_EQ(r.outcome, outcome::ok);
   EXPECT_EQ(r.counts.removed, 1);
   EXPECT_THAT(removed(), ElementsAre("a"));
   EXPECT_THAT(rows("select v._id, v.reason, v.content->>'amount', v.content->>'removed_at', "
@@ -97,7 +97,7 @@ TEST_F(removing, an_answer_that_was_filtered_proves_no_absence) {
   filtered.query = R"({"currency":["^EUR$"]})";
   store_ = make_store(loop_.get_executor(), filtered);
   EXPECT_EQ(answer(first_, {{"b"}}).counts.removed, 0);
-  EXPECT_EQ(answer(first_, std::vector<sample>{}).how, outcome::ok);
+  EXPECT_EQ(answer(first_, std::vector<sample>{}).outcome, outcome::ok);
   EXPECT_THAT(removed(), IsEmpty());
 }
 
@@ -122,7 +122,7 @@ TEST_F(removing, a_record_in_quarantine_shows_the_row_of_its_id) {
   rejected_record bad = rejected("bad_amount", R"({"_id":"a","amount":"x"})");
   bad.id = "a";
   batch.rejected.push_back(bad);
-  EXPECT_EQ(answer(first_, std::move(batch)).how, outcome::partial);
+  EXPECT_EQ(answer(first_, std::move(batch)).outcome, outcome::partial);
   EXPECT_THAT(removed(), IsEmpty());
   // Refused by the database, it is shown as well.
   answer(first_, {{"a", "2026-05-10", "NaN"}, {"b"}});
@@ -155,7 +155,7 @@ TEST_F(removing, the_same_content_under_a_new_id_is_a_removal_and_an_insert) {
 TEST_F(removing, an_empty_answer_where_rows_are_stored_removes_nothing_and_asks) {
   answer(first_, {{"a"}});
   const run_record r = answer(first_, std::vector<sample>{});
-  EXPECT_EQ(r.how, outcome::suspicious);
+  EXPECT_EQ(r.outcome, outcome::suspicious);
   EXPECT_THAT(r.error_message, HasSubstr("empty"));
   EXPECT_THAT(removed(), IsEmpty());
   EXPECT_EQ(value("select reason || ' ' || state from flanks.removal_reviews"),
@@ -163,7 +163,7 @@ TEST_F(removing, an_empty_answer_where_rows_are_stored_removes_nothing_and_asks)
 }
 
 TEST_F(removing, an_empty_answer_where_nothing_is_stored_is_well) {
-  EXPECT_EQ(answer(first_, std::vector<sample>{}).how, outcome::ok);
+  EXPECT_EQ(answer(first_, std::vector<sample>{}).outcome, outcome::ok);
 }
 
 // ---- the brake
@@ -174,7 +174,7 @@ TEST_F(removing, too_many_at_once_removes_nothing_stores_the_rest_and_asks) {
   rest[0].amount = "7";
   rest.push_back({"new"});
   const run_record r = answer(first_, rest);
-  EXPECT_EQ(r.how, outcome::suspicious);
+  EXPECT_EQ(r.outcome, outcome::suspicious);
   EXPECT_EQ(r.counts.removed, 0);
   EXPECT_EQ(r.counts.inserted, 1);
   EXPECT_EQ(r.counts.updated, 1);
@@ -204,7 +204,7 @@ TEST_F(removing, a_confirmed_review_removes_its_rows_under_its_run) {
                   run + "'"),
             "10");
   EXPECT_THAT(removals::list(options_, false), IsEmpty());
-  EXPECT_EQ(answer(first_, numbered(0, 10)).how, outcome::ok);
+  EXPECT_EQ(answer(first_, numbered(0, 10)).outcome, outcome::ok);
   EXPECT_EQ(failure_of([&] { (void)removals::confirm(options_, run); }).error_class,
             "unknown_review");
 }
@@ -213,7 +213,7 @@ TEST_F(removing, confirming_leaves_alone_what_has_been_shown_since) {
   answer(first_, numbered(0, 20));
   answer(first_, numbered(0, 10));
   const std::string run = removals::list(options_, false).at(0).sync_run_id;
-  EXPECT_EQ(answer(first_, numbered(0, 13)).how, outcome::suspicious) << "seven still wait";
+  EXPECT_EQ(answer(first_, numbered(0, 13)).outcome, outcome::suspicious) << "seven still wait";
   EXPECT_EQ(removals::confirm(options_, run).removed, 7);
   EXPECT_EQ(value("select min(_id) from flanks.transactions where removed_at is not null"),
             "id013");
@@ -222,7 +222,7 @@ TEST_F(removing, confirming_leaves_alone_what_has_been_shown_since) {
 TEST_F(removing, a_review_whose_rows_all_come_back_resolves_by_itself) {
   answer(first_, numbered(0, 20));
   answer(first_, numbered(0, 10));
-  EXPECT_EQ(answer(first_, numbered(0, 20)).how, outcome::ok);
+  EXPECT_EQ(answer(first_, numbered(0, 20)).outcome, outcome::ok);
   EXPECT_EQ(value("select state from flanks.removal_reviews"), "resolved");
   EXPECT_EQ(value("select count(*) from flanks.sync_status where who_must_act = 'operator'"), "0");
 }
@@ -230,8 +230,8 @@ TEST_F(removing, a_review_whose_rows_all_come_back_resolves_by_itself) {
 TEST_F(removing, the_same_loss_again_is_the_same_question_and_more_loss_joins_it) {
   answer(first_, numbered(0, 20));
   answer(first_, numbered(0, 10));
-  EXPECT_EQ(answer(first_, numbered(0, 10)).how, outcome::suspicious);
-  EXPECT_EQ(answer(first_, numbered(0, 8)).how, outcome::suspicious);
+  EXPECT_EQ(answer(first_, numbered(0, 10)).outcome, outcome::suspicious);
+  EXPECT_EQ(answer(first_, numbered(0, 8)).outcome, outcome::suspicious);
   EXPECT_THAT(removed(), IsEmpty());
   EXPECT_EQ(value("select count(*) from flanks.removal_reviews"), "1");
   EXPECT_EQ(value("select count(*) from flanks.removal_candidates"), "12");
@@ -242,14 +242,14 @@ TEST_F(removing, a_rejected_set_does_not_ask_again_until_it_changes) {
   answer(first_, numbered(0, 10));
   const std::string run = removals::list(options_, false).at(0).sync_run_id;
   EXPECT_EQ(removals::reject(options_, run).removed, 0);
-  EXPECT_EQ(answer(first_, numbered(0, 10)).how, outcome::ok);
+  EXPECT_EQ(answer(first_, numbered(0, 10)).outcome, outcome::ok);
   EXPECT_THAT(removed(), IsEmpty());
   // One more is judged by itself: ten rows are expected now.
   EXPECT_EQ(answer(first_, numbered(0, 9)).counts.removed, 1);
   EXPECT_THAT(removed(), ElementsAre("id009"));
   // Shown again, they are rows like others.
-  EXPECT_EQ(answer(first_, numbered(0, 20)).how, outcome::ok);
-  EXPECT_EQ(answer(first_, numbered(0, 10)).how, outcome::suspicious);
+  EXPECT_EQ(answer(first_, numbered(0, 20)).outcome, outcome::ok);
+  EXPECT_EQ(answer(first_, numbered(0, 10)).outcome, outcome::suspicious);
   EXPECT_EQ(removals::list(options_, true).size(), 2U);
 }
 

@@ -1,7 +1,7 @@
 // Migrations, comments, rights, and what commands see of credentials.
 #include <future>
 
-#include "db/status_view.hpp"
+#include "db/commands/status_view.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -70,13 +70,13 @@ TEST_F(migrations, pending_one_is_outdated_until_it_is_applied) {
 
 TEST_F(migrations, what_fails_for_the_schema_is_said_of_it) {
   const auto said = [&](const std::string& sql) {
-    session db(options_);
+    pg_connection db(options_);
     db.begin();
     try {
       db.run(statement{"test", sql.c_str()});
     } catch (const sql_problem& problem) {
       const failure f = migrate::explained(db, problem, stage::write);
-      EXPECT_EQ(f.at, stage::write);
+      EXPECT_EQ(f.stage, stage::write);
       EXPECT_FALSE(db.in_transaction());
       return f.error_class + ": " + f.what() + " / " + f.hint;
     }
@@ -113,7 +113,7 @@ TEST_F(migrations, database_of_an_unreleased_version_is_refused_with_the_way_out
         std::span<const embedded_migration>(changed_origin), embedded_migrations()}) {
     const failure f = failure_of([&] { up(ours); });
     EXPECT_EQ(f.error_class, "schema_changed");
-    EXPECT_EQ(f.then, verdict::stop);
+    EXPECT_EQ(f.verdict, verdict::stop);
     EXPECT_EQ(f.what(),
               "the schema was made by an unreleased version of flanks-sync: it begins with "
               "0001_one.sql, which is not the " +
@@ -137,7 +137,7 @@ TEST_F(migrations, newer_database_is_refused) {
   EXPECT_EQ(migrator(options_, first).check().what, kind::newer);
   const failure f = failure_of([&] { up(first); });
   EXPECT_EQ(f.error_class, "schema_newer");
-  EXPECT_EQ(f.then, verdict::stop);
+  EXPECT_EQ(f.verdict, verdict::stop);
 }
 
 TEST_F(migrations, failing_one_leaves_nothing_behind) {
@@ -161,13 +161,13 @@ TEST_F(migrations, two_at_once_apply_each_once) {
 }
 
 TEST_F(migrations, another_migrator_that_does_not_end_is_waited_for_and_named) {
-  session holder(options_);
+  pg_connection holder(options_);
   holder.begin();
   holder.run(
       statement{"test", "select pg_advisory_xact_lock(hashtextextended('flanks.migrate', 0))"});
   const failure f = failure_of([&] { up(both, 1); });
   EXPECT_EQ(f.error_class, "migration_locked");
-  EXPECT_EQ(f.then, verdict::later);
+  EXPECT_EQ(f.verdict, verdict::later);
 }
 
 TEST_F(migrations, plan_is_sql_that_does_the_same) {
@@ -217,7 +217,7 @@ TEST_F(schema, same_token_registered_at_once_is_one_credential) {
 
 TEST_F(schema, bad_token_is_refused_without_showing_it) {
   const failure f = failure_of([&] { add("ana", "geheim blank"); });
-  EXPECT_EQ(f.at, stage::configuration);
+  EXPECT_EQ(f.stage, stage::configuration);
   EXPECT_THAT(f.what(), HasSubstr("credentials_token"));
   EXPECT_THAT(f.what(), Not(HasSubstr("geheim")));
   EXPECT_EQ(failure_of([&] { add("", "tok"); }).error_class, "bad_credential");
@@ -230,7 +230,7 @@ TEST_F(schema, other_roles_can_neither_register_nor_read_a_token) {
   for (const char* text :
        {"select flanks.register_credential('x', 'y')", "table flanks_internal.credentials_tokens",
         "table flanks_internal.leases"}) {
-    session db(options_);
+    pg_connection db(options_);
     const std::string become = "set role stranger_" + database_;
     db.run(statement{"test", become.c_str()});
     try {
@@ -244,7 +244,7 @@ TEST_F(schema, other_roles_can_neither_register_nor_read_a_token) {
   // holds.
   sql("grant execute on function flanks.register_credential(text, text) to stranger_" + database_);
   {
-    session db(options_);
+    pg_connection db(options_);
     const std::string become = "set role stranger_" + database_;
     db.run(statement{"test", become.c_str()});
     db.run(statement{"test", "create temporary table credentials (x text)"});

@@ -32,12 +32,12 @@ class silence : public database_test {
     options_.connect_timeout = std::chrono::seconds{2};
     store_ = make_store(loop_.get_executor(), options_);
   }
-  static pid_t backend_of(session& db) {
+  static pid_t backend_of(pg_connection& db) {
     return db.run(statement{"pid", "select pg_backend_pid()"})[0][0].as<int>();
   }
   template <class Work>
   void expect_silence(const char* what, Work work, bool in_doubt = false) {
-    session db(options_);
+    pg_connection db(options_);
     db.begin();
     const stopped backend(backend_of(db));
     try {
@@ -59,20 +59,21 @@ TEST_F(silence, ends_each_wait_by_its_name) {
   constexpr statement plain{"plain", "select 1"};
   constexpr statement in{"copy_in", "copy flanks.entities (entity_id) from stdin"};
   constexpr statement out{"copy_out", "copy flanks.entities to stdout"};
-  expect_silence("plain", [&](session& db) { db.run(plain); });
-  expect_silence("one", [&](session& db) { db.run(one, sql_values("x")); });
-  expect_silence("one", [&](session& db) { db.fetch(one, sql_values("x"), [](const auto&) {}); });
-  expect_silence("one", [&](session& db) { db.run_together({{one, sql_values("x")}}); });
-  expect_silence("copy_in", [&](session& db) { db.copy_in(in, "a\n"); });
-  expect_silence("copy_out", [&](session& db) { db.copy_out(out, [](std::string_view) {}); });
-  expect_silence("begin", [&](session& db) { db.begin(); });
+  expect_silence("plain", [&](pg_connection& db) { db.run(plain); });
+  expect_silence("one", [&](pg_connection& db) { db.run(one, sql_values("x")); });
+  expect_silence("one",
+                 [&](pg_connection& db) { db.fetch(one, sql_values("x"), [](const auto&) {}); });
+  expect_silence("one", [&](pg_connection& db) { db.run_together({{one, sql_values("x")}}); });
+  expect_silence("copy_in", [&](pg_connection& db) { db.copy_in(in, "a\n"); });
+  expect_silence("copy_out", [&](pg_connection& db) { db.copy_out(out, [](std::string_view) {}); });
+  expect_silence("begin", [&](pg_connection& db) { db.begin(); });
   expect_silence(
-      "commit", [&](session& db) { db.commit(); }, true);
+      "commit", [&](pg_connection& db) { db.commit(); }, true);
 }
 
 TEST_F(silence, in_the_middle_of_a_copy_ends_it) {
   constexpr statement in{"copy_in", "copy flanks.entities (entity_id) from stdin"};
-  session db(options_);
+  pg_connection db(options_);
   db.begin();
   const pid_t pid = backend_of(db);
   // More than the buffers of a socket hold; the server stops while it comes.
@@ -108,7 +109,7 @@ TEST_F(silence, is_told_in_words_and_the_next_one_goes_on) {
     const stopped backend(std::stoi(pids[0]));
     const failure f = failure_of([&] { (void)run(store_->next_due()); });
     EXPECT_EQ(f.error_class, "database_silent");
-    EXPECT_EQ(f.then, verdict::retry);
+    EXPECT_EQ(f.verdict, verdict::retry);
     EXPECT_EQ(
         std::string(f.what()),
         fmt::format("next_due had no answer from database \"{}\" at {} in 2 s; the connection "
@@ -123,10 +124,10 @@ TEST_F(silence, of_a_statement_without_a_limit_is_told_from_work) {
   options_.statement_timeout = std::chrono::seconds{0};
   options_.connect_timeout = std::chrono::seconds{2};
   {
-    session db(options_);  // looked after every 10 seconds
+    pg_connection db(options_);  // looked after every 10 seconds
     EXPECT_NO_THROW(db.run(statement{"long", "select pg_sleep(12)"}));
   }
-  session db(options_);
+  pg_connection db(options_);
   const stopped backend(backend_of(db));
   try {
     db.run(statement{"long", "select 1"});
@@ -139,7 +140,7 @@ TEST_F(silence, of_a_statement_without_a_limit_is_told_from_work) {
 TEST_F(silence, is_none_when_the_answer_came_while_we_were_stopped) {
   constexpr statement out{"copy_out",
                           "copy (select repeat('x', 8000) from generate_series(1, 20)) to stdout"};
-  session db(options_);
+  pg_connection db(options_);
   int taken = 0;
   db.copy_out(out, [&](std::string_view) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds{2100};
@@ -154,7 +155,7 @@ TEST_F(silence, of_a_server_that_lets_nobody_in_ends_at_connect_timeout) {
   const auto postmaster = rows("select split_part(pg_read_file('postmaster.pid'), chr(10), 1)");
   const stopped server(std::stoi(postmaster.at(0)));
   const auto begun = std::chrono::steady_clock::now();
-  const failure f = failure_of([&] { const session db(options_); });
+  const failure f = failure_of([&] { const pg_connection db(options_); });
   EXPECT_EQ(f.error_class, "database_unreachable");
   EXPECT_THAT(f.what(), HasSubstr("timeout expired"));
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds{10});

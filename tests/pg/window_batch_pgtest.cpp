@@ -188,7 +188,7 @@ TEST_F(window_batches, only_what_is_plain_is_written_with_others) {
   EXPECT_FALSE(written([](w x) { x.request.evidence.remember_days = 30; }));
   EXPECT_FALSE(written([](w x) { x.batches[0].rejected.emplace_back(); }));
   EXPECT_FALSE(written([](w x) { x.request.absent.ids.emplace_back("id1"); }));
-  EXPECT_FALSE(written([](w x) { x.request.record.how = outcome::partial; }));
+  EXPECT_FALSE(written([](w x) { x.request.record.outcome = outcome::partial; }));
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ class together : public database_test {
   }
   run_record failed_run(const claimed_credential& c) {
     run_record record = record_for(c);
-    record.how = outcome::failed;
+    record.outcome = outcome::failed;
     record.error_class = "http_500";
     record.error_message = "it broke";
     return record;
@@ -89,7 +89,7 @@ TEST_F(together, one_that_fails_fails_alone) {
   run_all();
   EXPECT_EQ(failed(), 1);
   const failure f = failure_nr(7);
-  EXPECT_EQ(f.at, stage::write);
+  EXPECT_EQ(f.stage, stage::write);
   EXPECT_THAT(f.what(),
               AllOf(StartsWith("insert_runs failed in database"),
                     EndsWith("invalid input syntax for type uuid: \"not a uuid\" (22P02)")));
@@ -99,7 +99,7 @@ TEST_F(together, one_that_fails_fails_alone) {
 
 TEST_F(together, who_waits_for_a_lock_keeps_nobody_waiting) {
   const auto all = claim_all();
-  session other(options_);
+  pg_connection other(options_);
   other.begin();
   other.run(
       statement{"test", "select from flanks_internal.leases where credential_id = $1 for update"},

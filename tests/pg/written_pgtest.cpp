@@ -69,7 +69,7 @@ TEST_F(written, what_somebody_else_changes_meanwhile_is_not_overwritten_unseen) 
   const credential_id id = add("u", "ct-1");
   store_window(id, {{"a"}, {"b"}});
   sql("delete from flanks_internal.fingerprints");
-  session other(options_);
+  pg_connection other(options_);
   other.begin();
   other.run(statement{"test", "update flanks.transactions set amount = -1 where _id = 'a'"});
   std::thread committing([&] {

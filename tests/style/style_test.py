@@ -56,11 +56,11 @@ CLASS_PLACES = [
     re.compile(r"\berror_class\s*(?:=|==|!=)(?P<class>[^,;{}]*)"),
     re.compile(r"\bwatchdog_\.arm\((?P<class>[^,;{}]*)"),
     re.compile(r"\b(?:char\* const |s\.)name\s*=(?P<class>[^,;{}]*);"),
-    re.compile(r"\bfailure\b\s*\w*\s*[({][^;,]*,\s*(?:\w+\.)?then\s*,(?P<class>[^,;{}]*)"),
+    re.compile(r"\bfailure\b\s*\w*\s*[({][^;,]*,\s*(?:\w+\.)?verdict\s*,(?P<class>[^,;{}]*)"),
 ]
 # A failure whose class is a variable. In these files it comes from a place above.
-CLASS_VARIABLE = re.compile(r"\bfailure\b\s*\w*\s*[({][^;,]*,\s*(?:verdict::\w+|(?:\w+\.)?then)\s*,(?P<class>[^,;]*)")
-CLASS_VARIABLES = ("db/errors.cpp", "sync/arrivals.cpp", "sync/failure.hpp", "sync/flanks/connection.cpp",
+CLASS_VARIABLE = re.compile(r"\bfailure\b\s*\w*\s*[({][^;,]*,\s*(?:verdict::\w+|(?:\w+\.)?verdict)\s*,(?P<class>[^,;]*)")
+CLASS_VARIABLES = ("db/pg/errors.cpp", "sync/arrivals.cpp", "sync/failure.hpp", "sync/flanks/connection.cpp",
                    "sync/flanks/errors.cpp", "sync/flanks/response.cpp")
 
 CODE = (".cpp", ".hpp", ".h", ".cc")
@@ -397,7 +397,7 @@ BAD_TREE = [
     ("db/a.cpp", "#include <boost/json/value.hpp>\n", "db/a.cpp:1: boost/json/value.hpp: JSON"),
     ("db/a.cpp", 'throw failure(stage::write, verdict::stop,\n  "b_class", "x");\n',
      "db/a.cpp:1: error class b_class has no row"),
-    ("db/a.cpp", 'x;\nfailure f(at, k.then, c ? "a_class" : "b_class", "x");\n', None),
+    ("db/a.cpp", 'x;\nfailure f(at, k.verdict, c ? "a_class" : "b_class", "x");\n', None),
     ("db/a.cpp", 'known_state{"22", "b_class", "", verdict::later},\n', "db/a.cpp:1: error class b_class has no row"),
     ("db/a.cpp", 'if (f.error_class == "b_class") g();\n', "db/a.cpp:1: error class b_class has no row"),
     ("db/a.cpp", "failure f{stage::send, verdict::later, name, \"x\"};\n", "db/a.cpp:1: the class of this failure is not"),

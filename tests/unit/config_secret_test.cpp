@@ -44,8 +44,8 @@ class secret_file : public ::testing::Test {
       (void)read_secret_file(name, places(credentials));
       return "taken";
     } catch (const failure& f) {
-      EXPECT_EQ(f.at, stage::configuration);
-      EXPECT_EQ(f.then, verdict::stop);
+      EXPECT_EQ(f.stage, stage::configuration);
+      EXPECT_EQ(f.verdict, verdict::stop);
       return shortened(std::string{f.what()} + (f.hint.empty() ? "" : " / " + f.hint));
     }
   }

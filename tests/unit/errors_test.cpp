@@ -24,7 +24,7 @@ answer answered(int status, std::string body = "") {
 struct row {
   int status;
   const char* body;
-  verdict then;
+  flanks::verdict verdict;
   const char* name;
   const char* says;  // behind "... answered NNN"
 };
@@ -55,8 +55,8 @@ TEST(errors, status_to_failure) {
   };
   for (const row& r : table) {
     const failure f = from_status(answered(r.status, r.body), data_call);
-    EXPECT_EQ(f.at, stage::answer);
-    EXPECT_EQ(f.then, r.then) << r.status;
+    EXPECT_EQ(f.stage, stage::answer);
+    EXPECT_EQ(f.verdict, r.verdict) << r.status;
     EXPECT_EQ(f.error_class, r.name);
     EXPECT_EQ(f.http_status, r.status);
     EXPECT_EQ(f.what(), data_call.what + " answered " + std::to_string(r.status) + r.says);
@@ -84,7 +84,7 @@ TEST(errors, redirect_names_the_host_only) {
   a.location = "https://user:pw@evil.example:8443/path?token=abc";
   const failure f = from_status(a, data_call);
   EXPECT_EQ(f.error_class, "redirect");
-  EXPECT_EQ(f.then, verdict::later);
+  EXPECT_EQ(f.verdict, verdict::later);
   EXPECT_EQ(f.what(),
             data_call.what + " answered 302, a redirect to evil.example:8443; it was not followed");
 }
@@ -155,7 +155,7 @@ TEST(errors, ok_with_something_else_where_a_list_belongs) {
             data_call.what +
                 " answered 200 with an error object where a list belongs: credentials are "
                 "being processed");
-  EXPECT_EQ(f.then, verdict::later);
+  EXPECT_EQ(f.verdict, verdict::later);
 }
 
 TEST(errors, provider_text_is_cut_cleaned_and_never_repeats_a_secret) {
@@ -190,8 +190,8 @@ TEST(errors, token_call_refused_is_for_an_operator) {
   for (const int status : {400, 401, 403}) {
     const failure f = from_token_status(
         answered(status, R"({"error":"Invalid client credentials"})"), token_call, "my-app");
-    EXPECT_EQ(f.at, stage::token);
-    EXPECT_EQ(f.then, verdict::stop);
+    EXPECT_EQ(f.stage, stage::token);
+    EXPECT_EQ(f.verdict, verdict::stop);
     EXPECT_EQ(f.error_class, "token_refused");
     EXPECT_EQ(f.what(),
               "POST /v0/token at api.flanks.io:443 refused the API keys of client_id "
@@ -199,7 +199,7 @@ TEST(errors, token_call_refused_is_for_an_operator) {
                   std::to_string(status) + ": Invalid client credentials");
     EXPECT_EQ(f.hint, "check flanks.client_id, flanks.client_secret_file and flanks.grant_type");
   }
-  EXPECT_EQ(from_token_status(answered(500), token_call, "my-app").then, verdict::retry);
+  EXPECT_EQ(from_token_status(answered(500), token_call, "my-app").verdict, verdict::retry);
 }
 
 }  // namespace

@@ -6,10 +6,10 @@
 
 #include <map>
 
-#include "db/errors.hpp"
-#include "db/migrate.hpp"
-#include "db/own_names.hpp"
-#include "db/text_format.hpp"
+#include "db/commands/migrate.hpp"
+#include "db/pg/errors.hpp"
+#include "db/pg/own_names.hpp"
+#include "db/pg/text_format.hpp"
 
 namespace flanks {
 namespace {
@@ -97,7 +97,7 @@ TEST(connect_failure, says_what_on_what_as_whom_and_what_to_do) {
                "failed for user "
                "\"flanks_sync\"");
   EXPECT_EQ(f.hint, "check database.password_file");
-  EXPECT_EQ(f.then, verdict::stop);
+  EXPECT_EQ(f.verdict, verdict::stop);
 }
 
 TEST(connect_failure, of_several_addresses_shows_the_last_and_waits) {
@@ -108,7 +108,7 @@ TEST(connect_failure, of_several_addresses_shows_the_last_and_waits) {
       "connection to server at \"db\" (10.0.0.1), port 5432 failed: timeout expired\n");
   EXPECT_STREQ(f.what(),
                "cannot open database \"mirror\" at db:5432 as flanks_sync: timeout expired");
-  EXPECT_EQ(f.then, verdict::later);
+  EXPECT_EQ(f.verdict, verdict::later);
 }
 
 TEST(connect_failure, is_decided_by_the_code_in_whatever_language_the_server_speaks) {
@@ -129,7 +129,7 @@ TEST(connect_failure, is_decided_by_the_code_in_whatever_language_the_server_spe
   for (const auto& [state, words, then, name] : table) {
     const failure f = connect_failure(
         mirror, state, "connection to server at \"db\" (::1), port 5432 failed: " + words + "\n");
-    EXPECT_EQ(f.then, then) << words;
+    EXPECT_EQ(f.verdict, then) << words;
     EXPECT_EQ(f.error_class, name) << words;
     EXPECT_EQ(std::string(f.what()), "cannot open database \"mirror\" at db:5432 as flanks_sync: " +
                                          words.substr(words.find(":  ") + 3));
@@ -237,7 +237,7 @@ TEST(statement_failure, says_how_long_a_silent_database_was_waited_for) {
                "commit had no answer from database \"mirror\" at db:5432 in 130 s; the connection "
                "was given up");
   EXPECT_EQ(f.error_class, "database_silent");
-  EXPECT_EQ(f.then, verdict::retry);
+  EXPECT_EQ(f.verdict, verdict::retry);
 }
 
 TEST(statement_failure, verdict_follows_the_sqlstate) {
@@ -257,9 +257,9 @@ TEST(statement_failure, verdict_follows_the_sqlstate) {
   for (const auto& [state, then, name] : table) {
     const failure f =
         statement_failure(mirror, sql_problem("load", state, "no\nof a row\n"), stage::write);
-    EXPECT_EQ(f.then, then) << state;
+    EXPECT_EQ(f.verdict, then) << state;
     EXPECT_EQ(f.error_class, name) << state;
-    EXPECT_EQ(f.at, stage::write);
+    EXPECT_EQ(f.stage, stage::write);
     EXPECT_EQ(std::string(f.what()),
               fmt::format("load failed in database \"mirror\" at db:5432: no ({})", state));
   }

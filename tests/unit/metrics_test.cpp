@@ -13,7 +13,7 @@ using ::testing::Not;
 run_record window_of(std::optional<product> what, outcome how, const row_counts& counts = {}) {
   run_record r;
   r.what = what;
-  r.how = how;
+  r.outcome = how;
   r.counts = counts;
   return r;
 }
@@ -72,7 +72,7 @@ TEST(metrics, failures_count_by_class_and_a_status_that_failed_has_no_product) {
   m.count(status);
   product_run list;
   list.what = product_kind::holder;
-  list.how = outcome::failed;
+  list.outcome = outcome::failed;
   list.error_class = "http_503";
   m.count(list);
   run_record waiting = window_of(product::card, outcome::not_available);

@@ -94,7 +94,7 @@ struct memory {
   int abandoned = 0;
   std::vector<window_evidence> evidence;
   std::vector<std::int64_t> parts_before;  // committed of the same piece
-  outcome how = outcome::ok;
+  flanks::outcome outcome = flanks::outcome::ok;
   std::deque<failure> commit_fails;
 };
 
@@ -122,7 +122,7 @@ class memory_ledger final : public window_ledger {
     ++absent.stored;
     memory_.evidence.push_back(evidence);
     memory_.parts_before.push_back(absent.stored - 1);
-    record.how = memory_.how;
+    record.outcome = memory_.outcome;
     memory_.stored.push_back(line);
     record.counts.fetched = record.counts.inserted = rows_;
     co_return record;
@@ -281,7 +281,7 @@ TEST_F(mirror_story, nothing_newer_upstream_asks_for_no_transactions) {
   EXPECT_TRUE(tell().ok());
   EXPECT_TRUE(api.asked.empty());
   ASSERT_EQ(kept.runs.size(), 1U);
-  EXPECT_EQ(kept.runs[0].how, outcome::unchanged_upstream);
+  EXPECT_EQ(kept.runs[0].outcome, outcome::unchanged_upstream);
 }
 
 TEST_F(mirror_story, failure_after_some_rows_forgets_them_and_tries_the_whole_window_again) {
@@ -301,7 +301,7 @@ TEST_F(mirror_story, three_answers_that_break_off_give_up_and_store_nothing) {
   EXPECT_EQ(r.error, "the provider said truncated");
   EXPECT_TRUE(kept.stored.empty());
   ASSERT_EQ(kept.runs.size(), 1U);
-  EXPECT_EQ(kept.runs[0].how, outcome::failed);
+  EXPECT_EQ(kept.runs[0].outcome, outcome::failed);
   EXPECT_EQ(kept.runs[0].error_class, "truncated");
   EXPECT_EQ(kept.runs[0].requests, 3);
 }
@@ -449,7 +449,7 @@ TEST_F(mirror_story, a_failing_list_is_recorded_and_stops_no_other) {
   EXPECT_EQ(r.error, "the provider said http_500");
   EXPECT_EQ(kept.products_stored.size(), all_product_kinds.size() - 1);
   ASSERT_EQ(kept.products_recorded.size(), 1U);
-  EXPECT_EQ(kept.products_recorded[0].how, outcome::failed);
+  EXPECT_EQ(kept.products_recorded[0].outcome, outcome::failed);
   EXPECT_EQ(kept.products_recorded[0].error_class, "http_500");
 }
 
@@ -460,15 +460,15 @@ TEST_F(mirror_story, not_created_is_not_asked_for_and_errored_is_a_failure) {
   EXPECT_EQ(r.failed, 1);
   EXPECT_EQ(api.listed.size(), all_product_kinds.size() - 2);
   ASSERT_EQ(kept.products_recorded.size(), 2U);
-  EXPECT_EQ(kept.products_recorded[0].how, outcome::not_available);
-  EXPECT_EQ(kept.products_recorded[1].how, outcome::failed);
+  EXPECT_EQ(kept.products_recorded[0].outcome, outcome::not_available);
+  EXPECT_EQ(kept.products_recorded[1].outcome, outcome::failed);
 }
 
 TEST_F(mirror_story, a_404_of_one_list_never_means_that_the_credential_is_gone) {
   api.products_fail.emplace(product_kind::identity, of(verdict::park, "not_found", 404));
   credential_report r = tell();
   EXPECT_TRUE(r.ok() && !r.not_found) << "the status did not say that it was extracted";
-  EXPECT_EQ(kept.products_recorded.at(0).how, outcome::not_available);
+  EXPECT_EQ(kept.products_recorded.at(0).outcome, outcome::not_available);
   EXPECT_EQ(kept.products_stored.back().what, product_kind::holder);
   api.said.products[static_cast<std::size_t>(product_kind::identity)].created = true;
   r = tell();
@@ -536,7 +536,7 @@ TEST_F(mirror_story, absence_proves_something_about_the_days_that_history_holds)
 }
 
 TEST_F(mirror_story, a_suspicious_window_is_reported) {
-  kept.how = outcome::suspicious;
+  kept.outcome = outcome::suspicious;
   const credential_report r = tell();
   EXPECT_TRUE(r.ok());
   EXPECT_EQ(r.suspicious, 1);

@@ -264,8 +264,8 @@ TEST_F(pacer_line, a_bucket_out_of_reach_ends_the_wait_by_its_own_name_and_says_
   ASSERT_TRUE(until([&] { return !errors_.empty(); }));
   const failure f = only_failure();
   EXPECT_EQ(f.error_class, "rate_grant_timeout");
-  EXPECT_EQ(f.then, verdict::later);
-  EXPECT_EQ(f.at, stage::database);
+  EXPECT_EQ(f.verdict, verdict::later);
+  EXPECT_EQ(f.stage, stage::database);
   EXPECT_STREQ(f.what(),
                "no request may be sent: the database did not answer for the rate limit within "
                "0.25 s: cannot open database \"m\" at db:5432");
@@ -290,7 +290,7 @@ TEST_F(pacer_line, what_an_operator_must_mend_is_told_at_once) {
   wants("a");
   ASSERT_TRUE(until([&] { return !errors_.empty(); }));
   EXPECT_EQ(only_failure().error_class, "database_unreachable");
-  EXPECT_EQ(only_failure().then, verdict::stop);
+  EXPECT_EQ(only_failure().verdict, verdict::stop);
 }
 
 TEST_F(pacer_line, goes_on_by_itself_when_the_bucket_is_back) {
@@ -309,7 +309,7 @@ TEST_F(pacer_line, a_pause_longer_than_a_request_may_wait_sends_it_away_with_the
   wants("a");
   ASSERT_TRUE(until([&] { return !errors_.empty(); }));
   EXPECT_EQ(only_failure().error_class, "rate_limited");
-  EXPECT_EQ(only_failure().then, verdict::later);
+  EXPECT_EQ(only_failure().verdict, verdict::later);
   ASSERT_TRUE(only_failure().retry_after);
   EXPECT_GE(*only_failure().retry_after, chr::seconds{3590});
 }

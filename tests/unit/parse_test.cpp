@@ -239,7 +239,7 @@ TEST(parse, failure_never_shows_the_body) {
   EXPECT_THAT(f.what(),
               HasSubstr("POST /data at flanks answered 200 with a body that is not JSON"));
   EXPECT_THAT(f.what(), testing::Not(HasSubstr("secret-id")));
-  EXPECT_EQ(f.then, verdict::later);
+  EXPECT_EQ(f.verdict, verdict::later);
 }
 
 TEST(parse, bad_record_is_set_aside_and_the_rest_goes_on) {

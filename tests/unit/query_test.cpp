@@ -71,7 +71,7 @@ TEST(origin, refused) {
     (void)origin_of("http://api.flanks.io");
   } catch (const failure& f) {
     EXPECT_STREQ(f.what(), "flanks.base_url may use plain http:// for loopback only");
-    EXPECT_EQ(f.at, stage::configuration);
+    EXPECT_EQ(f.stage, stage::configuration);
   }
 }
 

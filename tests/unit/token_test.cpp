@@ -119,7 +119,7 @@ TEST(token, answer_without_a_token_is_a_failure_of_the_token_stage) {
       (void)read_token(answered(body), call);
       ADD_FAILURE() << body;
     } catch (const failure& f) {
-      EXPECT_EQ(f.at, stage::token) << body;
+      EXPECT_EQ(f.stage, stage::token) << body;
     }
   }
 }

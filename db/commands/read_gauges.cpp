@@ -1,0 +1,138 @@
+#include "db/commands/read_gauges.hpp"
+
+#include <algorithm>
+
+#include "db/commands/migrate.hpp"
+#include "db/pg/connection_pool.hpp"
+
+namespace flanks {
+
+namespace {
+
+using boost::asio::awaitable;
+
+constexpr statement states_sql{"read_state_gauges", R"(
+select s.state, count(*),
+  greatest(0, floor(extract(epoch from max(now() - coalesce(c.last_confirmed_at, c.created_at)))))::bigint
+from flanks.credentials c
+cross join lateral (select case when c.removed_at is not null then 'removed' when c.paused then 'paused' else c.state end as state) s
+group by 1)"};
+
+// A claim leaves next_due_at as it is: who is in flight is told by the lease.
+constexpr statement due_sql{"read_due_gauge", R"(
+select count(*), floor(extract(epoch from now()))::bigint from flanks_internal.leases
+where next_due_at <= now() and (lease_id is null or expires_at <= now()))"};
+
+// What the proofs depend on: as long as it stays, so do they. Of a mirror that was proved often
+// they cost seconds, and change once a day.
+constexpr statement proofs_key_sql{"read_verification_key", R"(
+select concat_ws(' ', (select max(verification_id) from flanks.verifications), count(*), count(removed_at), max(removed_at))
+from flanks.credentials)"};
+
+// One command may have written several windows of a product: the worst speaks for it. A window that
+// it repaired has two rows, of which the later one counts: it is equal now.
+constexpr statement proofs_sql{"read_verification_gauges", R"(
+with proved as (
+  select credential_id, product, outcome, missing, extra, altered, finished_at, run_id,
+    first_value(run_id) over (partition by credential_id, product order by finished_at desc) as latest,
+    row_number() over (partition by credential_id, product, run_id, coalesce(window_from::text, verification_id::text), window_to
+      order by verification_id desc) as back
+  from flanks.verifications),
+ended as (
+  select credential_id, product,
+    case when bool_or(outcome = 'different') then 'different' when bool_or(outcome = 'failed') then 'failed'
+      when bool_or(outcome = 'not_verifiable') then 'not_verifiable' else 'equal' end as outcome,
+    sum(missing) filter (where outcome = 'different') as missing, sum(extra) filter (where outcome = 'different') as extra,
+    sum(altered) filter (where outcome = 'different') as altered, max(finished_at) as at
+  from proved where run_id = latest and back = 1 group by 1, 2)
+select product, outcome, count(*), coalesce(sum(missing), 0)::bigint, coalesce(sum(extra), 0)::bigint,
+  coalesce(sum(altered), 0)::bigint,
+  floor(extract(epoch from max(at)))::bigint
+from ended join flanks.credentials c on c.credential_id = ended.credential_id and c.removed_at is null
+group by 1, 2)"};
+
+instant instant_of(const pg_value& f) {
+  return instant{std::chrono::seconds{f.as<std::int64_t>()}};
+}
+
+// What was read of the proofs, and what it depended on.
+struct known_proofs {
+  std::string key;
+  std::vector<mirror_gauges::proved> proofs;
+  std::optional<instant> last;
+};
+
+void refresh(pg_connection& db, known_proofs& known) {
+  known_proofs now;
+  now.key = db.run(proofs_key_sql)[0][0].c_str();
+  if (now.key == known.key) return;
+  for (const auto& r : db.run(proofs_sql)) {
+    now.proofs.push_back({r[0].c_str(), r[1].c_str(), r[2].as<std::int64_t>(),
+                          r[3].as<std::int64_t>(), r[4].as<std::int64_t>(),
+                          r[5].as<std::int64_t>()});
+    now.last = std::max(now.last, std::optional{instant_of(r[6])});
+  }
+  known = std::move(now);
+}
+
+mirror_gauges read_gauges(pg_connection& db, known_proofs& known) {
+  mirror_gauges g;
+  for (const auto& r : db.run(states_sql)) {
+    g.states.push_back(
+        {r[0].c_str(), r[1].as<std::int64_t>(), std::chrono::seconds{r[2].as<std::int64_t>()}});
+  }
+  const pg_rows due = db.run(due_sql);
+  g.due = due[0][0].as<std::int64_t>();
+  g.read_at = instant_of(due[0][1]);
+  refresh(db, known);
+  g.proofs = known.proofs;
+  g.last_verification = known.last;
+  return g;
+}
+
+class pg_gauges final : public gauge_source {
+ public:
+  pg_gauges(boost::asio::any_io_executor loop, db_options options)
+      : pool_(std::make_shared<pg_connection_pool>(std::move(loop), std::move(options))) {}
+  ~pg_gauges() override { pool_->close(); }
+
+  awaitable<std::string> schema_trouble() override {
+    std::string trouble;
+    const job work = [&](pg_connection& db) { trouble = migrate::check(db).message; };
+    auto running = pool_->run(work, stage::database);
+    co_await std::move(running);
+    co_return trouble;
+  }
+
+  awaitable<mirror_gauges> read() override {
+    mirror_gauges found;
+    known_proofs known = known_;  // the connection's thread gets its own
+    const job work = [&](pg_connection& db) { found = read_gauges(db, known); };
+    auto running = pool_->run(work, stage::database);
+    co_await std::move(running);
+    known_ = std::move(known);
+    co_return found;
+  }
+
+ private:
+  std::shared_ptr<pg_connection_pool> pool_;
+  known_proofs known_;
+};
+
+db_options impatient(db_options options) {
+  options.connections = 2;
+  options.connect_timeout = std::chrono::seconds{2};
+  options.statement_timeout = std::chrono::seconds{30};
+  options.lock_timeout = std::chrono::seconds{2};
+  options.network_timeout = std::chrono::seconds{5};
+  return options;
+}
+
+}  // namespace
+
+std::unique_ptr<gauge_source> make_gauge_source(boost::asio::any_io_executor loop,
+                                                db_options options) {
+  return std::make_unique<pg_gauges>(std::move(loop), impatient(std::move(options)));
+}
+
+}  // namespace flanks

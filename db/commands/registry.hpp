@@ -1,0 +1,78 @@
+// Credentials as commands handle them: add, list, show, pause, resume, remove. Blocks; opens a
+// connection of its own. Throws `failure`; failure{configuration, "unknown_credential"} for one
+// that does not exist.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "db/pg/options.hpp"
+#include "db/registration.hpp"
+#include "sync/types.hpp"
+
+namespace flanks {
+
+// What is verified of one product (flanks.coverage).
+struct coverage_row {
+  std::string product;
+  std::string
+      days;  // ranges of operation dates, "2024-11-22 to 2026-11-22", several parted by commas
+  std::string last_success_at;
+  std::string last_proof;  // outcome and time of the last verify of it; empty: never
+};
+
+// One line of flanks.credentials with its users. Times as the database writes them, empty for null.
+struct credential_row {
+  credential_id id;
+  std::vector<user_id> users;
+  std::string bank;
+  std::string state;  // "paused" and "removed" included
+  std::string pause_reason;
+  std::string created_at, last_attempt_at, last_success_at, last_new_data_at, provider_updated_at;
+  std::string last_error, last_error_hint;
+  std::string what_next;
+  std::int64_t transactions = 0;       // not removed; only by show()
+  std::vector<coverage_row> coverage;  // only by show()
+};
+
+class registry {
+ public:
+  explicit registry(const db_options& options);
+  ~registry();
+
+  // Registers them all in one transaction, or none when one of them is refused; the outcomes are in
+  // their order. One that was erased with its user is left out, unless `even_if_erased` lifts that.
+  // Idempotent, gives the same id for the same token.
+  std::vector<registration::outcome> add(std::span<const registration_request> wanted,
+                                         bool even_if_erased = false);
+  // One. Throws failure{configuration, "bad_credential"} for a token or user that is refused;
+  // failure{configuration, "erased_credential"} when it was erased with its user.
+  credential_id add(const user_id& user, const secret& token, bool even_if_erased = false);
+  // Throws failure{configuration, "unknown_credential"} for one that was removed: its token is
+  // gone.
+  [[nodiscard]] secret token_of(credential_id id);
+  // All, or those of one user; removed ones only when asked for.
+  [[nodiscard]] std::vector<credential_row> list(const std::optional<user_id>& user,
+                                                 bool with_removed);
+  [[nodiscard]] credential_row show(credential_id id);
+  // Not claimed any more; a window in work is finished. The reason is for people and may be empty.
+  void pause(credential_id id, const std::string& reason);
+  // Due at once.
+  void resume(credential_id id);
+  // Deletes the token, the links to users and the open backfill items, and takes it off the
+  // schedule; a worker that has it under its lease can no longer commit. Its transactions and their
+  // history stay; another credential that shows the same rows takes them over. Adding the same
+  // token again brings it back under its number.
+  void remove(credential_id id);
+
+ private:
+  template <class Work>
+  auto translated(Work work) -> decltype(work());
+
+  std::unique_ptr<pg_connection> db_;
+};
+
+}  // namespace flanks

@@ -1,0 +1,86 @@
+#include "db/commands/status_view.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "db/backfill.hpp"
+#include "db/commands/migrate.hpp"
+#include "db/pg/connection.hpp"
+#include "db/pg/text_format.hpp"
+
+namespace flanks {
+
+namespace {
+
+constexpr statement status_sql{"read_status", R"(
+select s.credential_id, s.bank, s.state, s.who_must_act,
+  to_char(s.last_attempt_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), to_char(s.last_success_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+  to_char(s.last_new_data_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), floor(extract(epoch from s.lag))::bigint,
+  to_char(s.next_run_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), s.running, s.failures_in_a_row, s.last_error, s.last_error_hint,
+  s.what_next,
+  (select count(*) from flanks.removal_reviews v where v.credential_id = s.credential_id and v.state = 'open')
+from flanks.sync_status s
+where s.state <> 'removed' and ($1::bigint[] is null or s.credential_id = any($1::bigint[])))"};
+
+constexpr statement users_sql{"read_status_users", R"(
+select credential_id, user_id from flanks.user_credentials
+where $1::bigint[] is null or credential_id = any($1::bigint[]) order by user_id)"};
+
+std::optional<std::string> text_or_none(const pg_value& f) {
+  if (f.is_null()) return std::nullopt;
+  return f.c_str();
+}
+
+status_row row_of(const pg_row& r) {
+  status_row row;
+  row.id = credential_id{r[0].as<std::int64_t>()};
+  row.bank = text_or_none(r[1]);
+  row.state = r[2].c_str();
+  row.who_must_act = r[3].c_str();
+  row.last_attempt_at = text_or_none(r[4]);
+  row.last_success_at = text_or_none(r[5]);
+  row.last_new_data_at = text_or_none(r[6]);
+  if (!r[7].is_null()) row.lag = std::chrono::seconds{r[7].as<std::int64_t>()};
+  row.next_run_at = text_or_none(r[8]);
+  row.running = r[9].as<bool>();
+  row.failures_in_a_row = r[10].as<int>();
+  row.last_error = text_or_none(r[11]);
+  row.last_error_hint = text_or_none(r[12]);
+  row.what_next = r[13].c_str();
+  row.reviews = r[14].as<int>();
+  return row;
+}
+
+std::vector<status_row> read(pg_connection& db, const selection& who) {
+  std::optional<std::string> ids;
+  if (!who.users.empty() || !who.credentials.empty()) {
+    array_literal list;
+    for (const credential_id id : backfill::resolve(db, who))
+      list.add(id.value);
+    ids = list.take();
+  }
+  std::vector<status_row> rows;
+  std::unordered_map<std::int64_t, std::size_t> at;
+  for (const auto& r : db.run(status_sql, sql_values(ids))) {
+    at.emplace(r[0].as<std::int64_t>(), rows.size());
+    rows.push_back(row_of(r));
+  }
+  for (const auto& r : db.run(users_sql, sql_values(ids))) {
+    const auto found = at.find(r[0].as<std::int64_t>());
+    if (found != at.end()) rows[found->second].users.push_back(user_id{r[1].c_str()});
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::vector<status_row> read_status(const db_options& options, const selection& who) {
+  pg_connection db(options);
+  try {
+    return read(db, who);
+  } catch (const sql_problem& problem) {
+    throw migrate::explained(db, problem, stage::database);
+  }
+}
+
+}  // namespace flanks

@@ -1,0 +1,36 @@
+// Reads flanks.sync_status for `status` and its --json. Blocks; opens a connection of its own.
+// Throws `failure`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "db/pg/options.hpp"
+#include "sync/store.hpp"
+
+namespace flanks {
+
+// The view's columns, in its words and order. Times are "YYYY-MM-DDTHH:MM:SSZ".
+struct status_row {
+  credential_id id;
+  std::vector<user_id> users;
+  std::optional<std::string> bank;
+  std::string state;
+  std::string who_must_act;
+  std::optional<std::string> last_attempt_at, last_success_at, last_new_data_at;
+  std::optional<std::chrono::seconds> lag;
+  std::optional<std::string> next_run_at;
+  bool running = false;
+  int failures_in_a_row = 0;
+  std::optional<std::string> last_error, last_error_hint;
+  std::string what_next;
+  int reviews = 0;  // open removal reviews: a person must look
+};
+
+// Problems first, as the view orders them; only what `who` names (its products do not matter).
+// Removed ones are left out. Throws failure{configuration} for a user or credential that does not
+// exist.
+[[nodiscard]] std::vector<status_row> read_status(const db_options& options, const selection& who);
+
+}  // namespace flanks

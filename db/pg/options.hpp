@@ -1,0 +1,38 @@
+// How the database is reached, and for how long anything there may take. Plain values.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "sync/limits.hpp"
+#include "sync/secret.hpp"
+
+namespace flanks {
+
+// What has no default here is set by who makes one: the configuration has the defaults
+// (config/settings.hpp), and the compiler names the field that was forgotten.
+struct db_options {
+  std::string dsn;   // a libpq conninfo or URI; what it leaves out comes from libpq's environment
+  secret password;   // empty: whatever the dsn or libpq finds by itself
+  int connections;   // at least 2: one always stays free for small work (see connection_pool.hpp)
+  int open_windows;  // at once (window_permits.hpp)
+
+  std::chrono::seconds connect_timeout;  // of one address
+  std::chrono::seconds statement_timeout;
+  std::chrono::seconds lock_timeout;
+  std::chrono::seconds idle_in_transaction_timeout;  // a window whose provider has gone quiet
+  std::chrono::seconds lease_time;  // a claim ends this long after it was made or renewed
+  // How long a credential is blocked until the rows that another one shows too are that one's.
+  std::chrono::seconds handover_after;
+  std::string
+      query;  // canonical sync.query; empty: everything is asked for (flanks.coverage.query)
+  sync_limits limits;
+
+  // How long after statement_timeout a server that has not said so itself is given up.
+  std::chrono::seconds answer_grace{10};
+  std::chrono::seconds network_timeout{30};  // unacknowledged bytes (tcp_user_timeout)
+  std::string application_name = "flanks-sync";
+  std::string holder{};  // who we are, for people; empty: host:pid
+};
+
+}  // namespace flanks
