@@ -74,6 +74,7 @@ class grammar {
     links();
     leaving();
     removals();
+    successions();
     operating();
   }
 
@@ -189,6 +190,14 @@ class grammar {
         add(group, "remove", "Forgets the token; the rows stay", command::credentials_remove);
     numbered(remove);
     remove->add_flag("--upstream", asked_.upstream, "Delete it at the provider as well, first");
+    CLI::App* const rotate =
+        add(group, "rotate", "It has another token now, read from standard input",
+            command::credentials_rotate);
+    numbered(rotate);
+    rotate
+        ->add_option("--token-file", asked_.file,
+                     "Read the new credentials_token from this file instead")
+        ->type_name("FILE");
     CLI::App* const discover =
         add(group, "discover", "Registers what the provider lists; external_id becomes the user",
             command::credentials_discover);
@@ -252,6 +261,24 @@ class grammar {
     sub->add_option("run", asked_.review, "The run that raised it, as removals list shows it")
         ->required()
         ->type_name("RUN");
+  }
+
+  void successions() {
+    CLI::App* const group = app_.add_subcommand(
+        "successions", "Real accounts that pass from one credential to another");
+    group->require_subcommand(1);
+    CLI::App* const list =
+        add(group, "list", "What a person must decide about", command::successions_list);
+    list->add_flag("--all", asked_.all, "The decided ones too");
+    for (CLI::App* const sub :
+         {add(group, "show", "One, with its evidence", command::successions_show),
+          add(group, "confirm", "It is one account: the new credential speaks for its days",
+              command::successions_confirm),
+          add(group, "reject", "They are two: both stay, and this is not raised again",
+              command::successions_reject)})
+      sub->add_option("succession", asked_.succession, "Its id, as successions list shows it")
+          ->required()
+          ->type_name("N");
   }
 
   void operating() {

@@ -26,6 +26,7 @@ enum class command : std::uint8_t {
   credentials_pause,
   credentials_resume,
   credentials_remove,
+  credentials_rotate,
   credentials_discover,
   link_exchange,
   link_sessions,
@@ -33,6 +34,10 @@ enum class command : std::uint8_t {
   removals_list,
   removals_confirm,
   removals_reject,
+  successions_list,
+  successions_show,
+  successions_confirm,
+  successions_reject,
   migrate_up,
   migrate_status,
   migrate_plan,
@@ -57,15 +62,16 @@ struct invocation {
   bool repair = false;          // verify
   std::string user;             // credentials add, erase
   std::string reason;           // credentials pause
-  std::string file;             // credentials add, import: "-" is standard input
+  std::string file;             // credentials add, rotate, import: "-" is standard input
   bool yes = false;             // erase: do not ask
   bool even_if_erased = false;  // credentials add
   bool upstream = false;        // credentials remove
   std::string default_user;     // credentials discover, link exchange, link sessions
   // link exchange
   std::string user_from = exchange_options{}.user_from;
-  std::string review;  // removals confirm, reject: the sync_run_id that raised it
-  bool all = false;    // removals list
+  std::string review;           // removals confirm, reject: the sync_run_id that raised it
+  bool all = false;             // removals list, successions list
+  std::int64_t succession = 0;  // successions show, confirm, reject
 };
 
 // What to do, or with what code to exit after what was printed (help, version, a usage error on

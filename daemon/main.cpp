@@ -58,6 +58,11 @@ exit_code dispatch(const invocation& asked) {
     case command::removals_confirm:
     case command::removals_reject:
       return command_removals(asked);
+    case command::successions_list:
+    case command::successions_show:
+    case command::successions_confirm:
+    case command::successions_reject:
+      return command_successions(asked);
     case command::migrate_up:
     case command::migrate_status:
     case command::migrate_plan:

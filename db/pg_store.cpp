@@ -8,6 +8,7 @@
 #include "db/pg/connection_pool.hpp"
 #include "db/pg/text_format.hpp"
 #include "db/product_writer.hpp"
+#include "db/successions.hpp"
 #include "db/windows/ledger.hpp"
 #include "db/write_batcher.hpp"
 
@@ -129,6 +130,12 @@ class pg_store final : public store {
   awaitable<void> record_product_run(product_run run) override {
     const std::string product_run_id = random_uuid();
     const job work = [&](pg_connection& db) { products::record(db, run, product_run_id); };
+    auto running = pool_->run(work, stage::write);
+    co_await std::move(running);
+  }
+
+  awaitable<void> follow_successions(credential_id id) override {
+    const job work = [&](pg_connection& db) { successions::follow(db, id); };
     auto running = pool_->run(work, stage::write);
     co_await std::move(running);
   }

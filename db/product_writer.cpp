@@ -48,6 +48,31 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
   $22, $23, $24)
 on conflict (product_run_id) do nothing)"};
 
+constexpr statement find_real_accounts{"find_real_accounts", R"(
+select flanks_internal.find_real_accounts($1, $2) where exists (select from flanks_internal.identifiable_products
+  where credential_id = $1 and product = $2 and real_account_id is null and removed_at is null))"};
+
+// What a product is known by as the same real account (migrations: real_accounts). When it changes,
+// the real account is looked for anew.
+constexpr std::array<std::string_view, 4> identifying{"external_id", "iban", "pan", "entity"};
+
+bool is_identifiable(std::span<const table_column> columns) {
+  return find_column(columns, "external_id").has_value();
+}
+
+std::string reset_real_account(std::span<const table_column> columns) {
+  if (!is_identifiable(columns)) return {};
+  std::string old, fresh;
+  for (const std::string_view name : identifying) {
+    if (!find_column(columns, name)) continue;
+    old += fmt::format("{}p.{}", old.empty() ? "" : ", ", name);
+    fresh += fmt::format("{}excluded.{}", fresh.empty() ? "" : ", ", name);
+  }
+  return fmt::format(
+      "real_account_id = case when ({}) is not distinct from ({}) then p.real_account_id end, ",
+      old, fresh);
+}
+
 // The names come from sync/product.cpp, never from the provider.
 std::string upsert_text(std::string_view table, std::span<const table_column> columns, bool owned) {
   std::string names, sources, casts, sets, old, fresh;
@@ -70,7 +95,7 @@ std::string upsert_text(std::string_view table, std::span<const table_column> co
       "on conflict ({1}{6}) do update set {7}updated_at = now(){8} "
       "where ({9}) is distinct from ({10}){11} returning p.{6}",
       table, owned ? "credential_id, " : "", names, owned ? "$1::bigint, " : "", casts, sources,
-      key, sets, owned ? ", removed_at = null" : "", old, fresh,
+      key, sets + reset_real_account(columns), owned ? ", removed_at = null" : "", old, fresh,
       owned ? " or p.removed_at is not null" : "");
 }
 
@@ -91,6 +116,8 @@ class list_writer {
   void write(bool doubted_before, const removal_limits& limits) {
     read_known();
     write_rows(batch_.records);
+    if (!written_.empty() && is_identifiable(columns_))
+      db_.run(find_real_accounts, sql_values(run_.credential, to_string(run_.what)));
     count();
     remove_vanished(doubted_before, limits);
     write_balances();

@@ -31,6 +31,15 @@ from (select a.*, flanks_internal.registration_refusal(a.user_id, a.credentials_
   order by d.digest, a.nr offset 0) j)"};
 constexpr statement drop_table{"drop_arriving", "drop table pg_temp.arriving"};
 
+constexpr statement look_at_rotation{"look_at_rotation", R"(
+select flanks_internal.registration_refusal('-', a.credentials_token), t.credential_id, e.token_digest is not null,
+  not exists (select from flanks.credentials c where c.credential_id = $1 and c.removed_at is null)
+from pg_temp.arriving a cross join lateral (select sha256(convert_to(a.credentials_token, 'UTF8')) as digest) d
+left join flanks_internal.credentials_tokens t on t.token_digest = d.digest and t.credential_id <> $1
+left join flanks_internal.erased_tokens e on e.token_digest = d.digest)"};
+constexpr statement rotate_token{"replace_credentials_token", R"(
+select flanks.replace_credentials_token($1, a.credentials_token) from pg_temp.arriving a)"};
+
 constexpr statement look_up{"look_up_tokens", R"(
 select case when t.credential_id is null then case when e.token_digest is null then 'unknown' else 'erased' end
   when c.removed_at is not null then 'removed' else 'known' end
@@ -112,6 +121,24 @@ std::vector<outcome> apply(pg_connection& db, std::span<const registration_reque
   }
   db.run(drop_table);
   return all;
+}
+
+rotation replace_token(pg_connection& db, credential_id id, const secret& token) {
+  rotation done;
+  done.refusal = unfit("credentials_token", token.reveal());
+  if (!done.refusal.empty()) return done;
+  db.run(make_table);
+  const registration_request arriving{user_id{"-"}, token};
+  db.copy_in(load, binary_rows(std::span(&arriving, 1)));
+  const pg_rows found = db.run(look_at_rotation, sql_values(id));
+  if (!found[0][0].is_null()) done.refusal = found[0][0].c_str();
+  if (!found[0][1].is_null()) done.other = credential_id{found[0][1].as<std::int64_t>()};
+  done.erased = found[0][2].as<bool>();
+  done.unknown = found[0][3].as<bool>();
+  const bool fits = done.refusal.empty() && !done.other && !done.erased && !done.unknown;
+  if (fits) db.run(rotate_token, sql_values(id));
+  db.run(drop_table);
+  return done;
 }
 
 std::vector<standing> look(pg_connection& db, std::span<const secret> tokens) {

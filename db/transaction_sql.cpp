@@ -13,8 +13,9 @@ namespace flanks {
 namespace {
 
 // Those that are ours.
-constexpr std::array<std::string_view, 6> own_columns{
-    "credential_id", "product", "first_seen_at", "updated_at", "removed_at", "content_hash"};
+constexpr std::array<std::string_view, 9> own_columns{
+    "credential_id",  "product",      "first_seen_at", "updated_at",  "removed_at",
+    "removal_reason", "successor_id", "aged_out_at",   "content_hash"};
 
 }  // namespace
 
@@ -50,6 +51,15 @@ std::string for_each_content_column(std::string_view format) {
 
 std::string content_columns(std::string_view alias) {
   return for_each_content_column(fmt::format("{}.{{}}", alias));
+}
+
+std::string identity_columns(std::string_view alias) {
+  std::string text;
+  for (const table_column& c : transaction_columns) {
+    if (c.name.ends_with("_id") || c.name == name_of(column::extra)) continue;
+    text += fmt::format("{}{}.{}", text.empty() ? "" : ", ", alias, c.name);
+  }
+  return text;
 }
 
 std::string all_columns(std::string_view alias) {

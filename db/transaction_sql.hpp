@@ -1,5 +1,11 @@
 // flanks.transactions in SQL: every statement that names its columns is put together here from
-// sync/transaction.hpp, so that a new column is one line there (and one in the migration).
+// sync/transaction.hpp.
+//
+// A new column of the provider's: `column` and `transaction_columns` (sync/transaction.hpp), its JSON
+// field (sync/flanks/record_fields.hpp; the compiler finds both), and in one migration the column,
+// the trigger void_content_hash, the views transactions_current and transactions_distinct, what
+// stands in `extra` until then, and content_hash set to zeros (the hash covers every column: rows
+// are hashed anew when they are next read). A column of ours: own_columns, and who sets it back.
 #pragma once
 
 #include <string>
@@ -14,6 +20,9 @@ namespace flanks {
 
 // The provider's columns without _id, in table order: "t.account_id, t.card_id, ...".
 [[nodiscard]] std::string content_columns(std::string_view alias);
+// What two rows of one operation have in common whatever their ids: the provider's columns without
+// its ids of operations and products, and without `extra`, which may hold ids too.
+[[nodiscard]] std::string identity_columns(std::string_view alias);
 // `format` (fmt, with the name of the column) for each of those, joined by ", ".
 [[nodiscard]] std::string for_each_content_column(std::string_view format);
 // All columns of the table in the order in which jsonb keeps its keys (by length, then by bytes):

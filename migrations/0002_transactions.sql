@@ -30,6 +30,9 @@ create table flanks.transactions (
   first_seen_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   removed_at timestamptz,
+  removal_reason text check (removal_reason in ('absent', 'renumbered', 'succeeded', 'confirmed')),
+  successor_id text collate "C",
+  aged_out_at timestamptz,
   content_hash uuid not null
 ) with (fillfactor = 90);
 -- One credential's operations by day: what the daemon reads back before it compares, and what "the transactions of this
@@ -40,6 +43,8 @@ create index transactions_by_date on flanks.transactions (operation_date);
 -- What came since a moment. Rows are added in this order, so a few pages of BRIN do for it; on updated_at each rewritten
 -- row would spoil the range that it lies in.
 create index transactions_by_first_seen on flanks.transactions using brin (first_seen_at) with (autosummarize = on);
+-- Which older ids have become this one: from an operation to its predecessors, for an erasure.
+create index transactions_by_successor on flanks.transactions (successor_id) where successor_id is not null;
 comment on table flanks.transactions is 'One row per operation that the provider knows or knew: the mirror itself.';
 comment on column flanks.transactions._id is 'The provider''s unique identification of the operation.';
 comment on column flanks.transactions.credential_id is 'The credential that it was first seen through; others that show it too are in transaction_sightings.';
@@ -65,9 +70,13 @@ comment on column flanks.transactions.extra is 'Every field of the provider that
 comment on column flanks.transactions.first_seen_at is 'When it first came.';
 comment on column flanks.transactions.updated_at is 'When this row was last written; an unchanged re-read does not write.';
 comment on column flanks.transactions.removed_at is 'When the provider stopped showing it; null while it shows it.';
+comment on column flanks.transactions.removal_reason is 'Why it is no longer shown: absent (a whole answer lacked it), renumbered (the same credential shows it under another _id), succeeded (another credential of the same real account has taken over), confirmed (a person said so).';
+comment on column flanks.transactions.successor_id is 'The _id that the operation has now, where it was recognised: renumbered or succeeded. flanks.current_id() follows it.';
+comment on column flanks.transactions.aged_out_at is 'Since when the bank''s history no longer reaches back to it, or its account is closed: no longer shown, still true, still counted. Null while it is shown.';
 comment on column flanks.transactions.content_hash is '128-bit XXH3 of the provider''s fields under flanks_internal.secrets.content_key: what the daemon compares against.';
 comment on index flanks.transactions_by_credential is 'One credential''s operations by day: "the transactions of this customer in May", and what the daemon compares an answer with.';
 comment on index flanks.transactions_by_date is 'All operations of a day or a month.';
+comment on index flanks.transactions_by_successor is 'The operations that an operation succeeded.';
 comment on index flanks.transactions_by_first_seen is 'What came since a moment.';
 
 create table flanks.transaction_sightings (
@@ -92,7 +101,7 @@ create table flanks.transaction_revisions (
   credential_id bigint not null,
   sync_run_id uuid not null,
   replaced_at timestamptz not null default now(),
-  reason text not null check (reason in ('changed', 'restored', 'removed', 'handed_over')),
+  reason text not null check (reason in ('changed', 'restored', 'removed', 'renumbered', 'succeeded', 'handed_over')),
   content jsonb not null
 );
 -- The history of one operation, newest last.
@@ -105,7 +114,7 @@ comment on column flanks.transaction_revisions._id is 'The operation.';
 comment on column flanks.transaction_revisions.credential_id is 'The credential that the old version belonged to.';
 comment on column flanks.transaction_revisions.sync_run_id is 'The run that replaced it (sync_runs.sync_run_id).';
 comment on column flanks.transaction_revisions.replaced_at is 'When it was replaced.';
-comment on column flanks.transaction_revisions.reason is 'changed: the provider sends other content; restored: it had been removed and is shown again; removed: the provider no longer shows it; handed_over: its credential was removed and another one shows it.';
+comment on column flanks.transaction_revisions.reason is 'changed: the provider sends other content; restored: it had been removed and is shown again; removed: the provider no longer shows it; renumbered: the provider shows it under another _id; succeeded: another credential of its real account has taken over; handed_over: its credential no longer speaks for it (removed, gone, long blocked) and another one shows it.';
 comment on column flanks.transaction_revisions.content is 'The whole old row, as to_jsonb gives it.';
 comment on index flanks.transaction_revisions_by_id is 'The history of one operation.';
 comment on index flanks.transaction_revisions_by_time is 'What was overwritten since a moment.';

@@ -8,6 +8,7 @@
 create table flanks.accounts (
   credential_id bigint not null,
   account_id text collate "C" not null,
+  external_id text,
   iban text,
   entity text,
   alias text,
@@ -21,14 +22,18 @@ create table flanks.accounts (
   flanks_category text,
   provider_updated_at timestamptz,
   extra jsonb,
+  real_account_id bigint,
   first_seen_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   removed_at timestamptz,
   primary key (credential_id, account_id)
 );
+-- From a real account to what shows it.
+create index accounts_by_real_account on flanks.accounts (real_account_id);
 comment on table flanks.accounts is 'The accounts of each credential as the provider last showed them, one row each.';
 comment on column flanks.accounts.credential_id is 'The credential that shows it.';
 comment on column flanks.accounts.account_id is 'The provider''s identification of the account (account_id, else _id): transactions.account_id names it.';
+comment on column flanks.accounts.external_id is 'The provider''s identification of it that is made from the user''s external_id in place of the token: the same after a new connection of the user.';
 comment on column flanks.accounts.iban is 'IBAN.';
 comment on column flanks.accounts.entity is 'The bank: entities.entity_id.';
 comment on column flanks.accounts.alias is 'The name that the end user or the bank gave it.';
@@ -42,13 +47,16 @@ comment on column flanks.accounts.type is 'The provider''s type of the account.'
 comment on column flanks.accounts.flanks_category is 'The provider''s category of the account.';
 comment on column flanks.accounts.provider_updated_at is 'When the provider last refreshed it (updated_at_timestamp).';
 comment on column flanks.accounts.extra is 'Every field of the provider that has no column here; null when there is none.';
+comment on column flanks.accounts.real_account_id is 'The account as the bank knows it: real_accounts. Others that show it are other credentials'' connections of it.';
 comment on column flanks.accounts.first_seen_at is 'When it first came.';
 comment on column flanks.accounts.updated_at is 'When this row was last written; an unchanged re-read does not write.';
 comment on column flanks.accounts.removed_at is 'When the provider stopped showing it; null while it shows it.';
+comment on index flanks.accounts_by_real_account is 'From a real account to the products that show it.';
 
 create table flanks.cards (
   credential_id bigint not null,
   card_id text collate "C" not null,
+  external_id text,
   pan text,
   entity text,
   alias text,
@@ -59,14 +67,18 @@ create table flanks.cards (
   type text,
   provider_updated_at timestamptz,
   extra jsonb,
+  real_account_id bigint,
   first_seen_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   removed_at timestamptz,
   primary key (credential_id, card_id)
 );
+-- From a real account to what shows it.
+create index cards_by_real_account on flanks.cards (real_account_id);
 comment on table flanks.cards is 'The cards of each credential as the provider last showed them, one row each.';
 comment on column flanks.cards.credential_id is 'The credential that shows it.';
 comment on column flanks.cards.card_id is 'The provider''s identification of the card (card_id, else _id): transactions.card_id names it.';
+comment on column flanks.cards.external_id is 'The provider''s identification of it that is made from the user''s external_id in place of the token: the same after a new connection of the user.';
 comment on column flanks.cards.pan is 'Number of the card, masked as the provider sends it.';
 comment on column flanks.cards.entity is 'The bank: entities.entity_id.';
 comment on column flanks.cards.alias is 'The name that the end user or the bank gave it.';
@@ -77,13 +89,16 @@ comment on column flanks.cards.currency is 'ISO 4217 code of the amounts.';
 comment on column flanks.cards.type is 'The provider''s type of the card.';
 comment on column flanks.cards.provider_updated_at is 'When the provider last refreshed it (updated_at_timestamp).';
 comment on column flanks.cards.extra is 'Every field of the provider that has no column here; null when there is none.';
+comment on column flanks.cards.real_account_id is 'The card as the bank knows it: real_accounts. Others that show it are other credentials'' connections of it.';
 comment on column flanks.cards.first_seen_at is 'When it first came.';
 comment on column flanks.cards.updated_at is 'When this row was last written; an unchanged re-read does not write.';
 comment on column flanks.cards.removed_at is 'When the provider stopped showing it; null while it shows it.';
+comment on index flanks.cards_by_real_account is 'From a real account to the products that show it.';
 
 create table flanks.investments (
   credential_id bigint not null,
   investment_id text collate "C" not null,
+  external_id text,
   portfolio_id text,
   entity text,
   alias text,
@@ -97,14 +112,18 @@ create table flanks.investments (
   type text,
   provider_updated_at timestamptz,
   extra jsonb,
+  real_account_id bigint,
   first_seen_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   removed_at timestamptz,
   primary key (credential_id, investment_id)
 );
+-- From a real account to what shows it.
+create index investments_by_real_account on flanks.investments (real_account_id);
 comment on table flanks.investments is 'The investments of each credential as the provider last showed them, one row each.';
 comment on column flanks.investments.credential_id is 'The credential that shows it.';
 comment on column flanks.investments.investment_id is 'The provider''s identification of the investment (investment_id, else _id): transactions.investment_id names it.';
+comment on column flanks.investments.external_id is 'The provider''s identification of it that is made from the user''s external_id in place of the token: the same after a new connection of the user.';
 comment on column flanks.investments.portfolio_id is 'The portfolio that it is held in.';
 comment on column flanks.investments.entity is 'The bank: entities.entity_id.';
 comment on column flanks.investments.alias is 'The name that the end user or the bank gave it.';
@@ -118,13 +137,16 @@ comment on column flanks.investments.currency is 'ISO 4217 code of the value.';
 comment on column flanks.investments.type is 'The provider''s type of the investment.';
 comment on column flanks.investments.provider_updated_at is 'When the provider last refreshed it (updated_at_timestamp).';
 comment on column flanks.investments.extra is 'Every field of the provider that has no column here; null when there is none.';
+comment on column flanks.investments.real_account_id is 'The investment as the bank knows it: real_accounts. Others that show it are other credentials'' connections of it.';
 comment on column flanks.investments.first_seen_at is 'When it first came.';
 comment on column flanks.investments.updated_at is 'When this row was last written; an unchanged re-read does not write.';
 comment on column flanks.investments.removed_at is 'When the provider stopped showing it; null while it shows it.';
+comment on index flanks.investments_by_real_account is 'From a real account to the products that show it.';
 
 create table flanks.liabilities (
   credential_id bigint not null,
   liability_id text collate "C" not null,
+  external_id text,
   entity text,
   alias text,
   description text,
@@ -135,14 +157,18 @@ create table flanks.liabilities (
   currency text,
   provider_updated_at timestamptz,
   extra jsonb,
+  real_account_id bigint,
   first_seen_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   removed_at timestamptz,
   primary key (credential_id, liability_id)
 );
+-- From a real account to what shows it.
+create index liabilities_by_real_account on flanks.liabilities (real_account_id);
 comment on table flanks.liabilities is 'The loans and other liabilities of each credential as the provider last showed them, one row each.';
 comment on column flanks.liabilities.credential_id is 'The credential that shows it.';
 comment on column flanks.liabilities.liability_id is 'The provider''s identification of the liability (liability_id, else _id): transactions.liability_id names it.';
+comment on column flanks.liabilities.external_id is 'The provider''s identification of it that is made from the user''s external_id in place of the token: the same after a new connection of the user.';
 comment on column flanks.liabilities.entity is 'The bank: entities.entity_id.';
 comment on column flanks.liabilities.alias is 'The name that the end user or the bank gave it.';
 comment on column flanks.liabilities.description is 'The bank''s text.';
@@ -153,13 +179,16 @@ comment on column flanks.liabilities.credit_limit is 'What was granted (limit).'
 comment on column flanks.liabilities.currency is 'ISO 4217 code of the amounts.';
 comment on column flanks.liabilities.provider_updated_at is 'When the provider last refreshed it (updated_at_timestamp).';
 comment on column flanks.liabilities.extra is 'Every field of the provider that has no column here; null when there is none.';
+comment on column flanks.liabilities.real_account_id is 'The liability as the bank knows it: real_accounts. Others that show it are other credentials'' connections of it.';
 comment on column flanks.liabilities.first_seen_at is 'When it first came.';
 comment on column flanks.liabilities.updated_at is 'When this row was last written; an unchanged re-read does not write.';
 comment on column flanks.liabilities.removed_at is 'When the provider stopped showing it; null while it shows it.';
+comment on index flanks.liabilities_by_real_account is 'From a real account to the products that show it.';
 
 create table flanks.portfolios (
   credential_id bigint not null,
   portfolio_id text collate "C" not null,
+  external_id text,
   entity text,
   alias text,
   description text,
@@ -170,14 +199,18 @@ create table flanks.portfolios (
   ref_accounts jsonb,
   provider_updated_at timestamptz,
   extra jsonb,
+  real_account_id bigint,
   first_seen_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   removed_at timestamptz,
   primary key (credential_id, portfolio_id)
 );
+-- From a real account to what shows it.
+create index portfolios_by_real_account on flanks.portfolios (real_account_id);
 comment on table flanks.portfolios is 'The portfolios of each credential as the provider last showed them, one row each; investments name theirs.';
 comment on column flanks.portfolios.credential_id is 'The credential that shows it.';
 comment on column flanks.portfolios.portfolio_id is 'The provider''s identification of the portfolio (portfolio_id, else _id): investments.portfolio_id names it.';
+comment on column flanks.portfolios.external_id is 'The provider''s identification of it that is made from the user''s external_id in place of the token: the same after a new connection of the user.';
 comment on column flanks.portfolios.entity is 'The bank: entities.entity_id.';
 comment on column flanks.portfolios.alias is 'The name that the end user or the bank gave it.';
 comment on column flanks.portfolios.description is 'The bank''s text.';
@@ -188,9 +221,11 @@ comment on column flanks.portfolios.ref_account is 'The account that it settles 
 comment on column flanks.portfolios.ref_accounts is 'The same, where the provider sends a list (refAccounts).';
 comment on column flanks.portfolios.provider_updated_at is 'When the provider last refreshed it (updated_at_timestamp).';
 comment on column flanks.portfolios.extra is 'Every field of the provider that has no column here; null when there is none.';
+comment on column flanks.portfolios.real_account_id is 'The portfolio as the bank knows it: real_accounts. Others that show it are other credentials'' connections of it.';
 comment on column flanks.portfolios.first_seen_at is 'When it first came.';
 comment on column flanks.portfolios.updated_at is 'When this row was last written; an unchanged re-read does not write.';
 comment on column flanks.portfolios.removed_at is 'When the provider stopped showing it; null while it shows it.';
+comment on index flanks.portfolios_by_real_account is 'From a real account to the products that show it.';
 
 create table flanks.identities (
   credential_id bigint not null,

@@ -105,15 +105,19 @@ comment on column flanks.sync_status.quarantined is 'Records of it that are in q
 create view flanks.transactions_current as
 select u.users, c.bank, t._id, t.credential_id, t.product, t.account_id, t.card_id, t.investment_id, t.liability_id,
   t.portfolio_id, t.operation_date, t.value_date, t.amount, t.currency, t.balance, t.description,
-  t.product_description, t.category, t.shop, t.entity, t.card_number, t.transfer, t.extra, t.first_seen_at, t.updated_at
+  t.product_description, t.category, t.shop, t.entity, t.card_number, t.transfer, t.extra, t.first_seen_at, t.updated_at,
+  a.iban, coalesce(a.alias, a.description, k.alias, k.description) as account_name, e.name as bank_name, t.aged_out_at
 from flanks.transactions t
 join flanks.credentials c using (credential_id)
+left join flanks.accounts a on t.product = 'account' and a.credential_id = t.credential_id and a.account_id = t.account_id
+left join flanks.cards k on t.product = 'card' and k.credential_id = t.credential_id and k.card_id = t.card_id
+left join flanks.entities e on e.entity_id = coalesce(a.entity, k.entity, t.entity, c.bank)
 cross join lateral (select coalesce(array_agg(distinct uc.user_id order by uc.user_id), '{}') as users
     from flanks.user_credentials uc
     where uc.credential_id = t.credential_id
        or uc.credential_id in (select s.credential_id from flanks.transaction_sightings s where s._id = t._id)) u
 where t.removed_at is null;
-comment on view flanks.transactions_current is 'The transactions that the provider shows today, one row each, with their users and bank.';
+comment on view flanks.transactions_current is 'The transactions that are true today, one row for each credential''s operation, with their users, account and bank: those that the provider shows, and those that have only aged out of what it shows. transactions_distinct counts each real operation once.';
 comment on column flanks.transactions_current.users is 'Your users it belongs to: those of its credential and, for a joint account, of every other credential that shows it.';
 comment on column flanks.transactions_current.bank is 'The provider''s identifier of the bank.';
 comment on column flanks.transactions_current._id is 'The provider''s unique identification of the operation.';
@@ -139,34 +143,38 @@ comment on column flanks.transactions_current.transfer is 'Beneficiary and payer
 comment on column flanks.transactions_current.extra is 'Every field of the provider that has no column here; null when there is none.';
 comment on column flanks.transactions_current.first_seen_at is 'When it first came.';
 comment on column flanks.transactions_current.updated_at is 'When this row was last written; an unchanged re-read does not write.';
+comment on column flanks.transactions_current.iban is 'IBAN of the account.';
+comment on column flanks.transactions_current.account_name is 'Alias, else description of the account or card.';
+comment on column flanks.transactions_current.bank_name is 'The bank''s name for people; null until the list of banks has been read.';
+comment on column flanks.transactions_current.aged_out_at is 'Since when the bank''s history no longer reaches back to it, or its account is closed; null while the provider shows it.';
 
 -- ----------------------------------------------------------------------------------------------------- user_assets
 
 create view flanks.user_assets as
 with products as (
   select credential_id, 'account' as product, account_id as product_id, coalesce(alias, description) as name, iban as number,
-    type, balance, currency, is_owner, num_owners, owners, entity, first_seen_at, provider_updated_at
+    type, balance, currency, is_owner, num_owners, owners, entity, first_seen_at, provider_updated_at, real_account_id
   from flanks.accounts where removed_at is null
   union all
   select credential_id, 'card', card_id, coalesce(alias, description), pan,
-    type, balance, currency, null, null, null, entity, first_seen_at, provider_updated_at
+    type, balance, currency, null, null, null, entity, first_seen_at, provider_updated_at, real_account_id
   from flanks.cards where removed_at is null
   union all
   select credential_id, 'investment', investment_id, coalesce(alias, description, symbol), coalesce(isin, cusip),
-    type, balance, currency, null, null, null, entity, first_seen_at, provider_updated_at
+    type, balance, currency, null, null, null, entity, first_seen_at, provider_updated_at, real_account_id
   from flanks.investments where removed_at is null
   union all
   select credential_id, 'liability', liability_id, coalesce(alias, description), null,
-    type, balance, currency, null, null, null, entity, first_seen_at, provider_updated_at
+    type, balance, currency, null, null, null, entity, first_seen_at, provider_updated_at, real_account_id
   from flanks.liabilities where removed_at is null
   union all
   select credential_id, 'portfolio', portfolio_id, coalesce(alias, description), null,
-    type, balance, currency, null, null, null, entity, first_seen_at, provider_updated_at
+    type, balance, currency, null, null, null, entity, first_seen_at, provider_updated_at, real_account_id
   from flanks.portfolios where removed_at is null)
 select u.user_id, p.credential_id, coalesce(p.entity, c.bank) as bank, e.name as bank_name, p.product, p.product_id,
   p.name, p.number, p.type, p.balance, p.currency, p.is_owner, p.num_owners, p.owners,
   h.holders, i.identities, o.transactions, o.first_operation_date, o.last_operation_date,
-  p.first_seen_at, coalesce(p.provider_updated_at, v.provider_seen_at) as as_of, v.last_success_at as verified_at
+  p.first_seen_at, coalesce(p.provider_updated_at, v.provider_seen_at) as as_of, v.last_success_at as verified_at, p.real_account_id
 from flanks.user_credentials u
 join flanks.credentials c using (credential_id)
 join products p using (credential_id)
@@ -220,3 +228,4 @@ comment on column flanks.user_assets.last_operation_date is 'Day of the newest o
 comment on column flanks.user_assets.first_seen_at is 'When the product first came.';
 comment on column flanks.user_assets.as_of is 'When the provider last refreshed it.';
 comment on column flanks.user_assets.verified_at is 'When the mirror last read it from the provider.';
+comment on column flanks.user_assets.real_account_id is 'The account as the bank knows it: the same for every login that shows it (real_accounts; flanks.assets has it once).';

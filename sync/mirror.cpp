@@ -97,11 +97,14 @@ class credential_story {
       report_.bank = status->bank;
       if (!status->oddities.empty()) t_.observer.odd_status(report_.id, status->oddities);
       std::vector<planned_window> planned = co_await plan(*status);
+      // First: what the transactions belong to tells a closed account from rows that vanished.
+      co_await mirror_products(t_, job_, *status, report_);
       for (const planned_window& p : planned) {
         if (must_stop()) break;
         co_await fetch(p);
       }
-      co_await mirror_products(t_, job_, *status, report_);
+      if (report_.windows_stored > 0 && !must_stop())
+        co_await t_.db.follow_successions(job_.credential.id);
     }
   }
 

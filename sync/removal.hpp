@@ -31,6 +31,8 @@ struct absent_rows {
   // _ids that a part has shown, but not as rows of its own days: stored on another part's day, or
   // in quarantine. No later part may take them for absent.
   std::vector<std::string> shown;
+  std::string
+      since;  // when the first part was written, by the database's clock; empty: by this one
 
   // No part has left anything to look for.
   [[nodiscard]] bool none() const {

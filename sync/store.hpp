@@ -242,6 +242,10 @@ class store {
   // Nothing was stored: failed (a run of its own), or not available (only when that is new).
   virtual awaitable<void> record_product_run(product_run run) = 0;
 
+  // Lets real accounts pass from credentials that no longer show them to those that do, where this
+  // one is either (sync/succession.hpp).
+  virtual awaitable<void> follow_successions(credential_id id) = 0;
+
   // Whether the list of banks is to be read now, by us: once a day by all daemons together, an hour
   // after a failure.
   virtual awaitable<bool> claim_entities() = 0;

@@ -16,6 +16,7 @@ namespace flanks {
 [[nodiscard]] exit_code command_arrivals(const invocation& asked);
 [[nodiscard]] exit_code command_erase(const invocation& asked);
 [[nodiscard]] exit_code command_removals(const invocation& asked);
+[[nodiscard]] exit_code command_successions(const invocation& asked);
 [[nodiscard]] exit_code command_migrate(const invocation& asked);
 [[nodiscard]] exit_code command_config(const invocation& asked);
 

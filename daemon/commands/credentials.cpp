@@ -1,4 +1,4 @@
-// credentials add | import | list | show | pause | resume | remove.
+// credentials add | import | list | show | pause | resume | rotate | remove.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -254,6 +254,15 @@ exit_code show(registry& r, const invocation& asked) {
   return exit_code::done;
 }
 
+exit_code rotate(registry& r, const invocation& asked) {
+  if (asked.who.credentials.size() != 1)
+    throw refusal(exit_code::usage, "a new token belongs to one credential", "name one");
+  const credential_id id = asked.who.credentials.front();
+  r.rotate(id, read_token(asked.file));
+  terminal::print("credential {} has its new token, and is due now\n", id.value);
+  return exit_code::done;
+}
+
 exit_code change(registry& r, const invocation& asked) {
   for (const credential_id id : asked.who.credentials) {
     if (asked.what == command::credentials_pause) {
@@ -288,6 +297,8 @@ exit_code command_credentials(const invocation& asked) {
       return list(r, asked);
     case command::credentials_show:
       return show(r, asked);
+    case command::credentials_rotate:
+      return rotate(r, asked);
     default:
       return change(r, asked);
   }

@@ -96,7 +96,7 @@ const std::string& differences_text() {
 constexpr statement find_extra{"proof_extra", R"(
 insert into pg_temp.found (_id, kind)
 select t._id, 'extra' from flanks.transactions t
-where t.credential_id = $1 and t.product = $2 and t.operation_date between $3 and $4 and t.removed_at is null
+where t.credential_id = $1 and t.product = $2 and t.operation_date between $3 and $4 and t.removed_at is null and t.aged_out_at is null
   and not exists (select from pg_temp.shown s where s._id = t._id)
   and not exists (select from pg_temp.refused r where r._id = t._id))"};
 

@@ -68,6 +68,26 @@ noted as (
 update flanks.transactions t set credential_id = h.credential_id, product = h.product, updated_at = now()
 from heirs h where t._id = h._id)"};
 
+// What an operation of somebody else's has become names none of these.
+constexpr statement forget_successors{"erase_successors", R"(
+update flanks.transactions t set successor_id = null from flanks.transactions v
+where v.credential_id = any($1::bigint[]) and t.successor_id = v._id and t.credential_id <> all($1::bigint[]))"};
+constexpr statement delete_successions{"erase_successions", R"(
+delete from flanks.successions where from_credential_id = any($1::bigint[]) or to_credential_id = any($1::bigint[]))"};
+// By what their products were known: the user's name, and ids that are made from it.
+constexpr statement delete_keys{"erase_real_account_keys", R"(
+delete from flanks_internal.real_account_keys k
+where k.kind = 'masked_number' and right(k.key, length($2) + 1) = ' ' || $2
+  or (k.product, k.key) in (select p.product, p.external_id from flanks_internal.identifiable_products p
+    where p.credential_id = any($1::bigint[])) and k.kind = 'external_id')"};
+constexpr statement real_accounts_sql{"erase_find_real_accounts", R"(
+select distinct real_account_id from flanks_internal.identifiable_products
+where credential_id = any($1::bigint[]) and real_account_id is not null)"};
+// Those that nobody shows any more.
+constexpr statement delete_real_accounts{"erase_real_accounts", R"(
+delete from flanks.real_accounts a where a.real_account_id = any($1::bigint[])
+  and not exists (select from flanks_internal.identifiable_products p where p.real_account_id = a.real_account_id))"};
+
 constexpr statement delete_rows{
     "erase_transactions",
     "delete from flanks.transactions where credential_id = any($1::bigint[])"};
@@ -133,11 +153,19 @@ class eraser {
     db_.run(read_again, sql_values(victims_));
     report_.handed_over =
         static_cast<std::int64_t>(db_.run(hand_over, sql_values(victims_)).affected_rows());
+    db_.run(forget_successors, sql_values(victims_));
+    count("flanks.successions", db_.run(delete_successions, sql_values(victims_)));
+    count("flanks_internal.real_account_keys",
+          db_.run(delete_keys, sql_values(victims_, user_.value)));
+    array_literal shown;
+    for (const auto& r : db_.run(real_accounts_sql, sql_values(victims_)))
+      shown.add(r[0].as<std::int64_t>());
     count("flanks.transactions", db_.run(delete_rows, sql_values(victims_)));
     count("flanks.user_credentials", db_.run(unlink_user, sql_values(user_.value, victims_)));
     count("flanks_internal.backfills", db_.run(delete_plan, sql_values(plans_)));
     sweep("credential_id", "= any($1::bigint[])", victims_);
     sweep("user_id", "= $1", user_.value);
+    count("flanks.real_accounts", db_.run(delete_real_accounts, sql_values(shown.take())));
     count("flanks.credentials", db_.run(delete_credentials, sql_values(victims_)));
     return report_;
   }

@@ -184,6 +184,30 @@ void registry::resume(credential_id id) {
   });
 }
 
+void registry::rotate(credential_id id, const secret& token) {
+  translated([&] {
+    db_->begin();
+    const registration::rotation done = registration::replace_token(*db_, id, token);
+    if (done.unknown) unknown(id);
+    if (!done.refusal.empty())
+      throw failure(stage::configuration, verdict::stop, "bad_credential", done.refusal);
+    if (done.other) {
+      failure f(stage::configuration, verdict::stop, "bad_credential",
+                fmt::format("this token is registered as credential {}", done.other->value));
+      f.hint = fmt::format(
+          "flanks-sync credentials remove {}, then run this again: its operations are recognised "
+          "as those of the account that both show",
+          done.other->value);
+      throw f;
+    }
+    if (done.erased) {
+      throw failure(stage::configuration, verdict::stop, "erased_credential",
+                    "this credential was erased with the data of its user; it is not taken again");
+    }
+    db_->commit();
+  });
+}
+
 void registry::remove(credential_id id) {
   translated([&] {
     db_->begin();

@@ -60,6 +60,10 @@ class registry {
   [[nodiscard]] credential_row show(credential_id id);
   // Not claimed any more; a window in work is finished. The reason is for people and may be empty.
   void pause(credential_id id, const std::string& reason);
+  // It has another token from now on (the provider rotated it): keeps its number, users and rows,
+  // and is due at once. Throws failure{configuration} bad_credential for a token that is refused or
+  // is another credential's, erased_credential, unknown_credential.
+  void rotate(credential_id id, const secret& token);
   // Due at once.
   void resume(credential_id id);
   // Deletes the token, the links to users and the open backfill items, and takes it off the

@@ -11,7 +11,7 @@ namespace flanks {
 namespace {
 
 constexpr statement look_up_rows{"look_up", R"(
-select i.nr, t.credential_id, t.product, t.content_hash, t.removed_at is not null, coalesce(flanks_internal.shows_nothing(c, $3), true),
+select i.nr, t.credential_id, t.product, t.content_hash, t.removed_at is not null or t.aged_out_at is not null, coalesce(flanks_internal.shows_nothing(c, $3), true),
   t.updated_at = now(), s._id is not null, t.operation_date
 from unnest($1::text[], $2::bigint[]) with ordinality as i(_id, credential_id, nr)
 join flanks.transactions t on t._id = i._id

@@ -28,12 +28,12 @@ join flanks_internal.fingerprint_months m on m.credential_id = a.credential_id a
 
 // A credential's own rows with all their values; those of others that it shows too follow without.
 constexpr const char* own_rows = R"(
-select w.nr, false as joint, t.removed_at is not null, t.operation_date, t.content_hash, t._id, {values}
+select w.nr, false as joint, t.removed_at is not null or t.aged_out_at is not null, t.operation_date, t.content_hash, t._id, {values}
 from (values {windows}) w(nr, credential_id, product, first_day, last_day)
 join flanks.transactions t on t.credential_id = w.credential_id and t.product = w.product
   and t.operation_date between w.first_day and w.last_day)";
 constexpr const char* joint_rows = R"(
-select w.nr, true, flanks_internal.shows_nothing(c, '{handover_after}') or t.removed_at is not null, t.operation_date, t.content_hash, t._id, {nulls}
+select w.nr, true, flanks_internal.shows_nothing(c, '{handover_after}') or t.removed_at is not null or t.aged_out_at is not null, t.operation_date, t.content_hash, t._id, {nulls}
 from (values {windows}) w(nr, credential_id, first_day, last_day)
 join flanks.transaction_sightings s on s.credential_id = w.credential_id
 join flanks.transactions t on t._id = s._id and t.credential_id <> w.credential_id

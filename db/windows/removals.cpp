@@ -10,6 +10,7 @@
 #include "db/pg/connection.hpp"
 #include "db/pg/copy_binary.hpp"
 #include "db/pg/text_format.hpp"
+#include "db/transaction_sql.hpp"
 #include "sync/text.hpp"
 
 namespace flanks::removals {
@@ -37,13 +38,13 @@ where v.sync_run_id = c.sync_run_id and v.credential_id = $1 and v.product = $2 
 // What of the window is live now: with what this answer has inserted, without what it moved away.
 constexpr const char* live_rows = R"(copy (
 select t._id from flanks.transactions t
-where t.credential_id = {0} and t.product = '{1}' and t.operation_date between '{2}' and '{3}' and t.removed_at is null
+where t.credential_id = {0} and t.product = '{1}' and t.operation_date between '{2}' and '{3}' and t.removed_at is null and t.aged_out_at is null
 union all
 select t._id from flanks.transaction_sightings s
 join flanks.transactions t on t._id = s._id
 join flanks.credentials c on c.credential_id = t.credential_id
 where s.credential_id = {0} and s.product = '{1}' and t.credential_id <> {0} and t.operation_date between '{2}' and '{3}'
-  and t.removed_at is null and not flanks_internal.shows_nothing(c, '{4}')
+  and t.removed_at is null and t.aged_out_at is null and not flanks_internal.shows_nothing(c, '{4}')
 ) to stdout (format binary))";
 
 constexpr statement resolve_sql{"resolve_reviews", R"(
@@ -76,24 +77,81 @@ delete from flanks.transaction_sightings where credential_id = $1 and product = 
 // the statement itself has made would compare each with each.
 constexpr statement remove_rows{"remove_absent", R"(
 with gone as materialized (
-  select t._id, t.credential_id, t.product, to_jsonb(t) as content, h.credential_id as heir, h.product as heir_product
-  from flanks.transactions t
+  select t._id, t.credential_id, t.product, to_jsonb(t) as content, h.credential_id as heir, h.product as heir_product,
+    i.reason, nullif(i.successor_id, '') as successor_id
+  from unnest($4::text[], $5::text[], $6::text[]) i(_id, reason, successor_id)
+  join flanks.transactions t on t._id = i._id
   left join lateral (
     select s.credential_id, s.product from flanks.transaction_sightings s
     join flanks.credentials c on c.credential_id = s.credential_id
     where s._id = t._id and c.removed_at is null and s.credential_id <> $1
     order by s.first_seen_at, s.credential_id limit 1) h on true
-  where t._id = any($4::text[]) and t.credential_id = $1 and t.product = $2 and t.removed_at is null),
+  where t.credential_id = $1 and t.product = $2 and t.removed_at is null),
 kept as (
   insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
-  select _id, credential_id, $3, case when heir is null then 'removed' else 'handed_over' end, content from gone),
+  select _id, credential_id, $3, case when heir is not null then 'handed_over' when reason in ('renumbered', 'succeeded') then reason
+    else 'removed' end, content from gone),
 own as (
   delete from flanks.transaction_sightings s using gone g where s._id = g._id and s.credential_id = g.heir)
 update flanks.transactions t set credential_id = coalesce(g.heir, g.credential_id),
-  product = coalesce(g.heir_product, g.product), removed_at = case when g.heir is null then now() end, updated_at = now()
+  product = coalesce(g.heir_product, g.product), removed_at = case when g.heir is null then now() end,
+  removal_reason = case when g.heir is null then g.reason end, successor_id = case when g.heir is null then g.successor_id end,
+  updated_at = now()
 from gone g
 where t._id = g._id
 returning g.heir is null, t.operation_date, t.credential_id, t.product)"};
+
+// What of the absent rows is no removal. Renumbered: the same answer (or one since the rows are
+// under review) has brought a row that is equal but for its ids, each for one; twins in the order
+// of their _ids. Aged out: older than all that the account still shows, unless so much of what is
+// not older vanished too that the end of its history says nothing; or the account is closed. Sorted
+// and grouped instead of joined: force_index_plans() would compare each with each.
+constexpr const char* recognise_template = R"(
+with named as materialized (
+  select t.*, t._id = any($3::text[]) as absent,
+    coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id) as product_id
+  from flanks.transactions t
+  where t.credential_id = $1 and t.product = $2 and t.removed_at is null and t.aged_out_at is null),
+shown as materialized (
+  select product_id, min(operation_date) as first_day from named where not absent group by 1),
+closed as materialized (
+  select p.product_id from flanks_internal.identifiable_products p
+  where p.credential_id = $1 and p.product = $2 and p.removed_at is not null
+    and p.product_id not in (select product_id from shown where product_id is not null)),
+twins as (
+  select n._id, n.absent, r.real_account_id, {content},
+    row_number() over (partition by n.absent, r.real_account_id, {content} order by n._id) as twin
+  from named n
+  cross join lateral (select flanks_internal.real_account_of($1, $2, n.product_id) as real_account_id) r
+  where n.absent or n.first_seen_at >= least(coalesce(nullif($4, '')::timestamptz, now()),
+    (select min(v.raised_at) from flanks.removal_reviews v where v.credential_id = $1 and v.product = $2 and v.state = 'open'))),
+pairs as materialized (
+  select max(_id) filter (where absent) as _id, max(_id) filter (where not absent) as successor_id
+  from twins n group by real_account_id, twin, {content} having count(*) = 2),
+doubtful as materialized (
+  select n.product_id from named n join shown s on s.product_id = n.product_id
+  where n.operation_date >= s.first_day and n._id not in (select _id from pairs)
+  group by 1 having count(*) filter (where n.absent) > $6 and count(*) filter (where n.absent) * 100 > count(*) * $5::integer)
+select _id, successor_id from pairs
+union all
+select n._id, null from named n
+where n.absent and n.product_id is not null and n._id not in (select _id from pairs)
+  and (n.operation_date < (select s.first_day from shown s where s.product_id = n.product_id)
+      and n.product_id not in (select product_id from doubtful)
+    or n.product_id in (select product_id from closed)))";
+
+const std::string& recognise_text() {
+  static const std::string text =
+      fmt::format(fmt::runtime(recognise_template), fmt::arg("content", identity_columns("n")));
+  return text;
+}
+
+constexpr statement read_now{"read_now", "select now()"};
+
+constexpr statement age_out{"age_out", R"(
+update flanks.transactions set aged_out_at = now(), updated_at = now()
+where _id = any($3::text[]) and credential_id = $1 and product = $2 and removed_at is null and aged_out_at is null
+returning operation_date)"};
 
 constexpr statement list_sql{"list_reviews", R"(
 select v.sync_run_id, v.credential_id, v.product, v.reason, v.state,
@@ -137,14 +195,27 @@ void in_chunks(const Ids& ids, const std::function<void(std::string)>& take) {
   if (count % chunk != 0) take(part.take());
 }
 
-void remove(pg_connection& db, const list_of_rows& list, std::vector<std::string> ids,
+// Rows that a person has been asked about (open), or has said are still there (rejected).
+struct under_review {
+  std::unordered_set<std::string> open, rejected;
+};
+
+void remove(pg_connection& db, const list_of_rows& list, std::vector<departure> rows,
             result& done) {
-  std::sort(ids.begin(), ids.end());
-  in_chunks(ids, [&](const std::string& part) {
-    db.run(lock_rows, sql_values(part));
-    db.run(drop_sightings, sql_values(list.credential, to_string(list.what), part));
-    for (const auto& r : db.run(remove_rows, sql_values(list.credential, to_string(list.what),
-                                                        list.sync_run_id, part))) {
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  for (std::size_t at = 0; at < rows.size(); at += chunk) {
+    array_literal id_list, reasons, successors;
+    for (const departure& d : std::span(rows).subspan(at, std::min(chunk, rows.size() - at))) {
+      id_list.add(std::string_view(d.id));
+      reasons.add(d.reason);
+      successors.add(std::string_view(d.successor));
+    }
+    const std::string ids = id_list.take();
+    db.run(lock_rows, sql_values(ids));
+    db.run(drop_sightings, sql_values(list.credential, to_string(list.what), ids));
+    for (const auto& r :
+         db.run(remove_rows, sql_values(list.credential, to_string(list.what), list.sync_run_id,
+                                        ids, reasons.take(), successors.take()))) {
       done.days.insert(r[1].as<day>());
       if (r[0].as<bool>()) {
         ++done.removed;
@@ -152,7 +223,52 @@ void remove(pg_connection& db, const list_of_rows& list, std::vector<std::string
         done.heirs.emplace(credential_id{r[2].as<std::int64_t>()}, r[3].c_str());
       }
     }
-  });
+  }
+}
+
+std::vector<departure> departures(std::vector<std::string> ids, std::string_view reason) {
+  std::vector<departure> rows;
+  for (std::string& id : ids)
+    rows.push_back({std::move(id), reason, {}});
+  return rows;
+}
+
+// Renumbers and ages out what is no removal; those rows leave `fresh`, the reviews and the facts.
+void take_recognised(pg_connection& db, const list_of_rows& list, const std::string& since,
+                     const removal_limits& limits, under_review& reviewed,
+                     std::vector<std::string>& fresh, removal_facts& facts, result& done) {
+  array_literal asked;
+  for (const std::string& id : fresh)
+    asked.add(std::string_view(id));
+  for (const std::string& id : reviewed.open)
+    asked.add(std::string_view(id));
+  std::vector<departure> renumbered;
+  array_literal aged, recognised;
+  std::unordered_set<std::string> ids;
+  for (const auto& r : db.run({"recognise_absent", recognise_text().c_str()},
+                              sql_values(list.credential, to_string(list.what), asked.take(), since,
+                                         limits.percent, limits.rows))) {
+    const std::string id(r[0].view());
+    if (!ids.insert(id).second) continue;
+    recognised.add(std::string_view(id));
+    if (r[1].is_null()) {
+      aged.add(std::string_view(id));
+    } else {
+      renumbered.push_back({id, "renumbered", std::string(r[1].view())});
+    }
+  }
+  if (ids.empty()) return;
+  if (std::erase_if(reviewed.open, [&](const std::string& id) { return ids.contains(id); }) > 0) {
+    db.run(withdraw_candidates,
+           sql_values(list.credential, to_string(list.what), recognised.take()));
+    db.run(resolve_sql, sql_values(list.credential, to_string(list.what)));
+  }
+  std::erase_if(fresh, [&](const std::string& id) { return ids.contains(id); });
+  facts.stored -= static_cast<std::int64_t>(ids.size());
+  remove(db, list, std::move(renumbered), done);
+  for (const auto& r :
+       db.run(age_out, sql_values(list.credential, to_string(list.what), aged.take())))
+    done.days.insert(r[0].as<day>());
 }
 
 void raise(pg_connection& db, const list_of_rows& list, std::string_view reason,
@@ -162,11 +278,6 @@ void raise(pg_connection& db, const list_of_rows& list, std::string_view reason,
   const std::string name = raised[0][0].c_str();
   in_chunks(ids, [&](const std::string& part) { db.run(add_candidates, sql_values(name, part)); });
 }
-
-// Rows that a person has been asked about (open), or has said are still there (rejected).
-struct under_review {
-  std::unordered_set<std::string> open, rejected;
-};
 
 under_review load_under_review(pg_connection& db, const list_of_rows& list) {
   under_review reviewed;
@@ -218,7 +329,7 @@ void collect_absent(pg_connection& db, const window_scope& scope, window provabl
   if (diff.counts().fetched == 0 && absent.ids.size() > before) absent.empty_answer = true;
 }
 
-result decide_about(pg_connection& db, const list_of_rows& list, const under_review& reviewed,
+result decide_about(pg_connection& db, const list_of_rows& list, under_review& reviewed,
                     const absent_rows& absent, const removal_limits& limits) {
   removal_facts facts;
   facts.stored = absent.stored;
@@ -228,17 +339,21 @@ result decide_about(pg_connection& db, const list_of_rows& list, const under_rev
   for (const std::string& id : absent.ids) {
     if (reviewed.rejected.contains(id)) {
       --facts.stored;  // a person knows that the provider does not show it
-    } else if (reviewed.open.contains(id)) {
-      ++facts.under_review;
-    } else {
+    } else if (!reviewed.open.contains(id)) {
       fresh.push_back(id);
     }
   }
-  facts.fresh = static_cast<std::int64_t>(fresh.size());
-  const removal_decision decision = decide_removal(facts, limits);
   result done;
+  // Of records that cannot be read nobody knows what they are.
+  if (facts.unreadable == 0 && !absent.ids.empty())
+    take_recognised(db, list, absent.since, limits, reviewed, fresh, facts, done);
+  facts.fresh = static_cast<std::int64_t>(fresh.size());
+  facts.under_review = std::count_if(absent.ids.begin(), absent.ids.end(),
+                                     [&](const auto& id) { return reviewed.open.contains(id); });
+  const removal_decision decision = decide_removal(facts, limits);
   done.suspicious = decision.suspicious;
-  if (decision.what == removal_verdict::remove) remove(db, list, std::move(fresh), done);
+  if (decision.what == removal_verdict::remove)
+    remove(db, list, departures(std::move(fresh), "absent"), done);
   if (decision.what == removal_verdict::review)
     raise(db, list, decision.reason, facts.stored, fresh);
   if (decision.suspicious) {
@@ -319,7 +434,7 @@ decision_made decide(const db_options& options, const std::string& run, bool con
         ids.emplace_back(r[0].c_str());
       const list_of_rows rows{about.credential, product_from(about.what).value(), run};
       result done;
-      remove(db, rows, std::move(ids), done);
+      remove(db, rows, departures(std::move(ids), "confirmed"), done);
       made.removed = done.removed;
     }
     db.run(decide_sql, sql_values(run, confirmed ? "confirmed" : "rejected", made.removed));
@@ -329,6 +444,11 @@ decision_made decide(const db_options& options, const std::string& run, bool con
 }
 
 }  // namespace
+
+void remove(pg_connection& db, credential_id credential, product what,
+            const std::string& sync_run_id, std::vector<departure> rows, result& done) {
+  remove(db, list_of_rows{credential, what, sync_run_id}, std::move(rows), done);
+}
 
 result apply(pg_connection& db, const window_scope& scope, const std::string& sync_run_id,
              const window_evidence& evidence, window_diff& diff, absent_rows& absent,
@@ -349,6 +469,7 @@ result apply(pg_connection& db, const window_scope& scope, const std::string& sy
     withdraw(db, list, reviewed, diff);
   }
   if (evidence.last_part) return decide_about(db, list, reviewed, absent, evidence.limits);
+  if (absent.since.empty()) absent.since = db.run(read_now)[0][0].c_str();
   absent.shown.insert(absent.shown.end(), diff.shown_for_later().begin(),
                       diff.shown_for_later().end());
   return {};

@@ -27,6 +27,18 @@ struct result {
   bool suspicious = false;
   std::string message;  // when suspicious, a whole sentence
 };
+
+// A row that goes, why, and what it has become where that is known.
+struct departure {
+  std::string id;
+  std::string_view reason;  // transactions.removal_reason
+  std::string successor;    // _id; empty: not known
+};
+// Removes them inside the open transaction, with revisions; a row that another credential still
+// shows is handed to it instead.
+void remove(pg_connection& db, credential_id credential, product what,
+            const std::string& sync_run_id, std::vector<departure> rows, result& done);
+
 // Finds the rows of the window that its answer does not show, and, with the last part of what was
 // planned as one window, removes them or asks a person, inside the open transaction. `absent`: what
 // earlier parts did not show; then what is left to look for in later ones. `has_reviews`: a person

@@ -31,7 +31,12 @@ with old as materialized (
     t.credential_id as was_of, t.product as was_product, t.removed_at is not null as was_removed,
     (t.credential_id, t.product, t.removed_at, {table})
     is distinct from (i.credential_id, i.product, null::timestamptz, {input}) as differs,
-    t.content_hash <> i.content_hash as other_hash
+    t.content_hash <> i.content_hash or t.aged_out_at is not null as other_state,
+    case when coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id)
+        <> coalesce(i.account_id, i.card_id, i.investment_id, i.liability_id)
+      then coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id) else '' end as other_account,
+    case when t.operation_date <> i.operation_date and t.amount <> i.amount and t.description is distinct from i.description
+      then concat_ws(' ', t.operation_date, t.amount, t.currency, t.description) else '' end as other_operation
   from unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], {parameters}) with ordinality
     as i(credential_id, product, sync_run_id, content_hash, _id, {names}, nr)
   join flanks.transactions t on t._id = i._id
@@ -42,15 +47,17 @@ kept as (
     case when o.was_removed then 'restored' when o.was_of <> o.credential_id then 'handed_over' else 'changed' end, o.was
   from old o where o.differs),
 written as (
-  update flanks.transactions t set credential_id = o.credential_id, product = o.product, removed_at = null, updated_at = now(),
+  update flanks.transactions t set credential_id = o.credential_id, product = o.product, removed_at = null,
+    removal_reason = null, successor_id = null, aged_out_at = null, updated_at = now(),
     content_hash = o.content_hash, {set}
   from old o
-  where t.ctid = o.place and t.xmin = o.version and (o.differs or o.other_hash)
-  returning o.nr::integer, o.differs, o.first, o.was_of = o.credential_id and o.was_product = o.product)
+  where t.ctid = o.place and t.xmin = o.version and (o.differs or o.other_state)
+  returning o.nr::integer, o.differs, o.first, o.was_of = o.credential_id and o.was_product = o.product,
+    o.other_account, o.other_operation)
 select * from written
 union all
-select o.nr::integer, false, false, o.was_of = o.credential_id and o.was_product = o.product
-from old o where not (o.differs or o.other_hash))";
+select o.nr::integer, false, false, o.was_of = o.credential_id and o.was_product = o.product, '', ''
+from old o where not (o.differs or o.other_state))";
 
 std::string content_parameters() {
   std::string text;
@@ -103,11 +110,12 @@ sql_values values_of(std::span<const row_to_write> rows) {
 
 void update(pg_connection& db, std::span<const row_to_write> rows, updated_rows& done) {
   std::vector<updated_row> stored;
-  db.fetch({"update_transactions", update_text().c_str()}, values_of(rows),
-           [&](const pg_connection::binary_row& r) {
-             stored.push_back({rows[static_cast<std::size_t>(r.integer(0)) - 1], r.flag(1),
-                               r.flag(2), r.flag(3)});
-           });
+  db.fetch(
+      {"update_transactions", update_text().c_str()}, values_of(rows),
+      [&](const pg_connection::binary_row& r) {
+        stored.push_back({rows[static_cast<std::size_t>(r.integer(0)) - 1], r.flag(1), r.flag(2),
+                          r.flag(3), std::string(r.field(4)), std::string(r.field(5))});
+      });
   done.missing += static_cast<std::int64_t>(rows.size() - stored.size());
   std::move(stored.begin(), stored.end(), std::back_inserter(done.stored));
 }

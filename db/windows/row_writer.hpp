@@ -42,6 +42,9 @@ struct updated_row {
   bool differs = false;   // from what was stored, in more than its notation: that is a revision now
   bool first = false;     // this transaction has not written it before
   bool in_place = false;  // it was this list's already
+  std::string other_account;  // the account that it was stored for, when that is another one
+  // Day, amount and text of what it stood for, when all three are others now.
+  std::string other_operation;
 };
 
 struct updated_rows {

@@ -258,6 +258,7 @@ void window_batch::update() {
       throw database_race(w.scope().credential, "a row is another list's by now");
     w.diff.updated(u, r.differs);
     w.note_written(*u.row, r.first ? 1 : 0);
+    w.warn_of_reused_id(r);
     if (u.was != nullptr) w.fingerprints.updated(*u.was, *u.row);
   }
   for (const refused_row& r : done.refused)

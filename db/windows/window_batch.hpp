@@ -43,7 +43,6 @@ class window_batch {
 
   [[nodiscard]] bool alone() const { return requests_.size() == 1; }
   void hold_leases();
-  void answer_committed();
   void load();
   void compare();
   void leave_those_that_need_more();

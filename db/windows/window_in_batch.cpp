@@ -33,6 +33,22 @@ constexpr statement count_written{"count_written", R"(
 select count(*) from flanks.transactions where credential_id = $1 and product = $2 and operation_date between $3::date and $4::date
   and updated_at = now() and removed_at is null)"};
 
+std::string_view product_id_of(const transaction& t) {
+  for (const column c :
+       {column::account_id, column::card_id, column::investment_id, column::liability_id})
+    if (!t.is_null(c)) return t[c];
+  return {};
+}
+
+// rejected_record::detail is never longer; cut where a character begins.
+std::string clipped(std::string text) {
+  std::size_t end = std::min<std::size_t>(text.size(), 500);
+  while (end < text.size() && end > 0 && (text[end] & '\xC0') == '\x80')
+    --end;
+  text.resize(end);
+  return text;
+}
+
 }  // namespace
 
 std::vector<std::unique_ptr<window_in_batch>> window_in_batch::open(
@@ -81,6 +97,29 @@ void window_in_batch::refuse(const refused_row& refused) {
   const std::string by = foreign_object(refused.problem);
   if (by.empty()) return;
   if (refused_by_others++ == 0) refuser = by, refuser_hint = foreign_hint(refused.problem);
+}
+
+void window_in_batch::warn_of_reused_id(const updated_row& row) {
+  const transaction& t = *row.row.update.row;
+  const auto warn = [&](std::string_view reason, const std::string& detail) {
+    std::string raw = to_json(t);
+    const bool cut = raw.size() > rejected_record::raw_limit;
+    raw.resize(std::min(raw.size(), rejected_record::raw_limit));
+    rejected.push_back(
+        {std::string(reason), detail, std::string(t.id()), std::move(raw), cut, true});
+    ++diff.counts().warnings;
+  };
+  if (!row.other_account.empty() && row.row.update.repeated) {
+    warn("id_in_two_accounts",
+         fmt::format("shown for {} and for {} in one answer; stored for the latter",
+                     row.other_account, product_id_of(t)));
+  }
+  if (!row.other_operation.empty()) {
+    warn("id_reused",
+         clipped(fmt::format("stood for {}; stands for {} {} {} {} now", row.other_operation,
+                             t[column::operation_date], t[column::amount], t[column::currency],
+                             t[column::description])));
+  }
 }
 
 void window_in_batch::note_written(const transaction& t, std::int64_t rows) {

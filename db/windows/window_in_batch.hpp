@@ -35,6 +35,9 @@ struct window_in_batch {
   void refuse(const transaction& t, const std::string& reason, const std::string& detail);
   // A record that the database cannot hold.
   void refuse(const refused_row& refused);
+  // An _id that stands for something else than before, or for two things at once: stored as it
+  // came, with a warning that names both.
+  void warn_of_reused_id(const updated_row& row);
   void note_written(const transaction& t, std::int64_t rows);
   // Throws failure when the counts do not add up, or the table does not hold what was written.
   void check_counts(pg_connection& db) const;

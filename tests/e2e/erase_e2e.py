@@ -180,6 +180,7 @@ class Erase(WorldTest):
         impersonal = {"flanks_internal.schema_migrations", "flanks_internal.erased_tokens",
                       "flanks_internal.backfills",  # erase deletes the plans that name the user
                       "flanks.removal_candidates",  # go with their review, which names the credential
+                      "flanks.real_accounts", "flanks_internal.real_account_keys", "flanks.successions",  # erase deletes what is known by them
                       "flanks.unknown_fields",  # names and types of fields, no values
                       "flanks.entities", "flanks.entity_refresh",  # banks
                       "flanks.error_classes",  # the same in every database

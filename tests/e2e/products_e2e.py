@@ -22,7 +22,7 @@ ENDPOINTS = {  # table: (its key, the provider's endpoint, the sandbox's name of
 RENAMED = {"isOwner": "is_owner", "numOwners": "num_owners", "limit": "credit_limit", "contactInfo": "contact_info",
            "availableBalance": "available_balance", "refAccount": "ref_account", "refAccounts": "ref_accounts",
            "updated_at_timestamp": "provider_updated_at"}
-BOOKS = ("first_seen_at", "updated_at", "removed_at")  # columns of ours
+BOOKS = ("first_seen_at", "updated_at", "removed_at", "real_account_id")  # columns of ours
 
 
 def expected_product(key, columns, record):

@@ -360,7 +360,8 @@ class diff : public database_test {
         join flanks.removal_reviews v using (sync_run_id) where v.state = 'open' order by 1))");
   }
   std::vector<std::string> history(int id) {
-    return read(fmt::format("select format('%s|%s|%s|%s', reason, credential_id - 1, "
+    return read(fmt::format("select format('%s|%s|%s|%s', case reason when 'renumbered' "
+                            "then 'removed' else reason end, credential_id - 1, "
                             "content->>'operation_date', content->>'amount') from "
                             "flanks.transaction_revisions where _id = 'id{}' order by revision_id",
                             id)

@@ -144,12 +144,16 @@ TEST_F(removing, a_row_whose_day_moved_out_of_the_window_in_this_answer_stays) {
   EXPECT_EQ(history("a"), "changed");
 }
 
-TEST_F(removing, the_same_content_under_a_new_id_is_a_removal_and_an_insert) {
+TEST_F(removing, the_same_content_under_a_new_id_is_renumbered) {
   answer(first_, {{"a"}, {"b"}});
   const run_record r = answer(first_, {{"a2"}, {"b"}});
   EXPECT_EQ(r.counts.inserted, 1);
   EXPECT_EQ(r.counts.removed, 1);
   EXPECT_THAT(removed(), ElementsAre("a"));
+  EXPECT_EQ(value("select removal_reason || ' ' || successor_id || ' ' || flanks.current_id('a') "
+                  "from flanks.transactions where _id = 'a'"),
+            "renumbered a2 a2");
+  EXPECT_EQ(history("a"), "renumbered");
 }
 
 TEST_F(removing, an_empty_answer_where_rows_are_stored_removes_nothing_and_asks) {
@@ -172,7 +176,7 @@ TEST_F(removing, too_many_at_once_removes_nothing_stores_the_rest_and_asks) {
   answer(first_, numbered(0, 20));
   std::vector<sample> rest = numbered(0, 10);
   rest[0].amount = "7";
-  rest.push_back({"new"});
+  rest.push_back({"new", "2026-05-10", "9"});
   const run_record r = answer(first_, rest);
   EXPECT_EQ(r.outcome, outcome::suspicious);
   EXPECT_EQ(r.counts.removed, 0);

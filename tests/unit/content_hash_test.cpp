@@ -1,5 +1,6 @@
-// The hash of a row's content is stored with the row: another value for the same content would make
-// every row of every database look changed. These values must never change.
+// The hash of a row's content is stored with the row: another value for the same content makes every
+// row of every database look changed. A new column changes them all, and its migration sets
+// flanks.transactions.content_hash to zeros (db/transaction_sql.hpp).
 #include <gtest/gtest.h>
 #define XXH_INLINE_ALL  // for the secret that XXH3 has when it is given none
 #include <xxhash.h>
@@ -30,7 +31,7 @@ std::string hash_text(std::size_t size, std::size_t grow) {
   return std::to_string(h.high) + " " + std::to_string(h.low);
 }
 
-TEST(content_hash, is_the_same_for_ever) {
+TEST(content_hash, changes_only_with_the_columns_and_then_a_migration_voids_those_stored) {
   EXPECT_EQ(hash_text(0, 0), "9935247639041988201 3939482797024851517");
   EXPECT_EQ(hash_text(0, 1), "2052411567537569385 4245730803875773611");
   EXPECT_EQ(hash_text(8, 3), "6652511047935623695 16973573049883573564");

@@ -264,7 +264,7 @@ TEST(products, every_column_of_every_kind_has_a_field) {
     EXPECT_FALSE(products_endpoint(kind).empty());
     EXPECT_EQ(column_of(list, "extra"), std::nullopt);
   }
-  EXPECT_EQ(column_of({product_kind::card}, "limit"), 6U);
+  EXPECT_EQ(column_of({product_kind::card}, "limit"), 7U);
   EXPECT_EQ(column_of({product_kind::account}, "limit"), std::nullopt);
 }
 

@@ -1,0 +1,125 @@
+// successions list, show, confirm, reject: a person decides whether a credential takes over a real
+// account from another one.
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "daemon/commands/commands.hpp"
+#include "daemon/terminal.hpp"
+#include "db/successions.hpp"
+
+namespace flanks {
+
+namespace {
+
+namespace json = boost::json;
+
+using successions::succession;
+
+json::value text_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+json::object succession_object(const succession& s) {
+  return {{"succession_id", s.id},
+          {"real_account_id", s.real_account},
+          {"product", s.product},
+          {"iban", text_or_null(s.iban)},
+          {"from_credential_id", s.from.value},
+          {"to_credential_id", s.to.value},
+          {"state", s.state},
+          {"compared_rows", s.compared},
+          {"paired_rows", s.paired},
+          {"succeeded_rows", s.succeeded},
+          {"first_day", text_or_null(s.first_day)},
+          {"raised_at", s.raised_at},
+          {"decided_by", text_or_null(s.decided_by)}};
+}
+
+// Enough to tell accounts apart, and no more.
+std::string masked(const std::string& iban) {
+  if (iban.size() <= 8) return iban.empty() ? "-" : iban;
+  return iban.substr(0, 4) + "..." + iban.substr(iban.size() - 4);
+}
+
+std::string evidence_of(const succession& s) {
+  return fmt::format("{} of {} pair", terminal::grouped(s.paired), terminal::grouped(s.compared));
+}
+
+void print_successions(const std::vector<succession>& all) {
+  if (all.empty()) {
+    terminal::print("nothing to decide\n");
+    return;
+  }
+  using terminal::align;
+  terminal::table table({{"id", align::right},
+                         {"from", align::right},
+                         {"to", align::right},
+                         {"product"},
+                         {"iban"},
+                         {"evidence"},
+                         {"removed", align::right},
+                         {"state"},
+                         {"since"}});
+  for (const succession& s : all) {
+    table.add({std::to_string(s.id), std::to_string(s.from.value), std::to_string(s.to.value),
+               s.product, masked(s.iban), evidence_of(s), terminal::grouped(s.succeeded), s.state,
+               s.raised_at});
+  }
+  table.print();
+}
+
+void print_succession(const succession& s) {
+  terminal::print("succession {}: {} {} from credential {} to credential {}: {}\n", s.id, s.product,
+                  masked(s.iban), s.from.value, s.to.value, s.state);
+  terminal::print("{}; the new credential shows days from {} on; {} removed by it\n",
+                  evidence_of(s), s.first_day.empty() ? "-" : s.first_day,
+                  terminal::amount(s.succeeded, "operation"));
+}
+
+void print_decided(const succession& s) {
+  if (s.state == "confirmed") {
+    terminal::print(
+        "credential {} speaks for the account from {} on: {} of credential {} removed\n",
+        s.to.value, s.first_day, terminal::amount(s.succeeded, "operation"), s.from.value);
+  } else {
+    terminal::print("credentials {} and {} stay two; this is not raised again\n", s.from.value,
+                    s.to.value);
+  }
+}
+
+}  // namespace
+
+exit_code command_successions(const invocation& asked) {
+  const configuration c = configure(asked, config::secret_scope::database);
+  const db_options options = database_options(c);
+  if (asked.what == command::successions_list) {
+    const std::vector<succession> found = successions::list(options, asked.all);
+    json::array all;
+    for (const succession& s : found)
+      all.push_back(succession_object(s));
+    if (asked.json) {
+      terminal::print_json(json::serialize(all));
+    } else {
+      print_successions(found);
+    }
+    return exit_code::done;
+  }
+  if (asked.what != command::successions_show) require_schema(c);
+  const succession s =
+      asked.what == command::successions_show      ? successions::show(options, asked.succession)
+      : asked.what == command::successions_confirm ? successions::confirm(options, asked.succession)
+                                                   : successions::reject(options, asked.succession);
+  if (asked.json) {
+    terminal::print_json(json::serialize(succession_object(s)));
+  } else if (asked.what == command::successions_show) {
+    print_succession(s);
+  } else {
+    print_decided(s);
+  }
+  return exit_code::done;
+}
+
+}  // namespace flanks

@@ -1,0 +1,271 @@
+#include "db/successions.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "db/commands/migrate.hpp"
+#include "db/pg/connection.hpp"
+#include "db/pg/text_format.hpp"
+#include "db/windows/removals.hpp"
+#include "sync/succession.hpp"
+#include "sync/types.hpp"
+
+namespace flanks::successions {
+
+namespace {
+
+// Both directions: `mine` may be the dead one or the living one. Products that a credential has
+// under several ids (renumbered) are one member; it lives where one of them does.
+constexpr statement find_pairs{"find_successions", R"(
+with members as (
+  select o.real_account_id, o.product, o.credential_id, bool_or(o.removed_at is null) and c.removed_at is null
+      and c.state not in ('gone', 'blocked') as living, max(o.iban) as iban
+  from flanks_internal.identifiable_products o join flanks.credentials c on c.credential_id = o.credential_id
+  where o.product <> 'portfolio' and o.real_account_id in (
+    select m.real_account_id from flanks_internal.identifiable_products m where m.credential_id = $1)
+  group by o.real_account_id, o.product, o.credential_id, c.removed_at, c.state)
+select a.real_account_id, a.product, a.credential_id, b.credential_id, coalesce(a.iban = b.iban, false), a.living,
+  coalesce(s.state, '')
+from members a join members b using (real_account_id, product)
+left join flanks.successions s on s.real_account_id = a.real_account_id and s.from_credential_id = a.credential_id
+  and s.to_credential_id = b.credential_id
+where a.credential_id <> b.credential_id and $1 in (a.credential_id, b.credential_id)
+  and (not a.living and b.living and coalesce(s.state, '') <> 'rejected' or a.living and s.state = 'confirmed')
+order by 1, 3, 4)"};
+
+// The leases of both, in order; a removed credential has none. False: somebody else works on one.
+constexpr statement lock_both{"lock_succession", R"(
+select coalesce(bool_and(l.lease_id is null or l.expires_at < clock_timestamp() or l.credential_id = $3), true)
+from (select * from flanks_internal.leases where credential_id in ($1, $2) order by credential_id for update) l)"};
+
+// The operations of the old credential on the days that the new one speaks for, from the first that
+// it shows on, each with the one that it has become. Twins in the order of their _ids.
+constexpr statement pair_rows{"pair_succession", R"(
+with ids as materialized (
+  select credential_id, product_id from flanks_internal.identifiable_products
+  where real_account_id = $1 and product = $2 and credential_id in ($3, $4)),
+named as materialized (
+  select t._id, t.credential_id = $3 as old, t.operation_date, t.amount, t.currency, t.description, t.balance
+  from flanks.transactions t
+  where t.credential_id in ($3, $4) and t.product = $2 and t.removed_at is null
+    and (t.credential_id, coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id)) in (select * from ids)),
+spoken as (
+  select (select min(operation_date) from named where not old) as first_day,
+    (select v.days from flanks.coverage v where v.credential_id = $4 and v.product = $2) as days,
+    (select v.days from flanks.coverage v where v.credential_id = $3 and v.product = $2) as old_days),
+twins as (
+  select n.*, row_number() over (partition by old, operation_date, amount, currency, description, balance order by _id) as twin
+  from named n cross join spoken s where n.operation_date >= s.first_day and n.operation_date <@ s.days)
+select max(t._id) filter (where t.old), max(t._id) filter (where not t.old), bool_or(t.operation_date <@ s.old_days), s.first_day
+from twins t cross join spoken s
+group by t.operation_date, t.amount, t.currency, t.description, t.balance, t.twin, s.first_day
+having bool_or(t.old))"};
+
+constexpr statement write_sql{"write_succession", R"(
+insert into flanks.successions as s (real_account_id, product, from_credential_id, to_credential_id, state, compared_rows, paired_rows,
+  succeeded_rows, first_day, decided_at, decided_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, case when $5 <> 'open' then now() end, $10)
+on conflict (real_account_id, from_credential_id, to_credential_id) do update set state = excluded.state,
+  compared_rows = case when excluded.succeeded_rows > 0 or excluded.state = 'open' then excluded.compared_rows else s.compared_rows end,
+  paired_rows = case when excluded.succeeded_rows > 0 or excluded.state = 'open' then excluded.paired_rows else s.paired_rows end,
+  succeeded_rows = s.succeeded_rows + excluded.succeeded_rows, first_day = coalesce(excluded.first_day, s.first_day),
+  decided_at = excluded.decided_at, decided_by = excluded.decided_by
+where s.state <> excluded.state or excluded.succeeded_rows > 0
+  or (s.compared_rows, s.paired_rows) is distinct from (excluded.compared_rows, excluded.paired_rows))"};
+
+constexpr statement give_back{"reverse_succession", R"(
+with back as (
+  select t._id, t.credential_id, to_jsonb(t) as content from flanks.transactions t
+  where t.credential_id = $3 and t.product = $2 and t.removed_at is not null and t.removal_reason = 'succeeded'
+    and coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id) in (
+      select product_id from flanks_internal.identifiable_products where real_account_id = $1 and product = $2 and credential_id = $3)),
+kept as (
+  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
+  select _id, credential_id, $5, 'restored', content from back),
+given as (
+  update flanks.transactions t set removed_at = null, removal_reason = null, successor_id = null, updated_at = now()
+  from back b where t._id = b._id)
+update flanks.successions set state = 'reversed', succeeded_rows = 0, decided_at = now(), decided_by = null
+where real_account_id = $1 and from_credential_id = $3 and to_credential_id = $4)"};
+
+constexpr statement list_sql{"list_successions", R"(
+select s.succession_id, s.real_account_id, s.product, coalesce(a.iban, ''), s.state,
+  to_char(s.raised_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), coalesce(s.first_day::text, ''), coalesce(s.decided_by, ''),
+  s.from_credential_id, s.to_credential_id, s.compared_rows, s.paired_rows, s.succeeded_rows
+from flanks.successions s join flanks.real_accounts a using (real_account_id)
+where ($1 or s.state = 'open') and ($2::bigint is null or s.succession_id = $2) order by s.raised_at, s.succession_id)"};
+
+struct pair {
+  std::int64_t real_account = 0;
+  std::string what;
+  credential_id from, to;
+};
+
+struct evidence {
+  succession_facts facts;
+  std::vector<removals::departure> rows;
+  std::optional<std::string> first_day;
+};
+
+evidence compare(pg_connection& db, const pair& p, bool same_iban) {
+  evidence found;
+  found.facts.same_iban = same_iban;
+  for (const auto& r : db.run(pair_rows, sql_values(p.real_account, p.what, p.from, p.to))) {
+    const bool paired = !r[1].is_null();
+    found.rows.push_back(
+        {std::string(r[0].view()), "succeeded", paired ? std::string(r[1].view()) : std::string()});
+    found.first_day = r[3].c_str();
+    if (!r[2].as<bool>(false)) continue;
+    ++found.facts.compared;
+    if (paired) ++found.facts.paired;
+  }
+  return found;
+}
+
+void write(pg_connection& db, const pair& p, std::string_view state, const evidence& found,
+           std::int64_t succeeded, const std::optional<std::string>& decided_by) {
+  db.run(write_sql, sql_values(p.real_account, p.what, p.from, p.to, state, found.facts.compared,
+                               found.facts.paired, succeeded, found.first_day, decided_by));
+}
+
+void take_over(pg_connection& db, const pair& p, evidence found,
+               const std::optional<std::string>& decided_by) {
+  removals::result done;
+  const product what = product_from(p.what).value();
+  removals::remove(db, p.from, what, random_uuid(), std::move(found.rows), done);
+  write(db, p, "confirmed", found, done.removed, decided_by);
+}
+
+// `known`: the state of the succession as it is on record; empty: there is none.
+void follow_pair(pg_connection& db, const pair& p, bool same_iban, bool reverse,
+                 const std::string& known) {
+  if (reverse) {
+    db.run(give_back, sql_values(p.real_account, p.what, p.from, p.to, random_uuid()));
+    return;
+  }
+  evidence found = compare(db, p, same_iban);
+  // What has been decided holds for later days as well.
+  const succession_verdict decided =
+      known == "confirmed" ? succession_verdict::confirm : decide_succession(found.facts);
+  if (found.rows.empty() || decided == succession_verdict::nothing) return;
+  if (decided == succession_verdict::confirm) return take_over(db, p, std::move(found), {});
+  write(db, p, "open", found, 0, {});
+}
+
+succession read_one(const pg_row& r) {
+  succession s;
+  s.id = r[0].as<std::int64_t>();
+  s.real_account = r[1].as<std::int64_t>();
+  s.product = r[2].c_str();
+  s.iban = r[3].c_str();
+  s.state = r[4].c_str();
+  s.raised_at = r[5].c_str();
+  s.first_day = r[6].c_str();
+  s.decided_by = r[7].c_str();
+  s.from = credential_id{r[8].as<std::int64_t>()};
+  s.to = credential_id{r[9].as<std::int64_t>()};
+  s.compared = r[10].as<std::int64_t>();
+  s.paired = r[11].as<std::int64_t>();
+  s.succeeded = r[12].as<std::int64_t>();
+  return s;
+}
+
+[[noreturn]] void refuse_unknown(std::int64_t id, const std::string& why) {
+  failure f(stage::configuration, verdict::stop, "unknown_succession",
+            fmt::format("succession {} {}", id, why));
+  f.hint = "flanks-sync successions list shows the open ones";
+  throw f;
+}
+
+succession find(pg_connection& db, std::int64_t id) {
+  const pg_rows found = db.run(list_sql, sql_values(true, id));
+  if (found.empty()) refuse_unknown(id, "does not exist");
+  return read_one(found[0]);
+}
+
+// Runs `work` on a connection of its own.
+template <class Work>
+auto on_own_connection(const db_options& options, Work work) {
+  pg_connection db(options);
+  try {
+    return work(db);
+  } catch (const sql_problem& problem) {
+    throw migrate::explained(db, problem, stage::database);
+  }
+}
+
+succession decide(const db_options& options, std::int64_t id, bool confirmed) {
+  return on_own_connection(options, [&](pg_connection& db) {
+    db.begin();
+    const succession s = find(db, id);
+    if (s.state != "open") refuse_unknown(id, fmt::format("is {} already", s.state));
+    if (!db.run(lock_both, sql_values(s.from, s.to, std::int64_t{0}))[0][0].as<bool>()) {
+      failure f(
+          stage::lease, verdict::later, "succession_busy",
+          fmt::format("credential {} or {} is being synchronised now", s.from.value, s.to.value));
+      f.hint = "try again in a moment";
+      throw f;
+    }
+    const pair p{s.real_account, s.product, s.from, s.to};
+    const std::string who = db.run({"read_user", "select session_user"})[0][0].c_str();
+    evidence found = compare(db, p, false);
+    if (confirmed) {
+      take_over(db, p, std::move(found), who);
+    } else {
+      write(db, p, "rejected", found, 0, who);
+    }
+    const succession decided = find(db, id);
+    db.commit();
+    return decided;
+  });
+}
+
+}  // namespace
+
+void follow(pg_connection& db, credential_id id) {
+  struct candidate {
+    pair who;
+    bool same_iban, reverse;
+    std::string state;
+  };
+  std::vector<candidate> candidates;
+  for (const auto& r : db.run(find_pairs, sql_values(id))) {
+    candidates.push_back(
+        {{r[0].as<std::int64_t>(), r[1].c_str(), credential_id{r[2].as<std::int64_t>()},
+          credential_id{r[3].as<std::int64_t>()}},
+         r[4].as<bool>(),
+         r[5].as<bool>(),
+         r[6].c_str()});
+  }
+  for (const candidate& c : candidates) {
+    db.begin();
+    db.force_index_plans();
+    if (db.run(lock_both, sql_values(c.who.from, c.who.to, id))[0][0].as<bool>())
+      follow_pair(db, c.who, c.same_iban, c.reverse, c.state);
+    db.commit();
+  }
+}
+
+std::vector<succession> list(const db_options& options, bool all) {
+  return on_own_connection(options, [&](pg_connection& db) {
+    std::vector<succession> found;
+    for (const auto& r : db.run(list_sql, sql_values(all, nullptr)))
+      found.push_back(read_one(r));
+    return found;
+  });
+}
+
+succession show(const db_options& options, std::int64_t id) {
+  return on_own_connection(options, [&](pg_connection& db) { return find(db, id); });
+}
+
+succession confirm(const db_options& options, std::int64_t id) {
+  return decide(options, id, true);
+}
+
+succession reject(const db_options& options, std::int64_t id) {
+  return decide(options, id, false);
+}
+
+}  // namespace flanks::successions

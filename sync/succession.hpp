@@ -1,0 +1,22 @@
+// When one credential takes over a real account from another one that shows it no longer (design,
+// promise P13). A pure decision; what is read and written for it is in db/successions.
+#pragma once
+
+#include <cstdint>
+
+namespace flanks {
+
+struct succession_facts {
+  std::int64_t compared = 0;  // operations of the old credential on days that both have read
+  std::int64_t paired = 0;    // of them, those that the new one shows alike
+  bool same_iban = false;     // both show the same one
+};
+
+enum class succession_verdict : std::uint8_t {
+  nothing,  // no day that both have read holds an operation
+  confirm,
+  review,  // a person must look
+};
+[[nodiscard]] succession_verdict decide_succession(const succession_facts& facts);
+
+}  // namespace flanks
