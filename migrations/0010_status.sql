@@ -10,7 +10,7 @@ select c.credential_id,
   c.bank,
   s.state,
   case
-    when r.reviews > 0 and s.state not in ('action_required', 'blocked', 'removed') then 'operator'
+    when (r.reviews > 0 or w.successions > 0) and s.state not in ('action_required', 'blocked', 'removed') then 'operator'
     when s.state in ('action_required', 'blocked') then 'end_user'
     when s.state in ('gone', 'paused') then 'operator'
     when s.state = 'pending' then 'provider'
@@ -30,6 +30,8 @@ select c.credential_id,
   e.hint as last_error_hint,
   case when r.reviews > 0
     then 'so many rows vanished at once that none was removed: a person must look (flanks-sync removals list); '
+    else '' end || case when w.successions > 0
+    then 'it may show an account that another credential showed before: a person must look (flanks-sync successions list); '
     else '' end || case s.state
     when 'removed' then 'nothing: it was removed; its rows stay'
     when 'paused' then 'nothing until it is resumed' || coalesce(' (' || c.pause_reason || ')', '')
@@ -63,6 +65,8 @@ cross join lateral (select coalesce(array_agg(uc.user_id order by uc.user_id), '
     from flanks.user_credentials uc where uc.credential_id = c.credential_id) u
 left join (select v.credential_id, count(*) as reviews from flanks.removal_reviews v
     where v.state = 'open' group by v.credential_id) r on r.credential_id = c.credential_id
+left join (select v.to_credential_id, count(*) as successions from flanks.successions v
+    where v.state = 'open' group by v.to_credential_id) w on w.to_credential_id = c.credential_id
 cross join lateral (select coalesce(sum(o.records), 0)::bigint as records from flanks.quarantine o
     where o.credential_id = c.credential_id and o.resolved_at is null and not o.stored_anyway) q
 -- What stays wrong when a poll finds nothing new is said as long as it is so.
@@ -78,7 +82,7 @@ cross join lateral (select
       when q.records > 0 and s.state not in ('removed', 'paused') then
         'select reason, detail from flanks.quarantine where resolved_at is null and credential_id = ' || c.credential_id
       end as hint) e
-order by case when r.reviews > 0 then 1 end,
+order by case when r.reviews > 0 or w.successions > 0 then 1 end,
   array_position(array['error', 'blocked', 'action_required', 'gone', 'pending', 'new', 'paused', 'ok', 'removed'],
     case when s.state = 'ok' and e.error is not null then 'error' else s.state end),
   c.last_confirmed_at nulls first, c.credential_id;
