@@ -101,6 +101,7 @@ declare
   k record;
   found_account bigint;
   chosen bigint;
+  merged bigint;
 begin
   -- One at a time: two that show a new account at once must find one real account.
   perform pg_advisory_xact_lock(hashtextextended('flanks.real_accounts', 0));
@@ -131,12 +132,14 @@ begin
         chosen := found_account;
       elsif chosen <> found_account and not exists (select from flanks.real_accounts a join flanks.real_accounts b
           on b.real_account_id = found_account where a.real_account_id = chosen and a.iban <> b.iban) then
+        merged := greatest(chosen, found_account);
+        chosen := least(chosen, found_account);
         perform flanks_internal.set_real_account(o.product, o.credential_id, o.product_id, chosen)
-          from flanks_internal.identifiable_products o where o.real_account_id = found_account;
-        update flanks_internal.real_account_keys r set real_account_id = chosen where r.real_account_id = found_account;
-        update flanks.real_accounts a set iban = coalesce(a.iban, b.iban), first_seen_at = least(a.first_seen_at, b.first_seen_at)
-          from flanks.real_accounts b where a.real_account_id = chosen and b.real_account_id = found_account;
-        delete from flanks.real_accounts a where a.real_account_id = found_account;
+          from flanks_internal.identifiable_products o where o.real_account_id = merged;
+        update flanks_internal.real_account_keys r set real_account_id = chosen where r.real_account_id = merged;
+        update flanks.real_accounts a set iban = coalesce(a.iban, b.iban)
+          from flanks.real_accounts b where a.real_account_id = chosen and b.real_account_id = merged;
+        delete from flanks.real_accounts a where a.real_account_id = merged;
       end if;
     end loop;
     if chosen is null then

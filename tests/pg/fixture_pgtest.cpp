@@ -70,6 +70,7 @@ transaction_batch batch_of(const std::vector<sample>& samples) {
     set(column::currency, "EUR");
     if (s.description) set(column::description, *s.description);
     if (s.extra) set(column::extra, *s.extra);
+    if (s.account) set(column::account_id, *s.account);
     batch.transactions.push_back(t);
   }
   return batch;

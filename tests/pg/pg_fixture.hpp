@@ -78,6 +78,7 @@ struct sample {
   std::string amount = "-12.50";
   std::optional<std::string> description = "coffee";
   std::optional<std::string> extra = std::nullopt;
+  std::optional<std::string> account = std::nullopt;
 };
 transaction_batch batch_of(const std::vector<sample>& samples);
 rejected_record rejected(const std::string& reason, const std::string& raw);
