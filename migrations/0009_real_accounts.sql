@@ -139,6 +139,9 @@ begin
         update flanks_internal.real_account_keys r set real_account_id = chosen where r.real_account_id = merged;
         update flanks.real_accounts a set iban = coalesce(a.iban, b.iban)
           from flanks.real_accounts b where a.real_account_id = chosen and b.real_account_id = merged;
+        update flanks.successions x set real_account_id = chosen where x.real_account_id = merged
+          and not exists (select from flanks.successions y where y.real_account_id = chosen
+            and y.from_credential_id = x.from_credential_id and y.to_credential_id = x.to_credential_id);
         delete from flanks.real_accounts a where a.real_account_id = merged;
       end if;
     end loop;
