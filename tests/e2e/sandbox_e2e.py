@@ -13,7 +13,7 @@ import unittest
 from decimal import Decimal
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from sandbox import Sandbox, TRANSACTIONS, exact, wait_until  # noqa: E402
+from sandbox import Sandbox, TRANSACTIONS, Verbatim, exact, wait_until  # noqa: E402
 
 TODAY = "2026-11-22"
 STATUS = "/v0/bank/credentials/status"
@@ -388,6 +388,205 @@ class Refresh(WithSandbox):
         answer = self.box.request("POST", "/_sandbox/refresh", {"ad": 3})
         self.assertEqual(answer.status, 400)
         self.assertIn("ad", answer.json()["error"])
+
+
+class Scripts(WithSandbox):
+    base = "/v0/bank/credentials/"
+    # What a reader of numbers would write otherwise, and what a careless cutter would cut at.
+    odd = ('{"operationDate" :"2026-11-05T08:00:00", "_id": "}],\\"{[:\\\\", "amount":-0.10, "balance": 1.00E+2,'
+           ' \n "zzz": 123456789012345678901234567890.10, "aaa": [[], {}, {"k": ["]"]}], "descri": "a\\u00f1 ñ"}')
+
+    def script(self, token, *dates, **more):
+        """Shows one operation of an account on each date, o0, o1, ..."""
+        records = [{"_id": f"o{n}", "operationDate": date} for n, date in enumerate(dates)]
+        self.box.script({"credentials_token": token, "transactions": {"account": records}, **more})
+
+    def shown(self, token, query=None, product="account"):
+        answer = self.box.transactions(token, product, query)
+        self.assertEqual(answer.status, 200, answer.body)
+        return [one["_id"] for one in answer.json()]
+
+    def status(self, token):
+        answer = self.box.api("POST", STATUS, {"credentials_token": token})
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.json()
+
+    def listed(self):
+        items, page = [], {"page": 0, "pages": 1}
+        while page["page"] < page["pages"]:
+            page = self.box.api("POST", self.base + "list", {"page": int(page["page"]) + 1}).json()
+            items += page["items"]
+        found = {item["credentials_token"]: item for item in items}
+        self.assertEqual(len(found), len(items), "a token is listed twice")
+        return found
+
+    def test_records_and_products_are_served_verbatim(self):
+        parts = {name: [Verbatim(self.odd), Verbatim('{"_id":"%s","amount":1.50}' % name)] for name in TRANSACTIONS}
+        empty = Verbatim("{}")
+        self.box.script({"credentials_token": "verbatim", "external_id": "user-1", "bank": "testbank",
+                         "transactions": parts, "products": {name: [*texts, empty] for name, texts in parts.items()}})
+        body = {"credentials_token": "verbatim"}
+        for name, texts in parts.items():
+            self.assertEqual(self.box.transactions("verbatim", name).body.decode(), "[" + ",\n".join(texts) + "]")
+            self.assertEqual(self.box.api("POST", self.base + name, body).body.decode(),
+                             "[" + ",\n".join([*texts, empty]) + "]")
+        for name, answer in (("portfolio", b"[]"), ("holder", b"[]"), ("auth/", b"{}")):
+            self.assertEqual(self.box.api("POST", self.base + name, body).body, answer)
+        lines = self.box.ledger("verbatim")
+        self.assertEqual([(one["product"], one["record"]) for one in lines],
+                         [(name, exact(text)) for name in TRANSACTIONS for text in parts[name]])
+        self.assertEqual(lines[0]["_id"], exact(self.odd)["_id"])
+
+    def test_decimals_keep_their_digits_on_the_way_from_python(self):
+        record = {"z": Decimal("-1500.10"), "a": [Decimal("1.0E-9"), None, True, "ñ"], "_id": "d"}
+        self.box.script({"credentials_token": "digits", "transactions": {"card": [record]}})
+        self.assertEqual(self.box.transactions("digits", "card").body.decode(),
+                         '[{"z": -1500.10, "a": [1.0E-9, null, true, "ñ"], "_id": "d"}]')
+
+    def test_windows_and_other_filters(self):
+        self.script("window", "2026-11-10", "2026-11-12T23:59:59", "2026-11-11", "2026-11-13", None, "soon")
+        for window, wanted in (({"gte": "2026-11-11", "lte": "2026-11-12"}, ["o1", "o2"]),
+                               ({"lte": "2026-11-10"}, ["o0"]), ({"gte": "2026-11-13"}, ["o3"]),
+                               ({"gte": "2026-11-14"}, [])):
+            self.assertEqual(self.shown("window", {"operationDate": [window]}), wanted)
+        for query in (None, {}):
+            self.assertEqual(self.shown("window", query), ["o0", "o1", "o2", "o3", "o4", "o5"])
+        self.box.script({"credentials_token": "filters", "transactions": {"card": [
+            {"_id": "a", "amount": Decimal("0.10"), "description": "CAFÉ", "card_id": "c1", "valueDate": None},
+            {"_id": "b", "amount": "-5.00", "description": None, "card_id": "c2", "valueDate": "2026-11-01"},
+            {"_id": "c", "amount": None}]}})
+        for query, wanted in (({"amount": [{"gte": 0.1}]}, ["a"]), ({"amount": [{"lte": 0}]}, ["b"]),
+                              ({"description": ["^CAFÉ$"]}, ["a"]), ({"card_id": ["c"], "_id": ["b"]}, ["b"]),
+                              ({"valueDate": [{"lte": "2026-11-01"}]}, ["b"])):
+            self.assertEqual(self.shown("filters", query, "card"), wanted, query)
+        self.assertEqual(self.box.transactions("filters", "card", {"colour": ["red"]}).status, 400)
+
+    def test_a_script_replaces_all_that_was_shown(self):
+        for token in ("replaced", self.tokens[4]):
+            self.box.script({"credentials_token": token, "products": {"card": [{"card_id": "c"}]},
+                             "transactions": {"account": [{"_id": "old"}], "card": [{"_id": "old"}]}})
+            self.box.control("POST", "status", {"credentials_token": token, "blocked": True})
+            self.assertEqual(self.status(token)["blocked"], True)
+            self.box.script({"credentials_token": token, "transactions": {"account": [{"_id": "new"}]}})
+            self.assertEqual([self.shown(token, None, name) for name in TRANSACTIONS], [["new"], [], [], []])
+            for name in TRANSACTIONS:
+                self.assertEqual(self.box.api("POST", self.base + name, {"credentials_token": token}).body, b"[]")
+            self.assertEqual(self.status(token)["blocked"], False)
+
+    def test_what_is_remembered_or_never_generated_is_no_obstacle(self):
+        with Sandbox(credentials=1, products="account", remember=8, today=TODAY) as box:
+            token = box.credentials()[0]["credentials_token"]
+            self.assertEqual(len(box.transactions(token).json()), 1000)
+            for n in range(2):
+                box.script({"credentials_token": token, "transactions": {name: [{"_id": f"{n}"}] for name in TRANSACTIONS}})
+                for name in TRANSACTIONS:
+                    self.assertEqual(ids(box.transactions(token, name).json()), [f"{n}"])
+                self.assertEqual([one["product"] for one in box.ledger(token)], list(TRANSACTIONS))
+
+    def test_unknown_is_404_until_scripted_again(self):
+        for token in ("forgotten", self.tokens[3]):
+            self.script(token, "2026-11-10")
+            before, order = self.status(token)["last_update_timestamp"], list(self.listed())
+            for _ in range(2):
+                self.script(token, unknown=True)
+                body = {"credentials_token": token}
+                answers = [self.box.transactions(token, name) for name in TRANSACTIONS]
+                answers += [self.box.api("POST", self.base + name, body)
+                            for name in (*TRANSACTIONS, "status", "portfolio", "holder", "auth/")]
+                self.assertEqual({(answer.status, answer.body) for answer in answers},
+                                 {(404, b'{"error": "Not found"}')})
+                self.assertNotIn(token, self.listed())
+            self.script(token, "2026-11-11", "2026-11-12")
+            self.assertEqual(self.shown(token), ["o0", "o1"])
+            self.assertEqual(list(self.listed()), order)
+            self.assertGreater(self.status(token)["last_update_timestamp"], before)
+        self.script("never-known", unknown=True)
+        self.assertEqual(self.box.transactions("never-known").status, 404)
+        self.assertEqual(self.box.api("DELETE", "/v0/bank/credentials", {"credentials_token": "forgotten"}).status, 200)
+        self.assertEqual(self.box.transactions("forgotten").status, 404)
+        self.script("forgotten", "2026-11-11")
+        self.assertEqual(self.shown("forgotten"), ["o0"])
+
+    def test_a_thousand_in_one_call_are_listed(self):
+        with Sandbox(credentials=3, today=TODAY) as box:
+            scripts = [{"credentials_token": f"t{n}", "external_id": None if n % 2 else f"user-{n}", "bank": "otherbank",
+                        "transactions": {"account": [{"_id": f"{n}-{k}"} for k in range(20)]}} for n in range(1000)]
+            box.script(scripts)
+            pages = [box.api("POST", self.base + "list", {"page": n}).json() for n in range(1, 12)]
+            items = [item for page in pages for item in page["items"]][3:]
+            self.assertEqual(pages[0]["pages"], 11)
+            self.assertEqual(items, [{"credentials_token": one["credentials_token"], "external_id": one["external_id"],
+                                      "bank": "otherbank", "status": "ok"} for one in scripts])
+            self.assertEqual([one["external_id"] for one in box.credentials()][3:], [one["external_id"] for one in scripts])
+            for unknown, count in ((True, 10), (False, 11)):
+                box.script([{**one, "unknown": unknown} for one in scripts[:10]])
+                self.assertEqual(box.api("POST", self.base + "list", {"page": 1}).json()["pages"], count)
+            for n in (0, 999):
+                self.assertEqual(ids(box.transactions(f"t{n}").json()), sorted(f"{n}-{k}" for k in range(20)))
+
+    def test_the_status_is_healthy_and_its_time_grows(self):
+        began = int(time.time())
+        self.script("times", "2026-11-10")
+        status = self.status("times")
+        self.assertEqual({status["pending"], status["blocked"], status["sca_token"], status["reset_token"]}, {False, None})
+        for group, value in (("created", True), ("errored", False)):
+            self.assertEqual({flag for part in status[group].values() for flag in part.values()}, {value})
+        times = [status["last_update_timestamp"]]
+        self.assertLessEqual(began, times[0])
+        self.assertLessEqual(times[0], int(time.time()))
+        for _ in range(3):
+            self.script("times", "2026-11-10")
+            times.append(self.status("times")["last_update_timestamp"])
+        self.assertEqual(times, sorted(set(times)))
+        self.script("times", "2026-11-10", last_update_timestamp=1764288000)
+        self.assertEqual(self.status("times")["last_update_timestamp"], 1764288000)
+        self.script("times", "2026-11-10")
+        self.assertGreater(self.status("times")["last_update_timestamp"], 1764288000)
+
+    def test_overrides_faults_and_refreshes(self):
+        self.script("bent", "2026-11-10", "2026-11-11")
+        self.box.fault("status", "bent", "account", status=503)
+        self.assertEqual([self.box.transactions("bent").status for _ in range(2)], [503, 200])
+        self.box.fault("bad_record", "bent", "account", records=["7", "8"], after_records=1)
+        self.assertEqual([str(one if one in (7, 8) else one["_id"]) for one in self.box.transactions("bent").json()],
+                         ["o0", "7", "8", "o1"])
+        for changed in (False, True):
+            self.box.fault("duplicate", "bent", "account", changed=changed)
+            records = self.box.transactions("bent").json()
+            self.assertEqual([one["_id"] for one in records], ["o0", "o0", "o1"])
+            self.assertEqual(records[0] != records[1], changed)
+        self.box.fault("big", "bent", "account", records=3)
+        self.assertEqual(len(self.box.transactions("bent").json()), 5)
+        self.box.fault("cut_json", "bent", "account")
+        self.assertNotIn(b"]", self.box.transactions("bent").body)
+        before = self.status("bent")["last_update_timestamp"]
+        self.assertFalse(any(self.box.refresh("bent", add=4, correct=1).values()))
+        self.assertEqual(self.status("bent")["last_update_timestamp"], before + 3600)
+        self.assertEqual(self.shown("bent"), ["o0", "o1"])
+        self.box.control("POST", "status", {"credentials_token": "bent", "pending": True})
+        self.assertEqual(list(self.box.transactions("bent").json()), ["message"])
+
+    def test_the_newer_calls_show_nothing_of_it(self):
+        self.script("newer", "2026-11-10")
+        for call in ("list-transactions", "list-products"):
+            answer = self.box.api("POST", "/aggregation/v2/" + call, {"query": {"connection_id_in": ["newer"]}})
+            self.assertEqual(answer.json(), {"items": [], "next_page_token": None})
+
+    def test_wrong_scripts_are_refused_and_change_nothing(self):
+        good = {"credentials_token": "refused"}
+        for wrong, word in (({**good, "product": {}}, "product"), ({}, "credentials_token"),
+                            ({"credentials_token": 7}, "credentials_token"), ({**good, "bank": "a b"}, "bank"),
+                            ({**good, "products": {"loan": []}}, "loan"), ({**good, "unknown": 1}, "unknown"),
+                            ({**good, "transactions": {"card": {}}}, "card"), ({**good, "external_id": 1}, "external_id"),
+                            ({**good, "transactions": {"card": ["x"]}}, "object"), ({**good, "transactions": []}, "object"),
+                            ({**good, "last_update_timestamp": 1.5}, "last_update_timestamp"),
+                            ({"scripts": {}}, "scripts"), ({"scripts": [good, 7]}, "object")):
+            for order in ([wrong] if "scripts" in wrong else [wrong, {"scripts": [good, wrong]}]):
+                answer = self.box.request("POST", "/_sandbox/script", order)
+                self.assertEqual(answer.status, 400, order)
+                self.assertIn(word, answer.json()["error"])
+        self.assertEqual(self.box.request("POST", "/_sandbox/script", b'{"credentials_token": "refused",}').status, 400)
+        self.assertEqual(self.box.transactions("refused").status, 404)
 
 
 class Faults(WithSandbox):

@@ -53,7 +53,10 @@ class credentials_body final : public body_source {
     any_ = true;
     append_quoted(out, world_.token_of(next_));
     out += ",\"external_id\":";
-    append_quoted(out, world_.external_id_of(next_));
+    if (const auto id = world_.external_id_of(next_))
+      append_quoted(out, *id);
+    else
+      out += "null";
     out += ",\"bank\":";
     append_quoted(out, world_.bank_of(next_));
     out += ",\"products\":[";
@@ -79,7 +82,9 @@ class ledger_body final : public body_source {
     const auto enough = out.size() + piece_size;
     while (out.size() < enough) {
       if (walk_ && walk_->next(operation_)) {
-        append(out);
+        append_generated(out);
+      } else if (scripted_ != nullptr && next_scripted_ < scripted_->size()) {
+        append_scripted((*scripted_)[next_scripted_++], out);
       } else if (!open_next()) {
         return false;
       }
@@ -89,39 +94,58 @@ class ledger_body final : public body_source {
 
  private:
   bool open_next() {
-    const auto& products = world_.options().products;
     if (credential_ == credentials_.size()) return false;
-    if (rank_ == products.size()) {
+    if (rank_ == all_products.size()) {
       rank_ = 0;
       ++credential_;
       walk_.reset();
+      scripted_.reset();
       return credential_ < credentials_.size();
     }
     const auto n = credentials_[credential_];
-    walk_.emplace(world_.ledger_of(n, products[rank_++]), day_range{first_day, last_day});
+    ledger of = world_.ledger_of(n, all_products[rank_++]);
+    what_ = of.what;
+    scripted_ = of.scripted;
+    next_scripted_ = 0;
+    walk_.emplace(std::move(of), day_range{first_day, last_day});
     token_.clear();
     append_quoted(token_, world_.token_of(n));
     return true;
   }
 
-  void append(std::string& out) {
+  void append_generated(std::string& out) {
     world_.data().make(operation_, record_);
+    append_head(std::string_view(record_.id.data(), record_.id.size()), out);
+    generator::render(record_, out);
+    out += "}\n";
+  }
+
+  // On one line, whatever the script's spaces.
+  void append_scripted(const std::string& text, std::string& out) {
+    append_head(member_text(text, "_id").value_or(""), out);
+    for (const char c : text)
+      if (c != '\n' && c != '\r') out += c;
+    out += "}\n";
+  }
+
+  void append_head(std::string_view id, std::string& out) {
     out += "{\"credentials_token\":";
     out += token_;
     out += ",\"product\":\"";
-    out += name_of(operation_.what);
-    out += "\",\"_id\":\"";
-    out.append(record_.id.data(), record_.id.size());
-    out += "\",\"record\":";
-    generator::render(record_, out);
-    out += "}\n";
+    out += name_of(what_);
+    out += "\",\"_id\":";
+    append_quoted(out, id);
+    out += ",\"record\":";
   }
 
   const world& world_;
   std::vector<std::uint32_t> credentials_;
   std::size_t credential_ = 0;
   std::size_t rank_ = 0;
+  product what_ = product::account;
   std::optional<cursor> walk_;
+  std::shared_ptr<const json_texts> scripted_;
+  std::size_t next_scripted_ = 0;
   std::string token_;
   operation operation_;
   record record_;
@@ -192,6 +216,7 @@ reply control::route(const request& asked) {
   if (what == "faults") return faults_.add(fault(order)), done();
   if (what == "refresh") return refresh(order);
   if (what == "status") return status(order);
+  if (what == "script") return apply_scripts(asked.body);
   if (what == "withhold") return withhold(order);
   if (what == "time") return time(order);
   if (what == "credentials") return add_credential(order);
@@ -262,6 +287,13 @@ reply control::status(const object& order) {
   return done();
 }
 
+// All of them, or none when one is wrong.
+reply control::apply_scripts(std::string_view order) {
+  for (auto& one : read_scripts(order))
+    world_.apply(std::move(one));
+  return done();
+}
+
 reply control::withhold(const object& order) {
   allow(order, {"credentials_token", "product", "ids"});
   const auto n = world_.find(string_of(order, "credentials_token", ""));
@@ -290,15 +322,12 @@ reply control::add_credential(const object& order) {
   who.token = string_of(order, "credentials_token", "");
   who.external_id = string_of(order, "external_id", "");
   who.bank = string_of(order, "bank", "");
-  const bool plain = std::all_of(who.bank.begin(), who.bank.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '_';
-  });
-  if (!plain) throw invalid_argument("bank is not a plain identifier");
+  if (!is_plain_identifier(who.bank)) throw invalid_argument("bank is not a plain identifier");
   const auto n =
       world_.add(std::move(who), count(order, "transactions", world_.options().transactions));
   if (!n) throw invalid_argument("this credentials_token exists");
   return text_reply(200, json::serialize(object{{"credentials_token", world_.token_of(*n)},
-                                                {"external_id", world_.external_id_of(*n)},
+                                                {"external_id", *world_.external_id_of(*n)},
                                                 {"bank", std::string(world_.bank_of(*n))}}));
 }
 

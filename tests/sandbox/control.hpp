@@ -26,6 +26,7 @@ class control {
   reply list_faults() const;
   reply refresh(const object& order);
   reply status(const object& order);
+  reply apply_scripts(std::string_view order);
   reply withhold(const object& order);
   reply time(const object& order);
   reply add_credential(const object& order);

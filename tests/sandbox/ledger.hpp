@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "tests/sandbox/data.hpp"
+#include "tests/sandbox/script.hpp"
 
 namespace sandbox {
 
@@ -37,6 +38,8 @@ struct ledger {
   std::shared_ptr<const changes> changed;
   // Ordinals that this credential does not show, whoever else shows them. Null: none.
   std::shared_ptr<const std::set<std::uint64_t>> withheld;
+  // What a test wrote; then there are no operations. Null: nothing.
+  std::shared_ptr<const json_texts> scripted;
 
   [[nodiscard]] day date_of(std::uint64_t ordinal) const;
   // The first untouched ordinal whose date is not before `d`.

@@ -172,6 +172,7 @@ reply provider::aggregation_products(const call& c) {
     for (; at.rank < products.size(); ++at.rank) {
       if (items >= page_size) return text_reply(200, body + page_end(at));
       const auto n = asked.connections[at.connection];
+      if (world_.script_of(n) != nullptr) continue;
       for (unsigned k = 0; k < generator::products_in_ledger; ++k) {
         char id[24];
         world_.data().write_product_id(world_.ledger_number(n, products[at.rank]), k, id);

@@ -43,11 +43,12 @@ reply provider::list_credentials(const call& c) {
   const std::uint32_t alive = world_.size() - world_.deleted();
   json::array items;
   for (const auto n : page_of(world_, (number - 1) * sessions_page_size, sessions_page_size)) {
+    const auto external_id = world_.external_id_of(n);
     json::object item{{"credentials_token", world_.token_of(n)},
-                      {"external_id", world_.external_id_of(n)},
+                      {"external_id", external_id ? json::value(*external_id) : nullptr},
                       {"bank", std::string(world_.bank_of(n))}};
     // Fields other than the token may be missing or null.
-    if (world_.data().oddities() && n % 7 == 6)
+    if (world_.data().oddities() && n % 7 == 6 && world_.script_of(n) == nullptr)
       item["external_id"] = nullptr;
     else
       item["status"] = std::string(status_word(world_.status_of(n)));

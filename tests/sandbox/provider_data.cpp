@@ -167,6 +167,13 @@ reply provider::products(const call& c) {
   if (!wrong.empty()) return invalid(wrong);
   if (auto no = unavailable(c, "product", name_of(P))) return std::move(*no);
   std::string body = "[";
+  if (const script* shows = world_.script_of(*c.credential)) {
+    for (const auto& text : shows->products[static_cast<std::size_t>(P)]) {
+      if (body.size() > 1) body += ",\n";
+      body += text;
+    }
+    return text_reply(200, body + "]");
+  }
   for (unsigned n = 0; world_.has(P) && n < generator::products_in_ledger; ++n) {
     if (n > 0) body += ",\n";
     append_product(world_, *c.credential, P, n, body);
@@ -176,7 +183,8 @@ reply provider::products(const call& c) {
 
 reply provider::portfolio(const call& c) {
   if (auto no = unavailable(c, "product", "portfolio")) return std::move(*no);
-  if (!world_.has(product::investment)) return text_reply(200, "[]");
+  if (!world_.has(product::investment) || world_.script_of(*c.credential) != nullptr)
+    return text_reply(200, "[]");
   const auto ledger = world_.ledger_number(*c.credential, product::investment);
   const auto accounts = world_.ledger_number(*c.credential, product::account);
   std::string body = "[{\"_id\":\"" + text_id(world_.data(), ledger, 100) + "\"";
@@ -190,6 +198,7 @@ reply provider::portfolio(const call& c) {
 // One object, not an array.
 reply provider::identity(const call& c) {
   if (auto no = unavailable(c, "product", "auth")) return std::move(*no);
+  if (world_.script_of(*c.credential) != nullptr) return text_reply(200, "{}");
   const json::object body{
       {"_id", "identity-" + std::to_string(*c.credential + 1)},
       {"name", "Ana Ejemplo"},
@@ -200,6 +209,7 @@ reply provider::identity(const call& c) {
 
 reply provider::holder(const call& c) {
   if (auto no = unavailable(c, "product", "holders")) return std::move(*no);
+  if (world_.script_of(*c.credential) != nullptr) return text_reply(200, "[]");
   json::array body;
   for (const auto p : world_.options().products)
     body.push_back(json::object{

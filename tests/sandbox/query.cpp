@@ -148,13 +148,15 @@ std::optional<std::string> product_id(const record& from, product wanted) {
   return std::string(from.product_id.data(), from.product_id.size());
 }
 
-// The text of a string field; nothing when it is null or missing.
+// The text of a string field or an amount; nothing when it is null or missing.
 std::optional<std::string> text_of(const record& from, field f) {
   switch (f) {
     case field::id:
       return std::string(from.id.data(), from.id.size());
     case field::description:
       return from.description_text();
+    case field::amount:
+      return std::string(from.amount.view());
     case field::category:
       if (from.category == nullptr) return std::nullopt;
       return from.category->raw;
@@ -180,20 +182,29 @@ std::optional<std::string> text_of(const record& from, field f) {
   }
 }
 
-bool holds(const filter& f, const record& candidate, field of,
-           const std::optional<std::string>& value) {
-  if (const auto* regex = std::get_if<pattern>(&f)) return value && regex->found_in(*value);
-  if (const auto* days = std::get_if<date_filter>(&f)) {
-    if (of == field::operation_date)
-      return days->from <= candidate.date && candidate.date <= days->to;
-    if (candidate.value_date_shape == shape::null || candidate.value_date_shape == shape::missing)
-      return false;
-    return days->from <= candidate.value_date && candidate.value_date <= days->to;
-  }
+// Nothing when it is null or missing, or the field is no date.
+std::optional<day> day_of(const record& from, field f) {
+  if (f == field::operation_date) return from.date;
+  const bool shown =
+      from.value_date_shape != shape::null && from.value_date_shape != shape::missing;
+  if (f == field::value_date && shown) return from.value_date;
+  return std::nullopt;
+}
+
+// What a filter looks at.
+struct field_value {
+  std::optional<std::string> text;
+  std::optional<day> date;
+};
+
+bool holds(const filter& f, const field_value& value) {
+  if (const auto* regex = std::get_if<pattern>(&f))
+    return value.text && regex->found_in(*value.text);
+  if (const auto* days = std::get_if<date_filter>(&f))
+    return value.date && days->from <= *value.date && *value.date <= days->to;
   const auto& range = std::get<number_filter>(f);
-  const auto amount = candidate.amount.view();
-  return (!range.from || compare_decimals(amount, *range.from) >= 0) &&
-         (!range.to || compare_decimals(amount, *range.to) <= 0);
+  return value.text && (!range.from || compare_decimals(*value.text, *range.from) >= 0) &&
+         (!range.to || compare_decimals(*value.text, *range.to) <= 0);
 }
 
 }  // namespace
@@ -204,6 +215,16 @@ struct query::filters {
     std::vector<filter> any;
   };
   std::vector<of_field> all;
+
+  // value_of: what the record has in a field.
+  template <class ValueOf>
+  [[nodiscard]] bool hold(ValueOf value_of) const {
+    return std::all_of(all.begin(), all.end(), [&](const of_field& one) {
+      const field_value value = value_of(one.name);
+      return std::any_of(one.any.begin(), one.any.end(),
+                         [&](const filter& f) { return holds(f, value); });
+    });
+  }
 };
 
 query::query() : filters_(std::make_unique<filters>()) {}
@@ -262,10 +283,16 @@ bool query::only_days() const {
 }
 
 bool query::matches(const record& candidate) const {
-  return std::all_of(filters_->all.begin(), filters_->all.end(), [&](const filters::of_field& one) {
-    const auto value = text_of(candidate, one.name);
-    return std::any_of(one.any.begin(), one.any.end(),
-                       [&](const filter& f) { return holds(f, candidate, one.name, value); });
+  return filters_->hold([&](field f) {
+    return field_value{text_of(candidate, f), day_of(candidate, f)};
+  });
+}
+
+bool query::matches(std::string_view candidate) const {
+  return filters_->hold([&](field f) {
+    field_value out{member_text(candidate, field_names[static_cast<std::size_t>(f)]), {}};
+    if (out.text) out.date = read_day(std::string_view(*out.text).substr(0, 10));
+    return out;
   });
 }
 

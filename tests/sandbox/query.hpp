@@ -40,6 +40,8 @@ class query {
   // True when days() says everything: no record need be looked at.
   [[nodiscard]] bool only_days() const;
   [[nodiscard]] bool matches(const record& candidate) const;
+  // The same of a record's JSON text. A day that cannot be read is none.
+  [[nodiscard]] bool matches(std::string_view candidate) const;
 
   struct filters;
 

@@ -1,6 +1,7 @@
 #include "tests/sandbox/record_stream.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sandbox {
 namespace {
@@ -34,7 +35,7 @@ std::unique_ptr<body_source> remembered_arrays::body(const generator& data, cons
   const day_range days = filter.days();
   const bool whole = filter.only_days();
   auto made = std::make_unique<transactions_body>(data, of, std::move(filter), array_additions{});
-  if (!whole || limit_ == 0) return made;
+  if (!whole || limit_ == 0 || of.scripted != nullptr) return made;
   array& one = arrays_[{of.number, of.entity, days.from, days.to}];
   if (one.text == nullptr || one.changed != of.changed || one.withheld != of.withheld) {
     if (one.text != nullptr) bytes_ -= one.text->size();
@@ -66,6 +67,7 @@ transactions_body::transactions_body(const generator& data, ledger of, query fil
       more_(std::move(more)),
       only_days_(query_.only_days()),
       seed_operation_(model_of(of)),
+      scripted_(of.scripted),
       cursor_(std::move(of), query_.days()) {}
 
 bool transactions_body::fill(std::string& out) {
@@ -89,7 +91,23 @@ bool transactions_body::append_next(std::string& out) {
     append_current(out);
     return true;
   }
-  return append_addition(out);
+  return append_scripted(out) || append_addition(out);
+}
+
+bool transactions_body::append_scripted(std::string& out) {
+  while (scripted_ != nullptr && next_scripted_ < scripted_->size()) {
+    const std::string& text = (*scripted_)[next_scripted_++];
+    if (!query_.matches(text)) continue;
+    ++records_;
+    separate(out);
+    out += text;
+    const auto again = std::exchange(more_.duplicate, array_additions::repeat::none);
+    if (again == array_additions::repeat::none) return true;
+    separate(out);
+    out += again == array_additions::repeat::changed ? corrected_text(text) : text;
+    return true;
+  }
+  return false;
 }
 
 void transactions_body::append_current(std::string& out) {

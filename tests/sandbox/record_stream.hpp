@@ -22,6 +22,7 @@ class transactions_body final : public body_source {
   // Appends the next record; false when there is none.
   bool append_next(std::string& out);
   void append_current(std::string& out);
+  bool append_scripted(std::string& out);
   bool append_addition(std::string& out);
   void separate(std::string& out);
 
@@ -30,6 +31,8 @@ class transactions_body final : public body_source {
   array_additions more_;
   bool only_days_;
   operation seed_operation_;  // what generated extra records resemble
+  std::shared_ptr<const json_texts> scripted_;
+  std::size_t next_scripted_ = 0;
   cursor cursor_;
   operation operation_;
   record record_;

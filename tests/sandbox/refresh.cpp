@@ -169,6 +169,7 @@ void world::refresh(std::uint32_t n, const refresh_orders& orders,
       (today_ - std::chrono::days(1)).time_since_epoch());
   one.last_update = std::max(one.last_update + orders.advance, yesterday.count());
   ++one.refreshes;
+  if (script_of(n) != nullptr) return;
   std::vector<product> products = options_.products;
   if (orders.only) products = {*orders.only};
   const day begin = months_before(today_, options_.months);

@@ -94,7 +94,8 @@ std::optional<std::uint32_t> world::find(std::string_view token) const {
   return n;
 }
 
-std::string world::external_id_of(std::uint32_t n) const {
+std::optional<std::string> world::external_id_of(std::uint32_t n) const {
+  if (const script* shows = script_of(n)) return shows->external_id;
   const auto& own = all_[n].custom;
   if (own && !own->external_id.empty()) return own->external_id;
   // Two, two, one: most users own two credentials.
@@ -102,6 +103,7 @@ std::string world::external_id_of(std::uint32_t n) const {
 }
 
 std::string_view world::bank_of(std::uint32_t n) const {
+  if (const script* shows = script_of(n)) return *scripted_banks_.find(shows->bank);
   const auto& own = all_[n].custom;
   if (own && !own->bank.empty()) return own->bank;
   return banks()[n % banks().size()].id;
@@ -131,6 +133,34 @@ std::optional<std::uint32_t> world::add(custom_credential who, std::uint64_t tra
 void world::erase(std::uint32_t n) {
   all_[n].deleted = true;
   ++deleted_;
+}
+
+void world::apply(script what) {
+  const auto known = by_token_.find(what.token);
+  auto n = known != by_token_.end() ? known->second : find(what.token);
+  if (!n) {
+    custom_credential who;
+    who.token = what.token;
+    n = add(std::move(who), 0);
+    all_[*n].last_update = 0;
+  }
+  by_token_.emplace(what.token, *n);
+  scripted_banks_.insert(what.bank);
+  credential& one = all_[*n];
+  if (one.deleted) --deleted_;
+  one.deleted = false;
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  one.last_update = what.last_update.value_or(
+      std::max<std::int64_t>(now.time_since_epoch().count(), one.last_update + 1));
+  custom_credential& custom = customize(*n);
+  custom.status.clear();
+  const bool unknown = what.unknown;
+  custom.shows = std::make_unique<const script>(std::move(what));
+  if (unknown) erase(*n);
+}
+
+const script* world::script_of(std::uint32_t n) const {
+  return all_[n].custom ? all_[n].custom->shows.get() : nullptr;
 }
 
 void world::override_status(std::uint32_t n, const json::object& fields) {
@@ -191,6 +221,12 @@ ledger world::ledger_of(std::uint32_t n, product p) const {
   out.number = ledger_number(n, p);
   out.from = months_before(options_.today, options_.months);
   out.to = options_.today;
+  if (const script* shows = script_of(n)) {
+    out.entity = bank_of(n);
+    out.changed = untouched_;
+    out.scripted = shows->transactions[static_cast<std::size_t>(p)];
+    return out;
+  }
   out.entity = bank_of(owner_of(n, p));
   const auto known = changed_.find(out.number);
   out.changed = known == changed_.end() ? untouched_ : known->second;

@@ -17,6 +17,7 @@
 
 #include "tests/sandbox/data.hpp"
 #include "tests/sandbox/ledger.hpp"
+#include "tests/sandbox/script.hpp"
 
 namespace sandbox {
 
@@ -36,7 +37,8 @@ struct custom_credential {
   std::string token;        // empty: the one that follows from the seed
   std::string external_id;  // likewise
   std::string bank;
-  boost::json::object status;  // merged over the generated status
+  boost::json::object status;           // merged over the generated status
+  std::unique_ptr<const script> shows;  // instead of all that is generated, and of the names above
 };
 
 struct credential {
@@ -84,13 +86,17 @@ class world {
   [[nodiscard]] const credential& at(std::uint32_t n) const { return all_[n]; }
   [[nodiscard]] std::optional<std::uint32_t> find(std::string_view token) const;
   [[nodiscard]] std::string token_of(std::uint32_t n) const;
-  [[nodiscard]] std::string external_id_of(std::uint32_t n) const;
+  [[nodiscard]] std::optional<std::string> external_id_of(std::uint32_t n) const;
   [[nodiscard]] std::string_view bank_of(std::uint32_t n) const;  // lives as long as the world
   [[nodiscard]] bool has(product p) const;
 
   // An empty token is made up. Nothing when the token is taken.
   std::optional<std::uint32_t> add(custom_credential who, std::uint64_t transactions);
   void erase(std::uint32_t n);
+  // From now on the credential shows this and nothing else, with a healthy status. It is made when
+  // there is none, and is as if deleted when the script says that it is unknown.
+  void apply(script what);
+  [[nodiscard]] const script* script_of(std::uint32_t n) const;  // null: it is generated
   // Merges over the status, one level deep under "errored" and "created". `last_update_timestamp`
   // is an override like any other.
   void override_status(std::uint32_t n, const boost::json::object& fields);
@@ -118,7 +124,8 @@ class world {
   day today_;
   std::vector<credential> all_;
   std::uint32_t deleted_ = 0;
-  std::unordered_map<std::string, std::uint32_t> by_token_;  // those with a token of their own
+  std::unordered_map<std::string, std::uint32_t> by_token_;  // tokens of their own, or scripted
+  std::set<std::string> scripted_banks_;
   std::unordered_map<std::uint32_t, std::shared_ptr<const changes>> changed_;  // by ledger number
   // By credential and product.
   std::map<std::pair<std::uint32_t, product>, std::shared_ptr<const std::set<std::uint64_t>>>

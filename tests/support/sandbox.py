@@ -41,6 +41,23 @@ def exact(text):
     return json.loads(text, parse_float=Decimal)
 
 
+class Verbatim(str):
+    """JSON text that json_text() leaves as it is."""
+
+
+def json_text(value):
+    """JSON with the digits of every Decimal; names keep their order."""
+    if isinstance(value, Verbatim):
+        return str(value)
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json_text(name)}: {json_text(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(json_text, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
 class Answer:
     """What came back: .status, .headers, .body (bytes), .json()."""
 
@@ -166,6 +183,14 @@ class Sandbox:
     def withhold(self, token, ids, product="account"):
         """This credential alone does not show these operations from now on (none: all again)."""
         self.control("POST", "withhold", {"credentials_token": token, "product": product, "ids": list(ids)})
+
+    def script(self, scripts):
+        """What these credentials show from now on, and nothing else: one script or a list, all in one call.
+
+        Records are served as json_text() writes them; Verbatim('{"_id": ...}') is served as it is.
+        """
+        order = {"scripts": scripts} if isinstance(scripts, (list, tuple)) else scripts
+        self.control("POST", "script", json_text(order).encode())
 
     def credentials(self):
         return self.control("GET", "credentials")
