@@ -58,7 +58,7 @@ class Lives(WorldTest):
             w.sandbox.script(scripts)
             for life in everyone:
                 for login in life.logins:
-                    if not login.alive and login.end == "blocked":
+                    if login.shown and login.end == "blocked":
                         w.sandbox.control("POST", "status", {"credentials_token": login.token, "blocked": True})
             self.carry_out(orders)
             self.cycle()

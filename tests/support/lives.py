@@ -39,6 +39,7 @@ class Login:
         self.alive = True
         self.end = None  # gone, blocked or removed
         self.credential = None
+        self.shown = False  # the provider has said anything of it
 
     def new_token(self):
         return f"token-{self.life.number}-{self.serial}-{digest(self.life.number, self.serial, self.salt)}"
@@ -113,9 +114,10 @@ class Life:
 
     def rotate(self, step):
         """The provider gives the login another token, and the client says so."""
-        if not self.living():
+        known = [login for login in self.living() if login.credential is not None]
+        if not known:
             return []
-        login = self.random.choice(self.living())
+        login = self.random.choice(known)
         login.salt += 1
         login.token = login.new_token()
         return [("rotate", login)]
@@ -193,9 +195,10 @@ class Life:
         scripts = []
         for login in self.logins:
             if not login.alive:
-                if login.end == "gone":
+                if login.end == "gone" or not login.shown:
                     scripts.append({"credentials_token": login.token, "unknown": True})
                 continue
+            login.shown = True
             products, operations = [], []
             for account in self.accounts:
                 if account.closed:
