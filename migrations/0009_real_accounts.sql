@@ -103,51 +103,62 @@ declare
   chosen bigint;
   merged bigint;
 begin
-  -- One at a time: two that show a new account at once must find one real account.
-  perform pg_advisory_xact_lock(hashtextextended('flanks.real_accounts', 0));
+  -- In the order of what several credentials may show alike, so that two that bring the same new accounts wait for each
+  -- other and do not deadlock.
   for p in select i.* from flanks_internal.identifiable_products i
     where i.credential_id = find_real_accounts.credential_id and i.product = find_real_accounts.product and i.removed_at is null
-    order by i.product_id
+    order by coalesce(i.iban, i.external_id, i.pan, i.product_id)
   loop
-    chosen := p.real_account_id;
-    if exists (select from flanks.real_accounts a where a.real_account_id = chosen and a.iban <> p.iban) then
-      chosen := null;
-    end if;
-    for k in select x.kind, x.key from flanks_internal.real_account_keys_of(p) x order by x.strength, x.key
     loop
-      select r.real_account_id into found_account from flanks_internal.real_account_keys r
-        where r.product = p.product and r.kind = k.kind and r.key = k.key;
-      if found_account is null then
-        continue;
+      chosen := p.real_account_id;
+      if exists (select from flanks.real_accounts a where a.real_account_id = chosen and a.iban <> p.iban) then
+        chosen := null;
       end if;
-      -- Another IBAN is another account. A login that shows two such products at once shows two accounts, unless
-      -- both have this IBAN.
-      if exists (select from flanks.real_accounts a where a.real_account_id = found_account and a.iban <> p.iban)
-        or k.kind <> 'iban' and exists (select from flanks_internal.identifiable_products o
-          where o.real_account_id = found_account and o.product = p.product and o.credential_id = p.credential_id
-            and o.product_id <> p.product_id and o.removed_at is null) then
-        continue;
-      end if;
-      if chosen is null then
-        chosen := found_account;
-      elsif chosen <> found_account and not exists (select from flanks.real_accounts a join flanks.real_accounts b
-          on b.real_account_id = found_account where a.real_account_id = chosen and a.iban <> b.iban) then
-        merged := greatest(chosen, found_account);
-        chosen := least(chosen, found_account);
-        perform flanks_internal.set_real_account(o.product, o.credential_id, o.product_id, chosen)
-          from flanks_internal.identifiable_products o where o.real_account_id = merged;
-        update flanks_internal.real_account_keys r set real_account_id = chosen where r.real_account_id = merged;
-        update flanks.real_accounts a set iban = coalesce(a.iban, b.iban)
-          from flanks.real_accounts b where a.real_account_id = chosen and b.real_account_id = merged;
-        update flanks.successions x set real_account_id = chosen where x.real_account_id = merged
-          and not exists (select from flanks.successions y where y.real_account_id = chosen
-            and y.from_credential_id = x.from_credential_id and y.to_credential_id = x.to_credential_id);
-        delete from flanks.real_accounts a where a.real_account_id = merged;
-      end if;
-    end loop;
-    if chosen is null then
+      for k in select x.kind, x.key from flanks_internal.real_account_keys_of(p) x order by x.strength, x.key
+      loop
+        select r.real_account_id into found_account from flanks_internal.real_account_keys r
+          where r.product = p.product and r.kind = k.kind and r.key = k.key;
+        if found_account is null or found_account = chosen then
+          continue;
+        end if;
+        -- Another IBAN is another account. A login that shows two such products at once shows two accounts, unless
+        -- both have this IBAN.
+        if exists (select from flanks.real_accounts a where a.real_account_id = found_account and a.iban <> p.iban)
+          or k.kind <> 'iban' and exists (select from flanks_internal.identifiable_products o
+            where o.real_account_id = found_account and o.product = p.product and o.credential_id = p.credential_id
+              and o.product_id <> p.product_id and o.removed_at is null) then
+          continue;
+        end if;
+        if chosen is null then
+          chosen := found_account;
+        elsif not exists (select from flanks.real_accounts a join flanks.real_accounts b
+            on b.real_account_id = found_account where a.real_account_id = chosen and a.iban <> b.iban) then
+          perform pg_advisory_xact_lock(hashtextextended('flanks.real_accounts', 0));
+          merged := greatest(chosen, found_account);
+          chosen := least(chosen, found_account);
+          perform flanks_internal.set_real_account(o.product, o.credential_id, o.product_id, chosen)
+            from flanks_internal.identifiable_products o where o.real_account_id = merged;
+          update flanks_internal.real_account_keys r set real_account_id = chosen where r.real_account_id = merged;
+          update flanks.real_accounts a set iban = coalesce(a.iban, b.iban)
+            from flanks.real_accounts b where a.real_account_id = chosen and b.real_account_id = merged;
+          update flanks.successions x set real_account_id = chosen where x.real_account_id = merged
+            and not exists (select from flanks.successions y where y.real_account_id = chosen
+              and y.from_credential_id = x.from_credential_id and y.to_credential_id = x.to_credential_id);
+          delete from flanks.real_accounts a where a.real_account_id = merged;
+        end if;
+      end loop;
+      exit when chosen is not null;
+      -- A new one, unless somebody else has just made it: then its strongest key is there, and is found.
       insert into flanks.real_accounts (product, iban) values (p.product, p.iban) returning real_accounts.real_account_id into chosen;
-    end if;
+      select x.kind, x.key into k from flanks_internal.real_account_keys_of(p) x
+        where not exists (select from flanks_internal.real_account_keys r where r.product = p.product and r.kind = x.kind and r.key = x.key)
+        order by x.strength, x.key limit 1;
+      exit when not found;
+      insert into flanks_internal.real_account_keys (product, kind, key, real_account_id) values (p.product, k.kind, k.key, chosen)
+        on conflict do nothing;
+      exit when found;
+      delete from flanks.real_accounts a where a.real_account_id = chosen;
+    end loop;
     update flanks.real_accounts a set iban = p.iban where a.real_account_id = chosen and a.iban is null and p.iban is not null;
     insert into flanks_internal.real_account_keys (product, kind, key, real_account_id)
       select p.product, x.kind, x.key, chosen from flanks_internal.real_account_keys_of(p) x on conflict do nothing;
@@ -158,22 +169,6 @@ begin
 end $$;
 comment on function flanks_internal.find_real_accounts(bigint, text) is 'Points the products that a credential shows at their real accounts, and makes those that are new.';
 revoke execute on function flanks_internal.find_real_accounts(bigint, text) from public;
-
-create function flanks_internal.real_account_of(credential_id bigint, product text, product_id text) returns bigint
-language sql stable parallel safe as $$
-  select case product
-    when 'account' then (select x.real_account_id from flanks.accounts x
-      where x.credential_id = real_account_of.credential_id and x.account_id = product_id)
-    when 'card' then (select x.real_account_id from flanks.cards x
-      where x.credential_id = real_account_of.credential_id and x.card_id = product_id)
-    when 'investment' then (select x.real_account_id from flanks.investments x
-      where x.credential_id = real_account_of.credential_id and x.investment_id = product_id)
-    when 'liability' then (select x.real_account_id from flanks.liabilities x
-      where x.credential_id = real_account_of.credential_id and x.liability_id = product_id)
-  end
-$$;
-comment on function flanks_internal.real_account_of(bigint, text, text) is 'The real account of a credential''s product; null when it is not known.';
-revoke execute on function flanks_internal.real_account_of(bigint, text, text) from public;
 
 -- ------------------------------------------------------------------------------------------------------ successions
 

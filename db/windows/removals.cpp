@@ -107,38 +107,40 @@ returning g.heir is null, t.operation_date, t.credential_id, t.product)"};
 // not older vanished too that the end of its history says nothing; or the account is closed. Sorted
 // and grouped instead of joined: force_index_plans() would compare each with each.
 constexpr const char* recognise_template = R"(
-with named as materialized (
-  select t.*, t._id = any($3::text[]) as absent,
-    coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id) as product_id
+with products as materialized (
+  select product_id, real_account_id, coalesce(real_account_id::text, '?' || product_id) as account, removed_at
+  from flanks_internal.identifiable_products where credential_id = $1 and product = $2),
+named as materialized (
+  select t.*, t._id = any($3::text[]) as absent, p.real_account_id, coalesce(p.account, '?' || i.product_id) as account
   from flanks.transactions t
+  cross join lateral (select coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id) as product_id) i
+  left join products p on p.product_id = i.product_id
   where t.credential_id = $1 and t.product = $2 and t.removed_at is null and t.aged_out_at is null),
 shown as materialized (
-  select product_id, min(operation_date) as first_day from named where not absent group by 1),
+  select account, min(operation_date) as first_day from named where not absent group by 1),
 closed as materialized (
-  select p.product_id from flanks_internal.identifiable_products p
-  where p.credential_id = $1 and p.product = $2 and p.removed_at is not null
-    and p.product_id not in (select product_id from shown where product_id is not null)),
+  select account from products group by 1
+  having bool_and(removed_at is not null) and account not in (select account from shown where account is not null)),
 twins as (
-  select n._id, n.absent, r.real_account_id, {content},
-    row_number() over (partition by n.absent, r.real_account_id, {content} order by n._id) as twin
+  select n._id, n.absent, n.real_account_id, {content},
+    row_number() over (partition by n.absent, n.real_account_id, {content} order by n._id) as twin
   from named n
-  cross join lateral (select flanks_internal.real_account_of($1, $2, n.product_id) as real_account_id) r
   where n.absent or n.first_seen_at >= least(coalesce(nullif($4, '')::timestamptz, now()),
     (select min(v.raised_at) from flanks.removal_reviews v where v.credential_id = $1 and v.product = $2 and v.state = 'open'))),
 pairs as materialized (
   select max(_id) filter (where absent) as _id, max(_id) filter (where not absent) as successor_id
   from twins n group by real_account_id, twin, {content} having count(*) = 2),
 doubtful as materialized (
-  select n.product_id from named n join shown s on s.product_id = n.product_id
+  select n.account from named n join shown s on s.account = n.account
   where n.operation_date >= s.first_day and n._id not in (select _id from pairs)
   group by 1 having count(*) filter (where n.absent) > $6 and count(*) filter (where n.absent) * 100 > count(*) * $5::integer)
 select _id, successor_id from pairs
 union all
 select n._id, null from named n
-where n.absent and n.product_id is not null and n._id not in (select _id from pairs)
-  and (n.operation_date < (select s.first_day from shown s where s.product_id = n.product_id)
-      and n.product_id not in (select product_id from doubtful)
-    or n.product_id in (select product_id from closed)))";
+where n.absent and n.account is not null and n._id not in (select _id from pairs)
+  and (n.operation_date < (select s.first_day from shown s where s.account = n.account)
+      and n.account not in (select account from doubtful)
+    or n.account in (select account from closed)))";
 
 const std::string& recognise_text() {
   static const std::string text =

@@ -19,7 +19,7 @@ class Lives(WorldTest):
             "sync": {"products": ["account"], "product_details": ["account"], "overlap": "730d", "concurrency": 32}})
 
     def carry_out(self, orders):
-        """Removals before new tokens, as an operator does it; all in one statement."""
+        """What the client and its operator do; tokens before removals."""
         w, statements = self.w, []
         for what, login in orders:
             if what == "register":
@@ -27,13 +27,13 @@ class Lives(WorldTest):
             elif what == "rotate":
                 statements.append(f"select {len(statements)}, {login.credential} from "
                                   f"(select flanks.replace_credentials_token({login.credential}, '{login.token}')) r")
-        removed = [login.credential for what, login in orders if what == "remove"]
-        if removed:
-            w.ok("credentials", "remove", *removed)
         if statements:
             numbers = [line.split("|") for line in w.sql(" union all ".join(statements) + " order by 1").splitlines()]
             for (_, login), (_, credential) in zip([o for o in orders if o[0] in ("register", "rotate")], numbers):
                 login.credential = int(credential)
+        removed = [login.credential for what, login in orders if what == "remove" and login.credential is not None]
+        if removed:
+            w.ok("credentials", "remove", *removed)
 
     def cycle(self):
         """Everyone is due; a 404 of before was one of an earlier day."""

@@ -193,6 +193,18 @@ TEST_F(real_accounts, a_whole_history_under_new_ids_is_renumbered_without_a_brak
   EXPECT_EQ(value("select count(*) from flanks.removal_reviews"), "0");
 }
 
+TEST_F(real_accounts, what_a_renumbered_history_lacks_is_removed) {
+  show(first_, {{"acc-a", "ES1", ""}});
+  answer(first_, days("a", "acc-a", 1, 20));
+  show(first_, {{"acc-z", "ES1", ""}});
+  std::vector<sample> rest = days("z", "acc-z", 1, 20);
+  rest.erase(rest.begin() + 9);
+  EXPECT_EQ(answer(first_, rest).outcome, outcome::ok);
+  EXPECT_EQ(value("select removal_reason from flanks.transactions where _id = 'a10'"), "absent")
+      << "its account is not closed: it has other ids";
+  EXPECT_EQ(value("select count(*) from flanks.transactions_current"), "19");
+}
+
 TEST_F(real_accounts, twins_are_renumbered_one_to_one) {
   answer(first_, {{"t1", "2026-05-10"}, {"t2", "2026-05-10"}, {"t3", "2026-05-10"}});
   answer(first_, {{"u1", "2026-05-10"}, {"u2", "2026-05-10"}});

@@ -119,7 +119,7 @@ class Life:
             return []
         login = self.random.choice(known)
         login.salt += 1
-        login.token = login.new_token()
+        login.token, login.shown = login.new_token(), False
         return [("rotate", login)]
 
     def joint(self, step):
