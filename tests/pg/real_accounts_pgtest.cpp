@@ -92,8 +92,8 @@ class real_accounts : public database_test {
 TEST_F(real_accounts, one_iban_is_one_account_however_it_is_written) {
   show(first_, {{"a1", "ES91 2100 0418 45", ""}, {"a2", "ES0000", ""}});
   show(second_, {{"b1", "es9121000418 45", "x"}});
-  EXPECT_THAT(accounts(), ElementsAre("1 a1|1", "1 a2|2", "2 b1|1"));
-  EXPECT_EQ(value("select iban from flanks.real_accounts where real_account_id = 1"),
+  EXPECT_THAT(accounts(), ElementsAre("1 a1|2", "1 a2|1", "2 b1|2"));
+  EXPECT_EQ(value("select iban from flanks.real_accounts where real_account_id = 2"),
             "ES9121000418"
             "45");
 }

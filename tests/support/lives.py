@@ -25,6 +25,7 @@ class Account:
         self.iban = f"ES{n:02}{life.number:018}"
         self.closed = False
         self.operations = []  # as the bank has them today
+        self.dropped = []     # numbers that the bank shows no more, which nobody has seen yet
         self.seen = {}        # number -> (day, cents) as it was last shown to somebody who is mirrored
 
 
@@ -165,7 +166,7 @@ class Life:
                     self.next_operation += 1
                 else:
                     account.operations.remove(o)
-                    account.seen.pop(o.number, None)
+                    account.dropped.append(o.number)
         return []
 
     def reuse(self, step):
@@ -181,7 +182,7 @@ class Life:
             new.id_of = old.id_of
             if new.day <= self.clock[step]:
                 account.operations.remove(old)
-                account.seen.pop(old.number, None)
+                account.dropped.append(old.number)
                 account.operations.append(new)
         return []
 
@@ -203,6 +204,8 @@ class Life:
             for account in self.accounts:
                 if account.closed:
                     continue
+                while account.dropped:
+                    account.seen.pop(account.dropped.pop(), None)
                 product_id = login.id_of("account", account.n)
                 products.append({"_id": product_id, "account_id": product_id, "iban": account.iban, "entity": "testbank",
                                  "alias": f"Account {account.n}", "currency": "EUR", "balance": 1,
