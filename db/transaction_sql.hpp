@@ -1,11 +1,12 @@
 // flanks.transactions in SQL: every statement that names its columns is put together here from
 // sync/transaction.hpp.
 //
-// A new column of the provider's: `column` and `transaction_columns` (sync/transaction.hpp), its JSON
-// field (sync/flanks/record_fields.hpp; the compiler finds both), and in one migration the column,
-// the trigger void_content_hash, the views transactions_current and transactions_distinct, what
-// stands in `extra` until then, and content_hash set to zeros (the hash covers every column: rows
-// are hashed anew when they are next read). A column of ours: own_columns, and who sets it back.
+// A new column of the provider's: `column` and `transaction_columns` (sync/transaction.hpp), its
+// JSON field (sync/flanks/record_fields.hpp; the compiler finds both), and in one migration the
+// column, the trigger void_content_hash, the views transactions_current and transactions_distinct,
+// what stands in `extra` until then, and content_hash set to zeros (the hash covers every column:
+// rows are hashed anew when they are next read). A column of ours: own_columns, and who sets it
+// back.
 #pragma once
 
 #include <string>

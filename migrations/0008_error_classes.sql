@@ -124,5 +124,7 @@ insert into flanks.error_classes (error_class, who_must_act, meaning) values
   ('unknown_credential', 'operator', 'No such credential is registered.'),
   ('unknown_name', 'operator', 'A user or credential that was named does not exist.'),
   ('unknown_review', 'operator', 'No such review is open.'),
+  ('unknown_succession', 'operator', 'No such succession is open.'),
   ('unknown_user', 'operator', 'Nothing is stored of that user.'),
-  ('review_busy', 'operator', 'Somebody else decides the review now.');
+  ('review_busy', 'operator', 'Somebody else decides the review now.'),
+  ('succession_busy', 'operator', 'One of its credentials is being synchronised now.');

@@ -143,8 +143,10 @@ constexpr error_class_info known_classes[] = {
     {"unknown_credential", the_operator, false, "No such credential is registered."},
     {"unknown_name", the_operator, false, "A user or credential that was named does not exist."},
     {"unknown_review", the_operator, false, "No such review is open."},
+    {"unknown_succession", the_operator, false, "No such succession is open."},
     {"unknown_user", the_operator, false, "Nothing is stored of that user."},
     {"review_busy", the_operator, false, "Somebody else decides the review now."},
+    {"succession_busy", the_operator, false, "One of its credentials is being synchronised now."},
 };
 
 // http_503 -> http_5xx

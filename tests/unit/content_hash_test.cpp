@@ -1,5 +1,5 @@
-// The hash of a row's content is stored with the row: another value for the same content makes every
-// row of every database look changed. A new column changes them all, and its migration sets
+// The hash of a row's content is stored with the row: another value for the same content makes
+// every row of every database look changed. A new column changes them all, and its migration sets
 // flanks.transactions.content_hash to zeros (db/transaction_sql.hpp).
 #include <gtest/gtest.h>
 #define XXH_INLINE_ALL  // for the secret that XXH3 has when it is given none
