@@ -1,5 +1,7 @@
-// What absence does to the rows: removed, handed to another credential that shows them, or put
-// before a person. sync/removal decides, this writes. Blocks; throws sql_problem.
+// What absence does to the rows: renumbered, aged out, removed, handed to another credential that
+// shows them, or put before a person. sync/removal decides, this writes; what brings a row back is
+// the update in row_writer, and erase hands rows over by its own statement. Blocks; throws
+// sql_problem.
 #pragma once
 
 #include <optional>

@@ -181,9 +181,10 @@ void window_batch::resolve() {
   std::vector<row_to_write> asked;
   for (const auto& w : windows_) {
     change_set& c = w->changes;
-    if (w->lookup_before_copy)
-      std::move(c.inserts.begin(), c.inserts.end(), std::back_inserter(c.lookups)),
-          c.inserts.clear();
+    if (w->lookup_before_copy) {
+      std::move(c.inserts.begin(), c.inserts.end(), std::back_inserter(c.lookups));
+      c.inserts.clear();
+    }
     for (const transaction* t : c.lookups)
       asked.push_back(w->writing(t));
   }
@@ -295,6 +296,9 @@ void window_batch::finish() {
   record();
 }
 
+// A suspicious answer was read whole, and all that it shows is stored: coverage and watermark say
+// no more than that. What it lacks waits for a person, and is asked for again with the next
+// refresh.
 void window_batch::remove_absent(window_in_batch& w) {
   run_record& record =
       w.request.written.emplace(written_window{w.request.record, w.request.absent}).record;
@@ -318,9 +322,6 @@ void window_batch::remove_absent(window_in_batch& w) {
   record.error_hint = "look at it with flanks-sync removals list, then confirm or reject";
 }
 
-// A suspicious answer was read whole, and all that it shows is stored: coverage and watermark say
-// no more than that. What it lacks waits for a person, and is asked for again with the next
-// refresh.
 void window_batch::record() {
   const auto took = std::chrono::ceil<std::chrono::milliseconds>(spent_);
   std::vector<call> calls;

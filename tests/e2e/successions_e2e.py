@@ -1,0 +1,130 @@
+"""What an operator and a client do about accounts that pass from one credential to another, by the commands and the database."""
+import datetime
+import json
+import time
+import unittest
+
+from world import WorldTest
+
+TODAY = datetime.date.today()
+
+
+class Successions(WorldTest):
+    def setUp(self):
+        self.w = self.world(credentials=0, transactions=0, settings={
+            "sync": {"products": ["account"], "product_details": ["account"], "overlap": "730d"}})
+        self.stamp = int(time.time()) - 10_000
+
+    def show(self, token, prefix, days, amount=-1, iban="ES9121000418450200051332"):
+        self.stamp += 10
+        self.w.sandbox.script({
+            "credentials_token": token, "bank": "testbank", "last_update_timestamp": self.stamp,
+            "products": {"account": [{"_id": f"{prefix}-account", "account_id": f"{prefix}-account", "iban": iban, "entity": "testbank",
+                                      "alias": "Household", "balance": 10, "currency": "EUR"}]},
+            "transactions": {"account": [{"_id": f"{prefix}-{n}", "account_id": f"{prefix}-account", "amount": amount, "currency": "EUR",
+                                          "operationDate": str(TODAY - n * datetime.timedelta(days=1)), "description": f"day {n}"}
+                                         for n in days]}})
+
+    def register(self, user, token):
+        return self.w.sql(f"select flanks.register_credential('{user}', '{token}')")
+
+    def reconnected(self, amount=-1):
+        """A login that showed ten days is removed; another one shows them, and older ones not."""
+        self.show("first", "a", range(1, 16))
+        old = self.register("ana", "first")
+        self.w.ok("sync", "--credential", old)
+        self.w.ok("credentials", "remove", old)
+        self.show("second", "b", range(1, 11), amount)
+        new = self.register("ana", "second")
+        self.w.ok("sync", "--credential", new)
+        return old, new
+
+    def live(self):
+        return self.w.sql("select string_agg(_id, ' ' order by operation_date desc, _id) from flanks.transactions where removed_at is null")
+
+    def test_a_reconnected_account_counts_once_and_keeps_what_the_bank_no_longer_shows(self):
+        old, new = self.reconnected()
+        self.assertEqual(self.live(), " ".join([f"b-{n}" for n in range(1, 11)] + [f"a-{n}" for n in range(11, 16)]))
+        self.assertEqual(self.w.sql("select count(*), sum(amount), min(users::text) from flanks.transactions_distinct"), "15|-15|{ana}")
+        done = json.loads(self.w.ok("--json", "successions", "list", "--all"))
+        self.assertEqual([(d["state"], d["from_credential_id"], d["to_credential_id"], d["paired_rows"], d["succeeded_rows"]) for d in done],
+                         [("confirmed", int(old), int(new), 10, 10)])
+        self.assertEqual(self.w.ok("successions", "list"), "nothing to decide\n")
+        self.assertEqual(self.w.sql("select flanks.current_id('a-3'), flanks.current_id('b-3'), flanks.current_id('nobody') is null"), "b-3|b-3|t")
+        self.assertEqual(self.w.sql("select iban, account_name, count(*) from flanks.transactions_current where _id like 'b-%' group by 1, 2"),
+                         "ES9121000418450200051332|Household|10")
+        self.assertEqual(self.w.sql("select count(*), min(balance) from flanks.assets"), "1|10")
+        # A person's right to be forgotten reaches what their account was known by.
+        self.w.ok("erase", "--user", "ana", "--yes")
+        for table in ("flanks.transactions", "flanks.accounts", "flanks.real_accounts", "flanks_internal.real_account_keys", "flanks.successions"):
+            self.assertEqual(self.w.sql(f"select count(*) from {table}"), "0", table)
+
+    def test_what_does_not_pair_waits_for_a_person_who_may_say_yes(self):
+        old, new = self.reconnected(amount=-2)
+        self.assertEqual(self.w.sql("select count(*) from flanks.transactions where removed_at is not null"), "0")
+        listed = self.w.ok("successions", "list")
+        self.assertIn("0 of 10 pair", listed)
+        self.assertIn("ES91...1332", listed)
+        self.assertNotIn("ES9121000418450200051332", listed)
+        number = json.loads(self.w.ok("--json", "successions", "list"))[0]["succession_id"]
+        status = json.loads(self.w.ok("--json", "status"))
+        self.assertEqual([s["who_must_act"] for s in status if s["credential_id"] == int(new)], ["operator"])
+        self.assertIn(f"from credential {old} to credential {new}: open", self.w.ok("successions", "show", number))
+        self.assertIn("10 operations of credential", self.w.ok("successions", "confirm", number))
+        self.assertEqual(self.w.sql("select count(*) from flanks.transactions_distinct"), "15")
+        again = self.w.cli("successions", "confirm", number)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn(f"succession {number} is confirmed already", again.stderr)
+        self.assertIn("succession 999 does not exist", self.w.cli("successions", "reject", 999).stderr)
+
+    def test_or_no(self):
+        self.reconnected(amount=-2)
+        number = json.loads(self.w.ok("--json", "successions", "list"))[0]["succession_id"]
+        self.assertIn("stay two", self.w.ok("successions", "reject", number))
+        self.show("second", "b", range(1, 11), -2)
+        self.w.ok("sync")
+        self.assertEqual(self.w.ok("successions", "list"), "nothing to decide\n")
+        self.assertEqual(self.w.sql("select count(*) from flanks.transactions where removed_at is not null"), "0")
+
+    def test_a_rotated_token_keeps_its_credential_and_doubles_nothing(self):
+        self.show("first", "a", range(1, 31))
+        number = self.register("ana", "first")
+        self.w.ok("sync")
+        self.w.sandbox.script({"credentials_token": "first", "unknown": True})
+        self.show("rotated", "z", range(1, 31))
+        secret = self.w.dir / "token"
+        secret.write_text("rotated\n")
+        self.assertEqual(self.w.ok("credentials", "rotate", number, "--token-file", str(secret)),
+                         f"credential {number} has its new token, and is due now\n")
+        self.w.ok("run", "--once")
+        self.assertEqual(self.w.sql("select count(*), count(distinct credential_id) from flanks.transactions_current"), "30|1")
+        self.assertEqual(self.w.sql("select count(*) from flanks.transactions where removal_reason = 'renumbered' "
+                                    "and successor_id = replace(_id, 'a-', 'z-')"), "30")
+        self.assertEqual(self.w.ok("removals", "list"), "nothing to decide\n")
+        other = self.register("ben", "other")
+        secret.write_text("other\n")
+        refused = self.w.cli("credentials", "rotate", number, "--token-file", str(secret))
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn(f"this token is registered as credential {other}", refused.stderr)
+        self.assertEqual(self.w.cli("credentials", "rotate", number, other, "--token-file", str(secret)).returncode, 64)
+
+    def test_a_closed_account_and_a_history_that_moves_on_keep_their_money(self):
+        self.show("first", "a", range(1, 31))
+        self.register("ana", "first")
+        self.w.ok("sync")
+        self.show("first", "a", range(1, 21))
+        self.w.ok("sync")
+        self.assertEqual(self.w.sql("select count(*), count(aged_out_at) from flanks.transactions_current"), "30|10")
+        self.stamp += 10
+        self.w.sandbox.script({"credentials_token": "first", "bank": "testbank", "last_update_timestamp": self.stamp,
+                               "products": {"account": [{"_id": "o", "account_id": "o", "iban": "ES00", "entity": "testbank"}]},
+                               "transactions": {"account": [{"_id": "o-1", "account_id": "o", "amount": 5, "operationDate": str(TODAY),
+                                                             "currency": "EUR", "description": "other"}]}})
+        self.w.ok("sync")
+        self.assertEqual(self.w.sql("select count(*), sum(amount), count(aged_out_at) from flanks.transactions_distinct"), "31|-25|30")
+        self.assertEqual(self.w.sql("select count(*) from flanks.accounts where removed_at is not null"), "1")
+        self.assertEqual(self.w.ok("removals", "list"), "nothing to decide\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
