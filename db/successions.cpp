@@ -19,12 +19,11 @@ namespace {
 // under several ids (renumbered) are one member; it lives where one of them does.
 constexpr statement find_pairs{"find_successions", R"(
 with members as (
-  select o.real_account_id, o.product, o.credential_id, bool_or(o.removed_at is null) and c.removed_at is null
-      and c.state not in ('gone', 'blocked') as living, max(o.iban) as iban
-  from flanks_internal.identifiable_products o join flanks.credentials c on c.credential_id = o.credential_id
+  select o.real_account_id, o.product, o.credential_id, bool_or(o.living) as living, max(o.iban) as iban
+  from flanks_internal.living_products o
   where o.product <> 'portfolio' and o.real_account_id in (
     select m.real_account_id from flanks_internal.identifiable_products m where m.credential_id = $1)
-  group by o.real_account_id, o.product, o.credential_id, c.removed_at, c.state)
+  group by o.real_account_id, o.product, o.credential_id)
 select a.real_account_id, a.product, a.credential_id, b.credential_id, coalesce(a.iban = b.iban, false), a.living,
   coalesce(s.state, '')
 from members a join members b using (real_account_id, product)
@@ -40,7 +39,8 @@ select coalesce(bool_and(l.lease_id is null or l.expires_at < clock_timestamp() 
 from (select * from flanks_internal.leases where credential_id in ($1, $2) order by credential_id for update) l)"};
 
 // The operations of the old credential on the days that the new one speaks for, from the first that
-// it shows on, each with the one that it has become. Twins in the order of their _ids.
+// it shows on, each with the one that it has become. Twins in the order of their _ids. One that
+// both show under one _id is one row already.
 constexpr statement pair_rows{"pair_succession", R"(
 with ids as materialized (
   select credential_id, product_id from flanks_internal.identifiable_products
@@ -49,11 +49,12 @@ named as materialized (
   select t._id, t.credential_id = $3 as old, t.operation_date, t.amount, t.currency, t.description, t.balance
   from flanks.transactions t
   where t.credential_id in ($3, $4) and t.product = $2 and t.removed_at is null
-    and (t.credential_id, coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id)) in (select * from ids)),
+    and (t.credential_id, coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id)) in (select * from ids)
+    and not exists (select from flanks.transaction_sightings s where s._id = t._id and s.credential_id = $4)),
 spoken as (
   select (select min(operation_date) from named where not old) as first_day,
-    (select v.days from flanks.coverage v where v.credential_id = $4 and v.product = $2) as days,
-    (select v.days from flanks.coverage v where v.credential_id = $3 and v.product = $2) as old_days),
+    (select v.days from flanks_internal.proved_days v where v.credential_id = $4 and v.product = $2) as days,
+    (select v.days from flanks_internal.proved_days v where v.credential_id = $3 and v.product = $2) as old_days),
 twins as (
   select n.*, row_number() over (partition by old, operation_date, amount, currency, description, balance order by _id) as twin
   from named n cross join spoken s where n.operation_date >= s.first_day and n.operation_date <@ s.days)

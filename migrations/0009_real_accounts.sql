@@ -204,15 +204,40 @@ comment on column flanks.successions.raised_at is 'When it was first considered.
 comment on column flanks.successions.decided_at is 'When it was decided; null while it is open.';
 comment on column flanks.successions.decided_by is 'The database role that decided; null when the evidence did.';
 
+-- Who still says something of its products, written once: a credential that was removed, is gone or blocked does not, nor
+-- one whose list has lost the product.
+create view flanks_internal.living_products as
+select p.*, p.removed_at is null and c.removed_at is null and c.state not in ('gone', 'blocked') as living
+from flanks_internal.identifiable_products p join flanks.credentials c using (credential_id);
+comment on view flanks_internal.living_products is 'identifiable_products, and whether each is shown today.';
+comment on column flanks_internal.living_products.product is 'account, card, investment, liability or portfolio.';
+comment on column flanks_internal.living_products.credential_id is 'The credential that shows it.';
+comment on column flanks_internal.living_products.product_id is 'The provider''s identification of it.';
+comment on column flanks_internal.living_products.real_account_id is 'The real account that it was found to be.';
+comment on column flanks_internal.living_products.external_id is 'external_id of the product.';
+comment on column flanks_internal.living_products.iban is 'IBAN in capitals, without blanks.';
+comment on column flanks_internal.living_products.pan is 'Number of a card, without blanks; masked, as a rule.';
+comment on column flanks_internal.living_products.entity is 'The bank.';
+comment on column flanks_internal.living_products.removed_at is 'When the provider stopped showing it.';
+comment on column flanks_internal.living_products.living is 'Its credential lives and shows it.';
+
+-- The days of which a credential can say what is not there: not those with records in quarantine, and none that were read
+-- through a filter.
+create view flanks_internal.proved_days as
+select credential_id, product, provider_seen_at as seen_at, case when query = '' then days - unclean else '{}' end as days
+from flanks.coverage;
+comment on view flanks_internal.proved_days is 'For which days the rows of a credential''s product are all that there is.';
+comment on column flanks_internal.proved_days.credential_id is 'The credential.';
+comment on column flanks_internal.proved_days.product is 'account, card, investment or liability.';
+comment on column flanks_internal.proved_days.seen_at is 'The provider''s refresh that was last read.';
+comment on column flanks_internal.proved_days.days is 'Those days.';
+
 -- Who shows a real account, and from which day on. Only where more than one credential does: elsewhere nothing needs to
 -- be compared. A credential that is dead says nothing more; of those that live the one that was refreshed last is right.
 create view flanks_internal.account_members as
-select p.real_account_id, p.credential_id, p.product, p.product_id, p.iban,
-  c.removed_at is null and c.state not in ('gone', 'blocked') and p.removed_at is null as living,
-  v.provider_seen_at as seen_at, v.days, o.operation_date as first_day
-from flanks_internal.identifiable_products p
-join flanks.credentials c using (credential_id)
-left join flanks.coverage v on v.credential_id = p.credential_id and v.product = p.product
+select p.real_account_id, p.credential_id, p.product, p.product_id, p.living, v.seen_at, v.days, o.operation_date as first_day
+from flanks_internal.living_products p
+left join flanks_internal.proved_days v on v.credential_id = p.credential_id and v.product = p.product
 left join lateral (
   select t.operation_date from flanks.transactions t
   where t.credential_id = p.credential_id and t.product = p.product and t.removed_at is null
@@ -226,10 +251,9 @@ comment on column flanks_internal.account_members.real_account_id is 'The real a
 comment on column flanks_internal.account_members.credential_id is 'The credential.';
 comment on column flanks_internal.account_members.product is 'account, card, investment or liability.';
 comment on column flanks_internal.account_members.product_id is 'The account, card, ... as this credential knows it.';
-comment on column flanks_internal.account_members.iban is 'IBAN in capitals, without blanks.';
 comment on column flanks_internal.account_members.living is 'It shows the account today.';
 comment on column flanks_internal.account_members.seen_at is 'The provider''s refresh that was last read.';
-comment on column flanks_internal.account_members.days is 'The days that were read.';
+comment on column flanks_internal.account_members.days is 'The days of which it can say what is not there.';
 comment on column flanks_internal.account_members.first_day is 'The oldest operation of the account that it shows.';
 
 -- ---------------------------------------------------------------------------------------------- transactions_distinct
@@ -299,7 +323,7 @@ comment on column flanks.transactions_distinct.aged_out_at is 'Since when the ba
 create view flanks.assets as
 select distinct on (p.real_account_id) p.real_account_id, p.product, a.iban, p.credential_id, p.product_id, b.balance, b.currency,
   coalesce(p.entity, c.bank) as bank, b.name, b.provider_updated_at as as_of, u.users
-from flanks_internal.identifiable_products p
+from flanks_internal.living_products p
 join flanks.real_accounts a using (real_account_id)
 join flanks.credentials c using (credential_id)
 cross join lateral (
@@ -322,7 +346,7 @@ cross join lateral (select coalesce(array_agg(distinct uc.user_id order by uc.us
     from flanks_internal.identifiable_products o join flanks.user_credentials uc on uc.credential_id = o.credential_id
     where o.real_account_id = p.real_account_id) u
 where p.removed_at is null and c.removed_at is null
-order by p.real_account_id, c.state in ('gone', 'blocked'), v.provider_seen_at desc nulls last, p.credential_id desc;
+order by p.real_account_id, p.living desc, v.provider_seen_at desc nulls last, p.credential_id desc;
 comment on view flanks.assets is 'What all your users own and owe together: each real account once, as the credential that the provider refreshed last shows it. user_assets has a line for each user and credential.';
 comment on column flanks.assets.real_account_id is 'The real account.';
 comment on column flanks.assets.product is 'account, card, investment, liability or portfolio. A portfolio''s balance may be that of its investments: do not add the two up.';

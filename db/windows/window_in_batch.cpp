@@ -40,13 +40,19 @@ std::string_view product_id_of(const transaction& t) {
   return {};
 }
 
-// rejected_record::detail is never longer; cut where a character begins.
-std::string clipped(std::string text) {
-  std::size_t end = std::min<std::size_t>(text.size(), 500);
-  while (end < text.size() && end > 0 && (text[end] & '\xC0') == '\x80')
-    --end;
-  text.resize(end);
-  return text;
+constexpr std::size_t longest_detail = 500;  // bytes: rejected_record::detail
+
+rejected_record record_of(const transaction& t, std::string_view reason, std::string_view detail,
+                          bool stored_anyway) {
+  std::string raw = to_json(t);
+  const bool cut = raw.size() > rejected_record::raw_limit;
+  raw.resize(std::min(raw.size(), rejected_record::raw_limit));
+  return {std::string(reason),
+          std::string(clipped(detail, longest_detail)),
+          std::string(t.id()),
+          std::move(raw),
+          cut,
+          stored_anyway};
 }
 
 }  // namespace
@@ -83,10 +89,7 @@ void window_in_batch::refuse(const transaction& t, const std::string& reason,
                              const std::string& detail) {
   diff.refused(t);
   in_quarantine.refused(t.id());
-  std::string raw = to_json(t);
-  const bool cut = raw.size() > rejected_record::raw_limit;
-  raw.resize(std::min(raw.size(), rejected_record::raw_limit));
-  rejected.push_back({reason, detail, std::string(t.id()), std::move(raw), cut, false});
+  rejected.push_back(record_of(t, reason, detail, false));
 }
 
 void window_in_batch::refuse(const refused_row& refused) {
@@ -102,11 +105,7 @@ void window_in_batch::refuse(const refused_row& refused) {
 void window_in_batch::warn_of_reused_id(const updated_row& row) {
   const transaction& t = *row.row.update.row;
   const auto warn = [&](std::string_view reason, const std::string& detail) {
-    std::string raw = to_json(t);
-    const bool cut = raw.size() > rejected_record::raw_limit;
-    raw.resize(std::min(raw.size(), rejected_record::raw_limit));
-    rejected.push_back(
-        {std::string(reason), detail, std::string(t.id()), std::move(raw), cut, true});
+    rejected.push_back(record_of(t, reason, detail, true));
     ++diff.counts().warnings;
   };
   if (!row.other_account.empty() && row.row.update.repeated) {
@@ -115,10 +114,9 @@ void window_in_batch::warn_of_reused_id(const updated_row& row) {
                      row.other_account, product_id_of(t)));
   }
   if (!row.other_operation.empty()) {
-    warn("id_reused",
-         clipped(fmt::format("stood for {}; stands for {} {} {} {} now", row.other_operation,
-                             t[column::operation_date], t[column::amount], t[column::currency],
-                             t[column::description])));
+    warn("id_reused", fmt::format("stood for {}; stands for {} {} {} {} now", row.other_operation,
+                                  t[column::operation_date], t[column::amount], t[column::currency],
+                                  t[column::description]));
   }
 }
 

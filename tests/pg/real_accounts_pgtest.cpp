@@ -273,6 +273,42 @@ TEST_F(real_accounts, evidence_that_is_not_enough_waits_for_a_person) {
   EXPECT_THAT(successions::list(options_, false), IsEmpty());
 }
 
+TEST_F(real_accounts,
+       days_read_through_a_filter_or_with_bad_records_take_nothing_from_the_old_one) {
+  show(first_, {{"acc-a", "ES1", ""}});
+  answer(first_, days("a", "acc-a", 1, 20));
+  show(second_, {{"acc-b", "ES1", ""}});
+  std::vector<sample> some = days("b", "acc-b", 1, 20);
+  some.erase(some.begin() + 9);
+  answer(second_, some);
+  become(first_, "gone");
+  const char* const total = "select count(*) from flanks.transactions_distinct";
+  query(options_,
+        "update flanks.coverage set unclean = '{[2026-05-10,2026-05-11)}' where credential_id = 2");
+  EXPECT_EQ(value(total), "20") << "the tenth is in quarantine there";
+  query(options_, "update flanks.coverage set query = 'x' where credential_id = 2");
+  follow(second_);
+  EXPECT_EQ(value("select count(*) from flanks.successions"), "0");
+  query(options_, "update flanks.coverage set query = '' where credential_id = 2");
+  follow(second_);
+  EXPECT_EQ(value("select succeeded_rows from flanks.successions"), "19");
+  EXPECT_EQ(live(first_), "a10");
+  EXPECT_EQ(value(total), "20");
+}
+
+TEST_F(real_accounts, what_both_show_under_one_id_is_no_evidence_against_them) {
+  show(first_, {{"acc-a", "ES1", ""}});
+  answer(first_, days("a", "acc-a", 1, 20));
+  show(second_, {{"acc-a", "ES1", ""}});
+  std::vector<sample> same = days("a", "acc-a", 1, 20);
+  same.push_back({"b1", "2026-05-01", "-7", "own", std::nullopt, "acc-a"});
+  answer(second_, same);
+  become(first_, "blocked");
+  follow(second_);
+  EXPECT_EQ(value("select count(*) from flanks.successions"), "0");
+  EXPECT_EQ(value("select count(*) from flanks.transactions_distinct"), "21");
+}
+
 TEST_F(real_accounts, two_holders_see_all_of_theirs_and_each_operation_counts_once) {
   show(first_, {{"acc-a", "ES1", ""}});
   show(third_, {{"acc-c", "ES1", ""}});
