@@ -71,12 +71,11 @@ constexpr statement lock_free_leases{"lock_free_leases",
 // What was verified under another filter says nothing about this one. A watermark from the future,
 // of an older version of ours, is none.
 constexpr statement coverage_sql{"read_coverage", R"(
-select c.credential_id, c.product, lower(r.latest), upper(r.latest) - 1,
+select c.credential_id, c.product, lower(r.latest), least(upper(r.latest) - 1, c.read_on),
   case when c.provider_seen_at <= now() + interval '1 minute' then floor(extract(epoch from c.provider_seen_at))::bigint end, floor(extract(epoch from c.last_success_at))::bigint,
-  floor(extract(epoch from c.last_sweep_at))::bigint, floor(extract(epoch from c.last_recent_sweep_at))::bigint, coalesce(w.days, 0),
-  lower(c.unclean)
+  floor(extract(epoch from c.last_sweep_at))::bigint, floor(extract(epoch from c.last_recent_sweep_at))::bigint, coalesce(c.window_days, 0),
+  lower(c.unclean), coalesce(c.history_days, 0)
 from flanks.coverage c
-left join flanks_internal.window_sizes w on w.credential_id = c.credential_id and w.product = c.product
 left join lateral (select u.r as latest from unnest(c.days) u(r) order by u.r desc limit 1) r on true
 where c.credential_id = any($1::bigint[]) and c.query = $2)"};
 
@@ -157,6 +156,7 @@ void add_coverage(pg_connection& db, const db_options& options,
     p.last_recent_sweep = instant_of(r[7]);
     p.window_days = r[8].as<int>();
     p.unclean_from = day_from(r[9].c_str());
+    p.history_days = r[10].as<int>();
   }
 }
 

@@ -49,7 +49,7 @@ comment on column flanks.sync_runs.trigger is 'schedule, sweep (all history agai
 comment on column flanks.sync_runs.credential_id is 'The credential.';
 comment on column flanks.sync_runs.product is 'account, card, investment or liability; null when the run ended before any product.';
 comment on column flanks.sync_runs.window_from is 'First operation date that was asked for.';
-comment on column flanks.sync_runs.window_to is 'Last operation date that was asked for.';
+comment on column flanks.sync_runs.window_to is 'Last operation date that was asked for. A window that reaches the day of the run has no end: what is dated later came too.';
 comment on column flanks.sync_runs.outcome is 'ok; partial (some records in quarantine); failed (nothing stored); suspicious (too much vanished at once); unchanged_upstream (not fetched: the provider has nothing newer); not_available (not fetched: the provider is not ready).';
 comment on column flanks.sync_runs.fetched is 'Records in the response = inserted + updated + unchanged + duplicates + quarantined.';
 comment on column flanks.sync_runs.inserted is 'Rows that were new.';
@@ -151,18 +151,24 @@ create table flanks.coverage (
   last_success_at timestamptz not null,
   last_sweep_at timestamptz,
   last_recent_sweep_at timestamptz,
+  read_on date,
+  window_days integer check (window_days >= 0),
+  history_days integer check (history_days >= 0),
   primary key (credential_id, product)
 ) with (fillfactor = 80);
 comment on table flanks.coverage is 'Which operation dates of each product were fetched whole and stored. Ask it before you trust that a day without rows had none: days @> date ''2026-05-01''.';
 comment on column flanks.coverage.credential_id is 'The credential.';
 comment on column flanks.coverage.product is 'account, card, investment or liability.';
-comment on column flanks.coverage.days is 'The days that were verified; touching ranges are one.';
+comment on column flanks.coverage.days is 'The days that were verified; touching ranges are one. They reach beyond read_on when something is dated ahead.';
 comment on column flanks.coverage.unclean is 'Days whose last answer held records that are in quarantine: read again with each refresh of the provider until they are clean.';
 comment on column flanks.coverage.query is 'Only operations that pass this filter were fetched: sync.query as it was sent, empty for all. What was covered under another filter is forgotten when the first window under a new one is stored.';
 comment on column flanks.coverage.provider_seen_at is 'The watermark: the provider''s refresh that was last read, at most a minute ahead of the database''s clock. Any other refresh is worth a fetch.';
 comment on column flanks.coverage.last_success_at is 'When a window of it was last fetched and stored.';
 comment on column flanks.coverage.last_sweep_at is 'When all history was last read whole.';
 comment on column flanks.coverage.last_recent_sweep_at is 'When the recent part of history (sync.recent_sweep_days) was last read whole.';
+comment on column flanks.coverage.read_on is 'The day on which a window without an end was last read: days after it hold what was dated ahead by then. The next window begins sync.overlap before it. Null: all windows so far had an end.';
+comment on column flanks.coverage.window_days is 'The largest window, in days, that the provider served when it could not serve a larger one: the next fetch starts with it. Null: it has served all that was asked for.';
+comment on column flanks.coverage.history_days is 'The bank serves the last so many days and refuses older ones: its history does not go back further. Asked for again with every full sweep. Null: it has served all that was asked for.';
 
 create table flanks.product_coverage (
   credential_id bigint not null references flanks.credentials,
@@ -182,19 +188,6 @@ comment on column flanks.product_coverage.last_success_at is 'When it was last f
 comment on column flanks.product_coverage.outcome is 'How the last attempt ended: as product_runs.outcome, or not_available (not fetched: the provider has not extracted it).';
 comment on column flanks.product_coverage.reason is 'Why, where it is not ok.';
 comment on column flanks.product_coverage.doubted_at is 'The refresh of the provider in which too much had vanished at once. Another one that says the same is believed.';
-
-create table flanks_internal.window_sizes (
-  credential_id bigint not null references flanks.credentials on delete cascade,
-  product text not null check (product in ('account', 'card', 'investment', 'liability')),
-  days integer not null check (days > 0),
-  updated_at timestamptz not null default now(),
-  primary key (credential_id, product)
-);
-comment on table flanks_internal.window_sizes is 'The largest window that the provider could serve when it could not serve a larger one: where the next fetch starts.';
-comment on column flanks_internal.window_sizes.credential_id is 'The credential.';
-comment on column flanks_internal.window_sizes.product is 'account, card, investment or liability.';
-comment on column flanks_internal.window_sizes.days is 'Days of a window.';
-comment on column flanks_internal.window_sizes.updated_at is 'When it was last changed.';
 
 -- ------------------------------------------------------------------------------------------------------ quarantine
 

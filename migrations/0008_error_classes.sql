@@ -40,6 +40,7 @@ insert into flanks.error_classes (error_class, who_must_act, meaning) values
   ('redirect', 'operator', '3xx: it is not followed; flanks.base_url is another one.'),
   ('not_modified', 'nobody', '304, which was not asked for: a proxy or cache may have said it.'),
   ('bad_request', 'operator', '400: the request was refused.'),
+  ('window_refused', 'provider', '400: the operation dates that were asked for were refused, down to a single day.'),
   ('unauthorized', 'operator', '401, also with a fresh access token.'),
   ('forbidden', 'operator', '403: these API keys may not make this call.'),
   ('not_found', 'provider', '404: the credential is unknown; believed when it comes again on a later day.'),

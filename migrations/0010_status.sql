@@ -49,7 +49,8 @@ select c.credential_id,
     when 'ok' then case when q.records > 0 then 'look at flanks.quarantine; ' else '' end || 'next synchronisation' || n.at
     else 'next synchronisation' || n.at
   end as what_next,
-  q.records as quarantined
+  q.records as quarantined,
+  h.history_from
 from flanks.credentials c
 left join flanks_internal.leases l using (credential_id)
 -- http_503 is in the family http_5xx.
@@ -69,6 +70,8 @@ left join (select v.to_credential_id, count(*) as successions from flanks.succes
     where v.state = 'open' group by v.to_credential_id) w on w.to_credential_id = c.credential_id
 cross join lateral (select coalesce(sum(o.records), 0)::bigint as records from flanks.quarantine o
     where o.credential_id = c.credential_id and o.resolved_at is null and not o.stored_anyway) q
+left join (select v.credential_id, (now() at time zone 'UTC')::date - min(v.history_days) + 1 as history_from
+    from flanks.coverage v where v.history_days is not null group by v.credential_id) h on h.credential_id = c.credential_id
 -- What stays wrong when a poll finds nothing new is said as long as it is so.
 left join lateral (select string_agg(v.reason, '; ' order by v.product) as words from flanks.product_coverage v
     where v.credential_id = c.credential_id and v.outcome = 'suspicious') d on true
@@ -102,6 +105,7 @@ comment on column flanks.sync_status.failures_in_a_row is 'Failed attempts since
 comment on column flanks.sync_status.last_error is 'What the last attempt failed with, in full; else what is still wrong: records in quarantine, a list of products that lacks too much.';
 comment on column flanks.sync_status.last_error_hint is 'What a person can do about it.';
 comment on column flanks.sync_status.what_next is 'What happens next, in words.';
+comment on column flanks.sync_status.history_from is 'The bank serves no operations of at least one product from before this day (coverage.history_days says of which); null when it has served all that was asked for.';
 comment on column flanks.sync_status.quarantined is 'Records of it that are in quarantine now and could not be stored.';
 
 -- -------------------------------------------------------------------------------------------- transactions_current

@@ -9,7 +9,8 @@ window_diff::window_diff(credential_id owner, product what, window days, fingerp
     : owner_(owner),
       what_(what),
       first_day_(to_string(days.from)),
-      last_day_(to_string(days.to)),
+      last_day_(to_string(days.last_day())),
+      last_day_shown_(to_string(days.to)),
       stored_(stored),
       by_values_(by_values) {}
 
@@ -18,7 +19,11 @@ void window_diff::add(const transaction_batch& batch) {
   for (const transaction& t : batch.transactions) {
     pending_.push_back(&t);
     const std::string_view on = t[column::operation_date];
-    if (on < first_day_ || on > last_day_) shown_for_later_.emplace_back(t.id());
+    if (on < first_day_ || on > last_day_) {
+      shown_for_later_.emplace_back(t.id());
+    } else if (on > last_day_shown_) {
+      last_day_shown_ = on;
+    }
   }
   for (const rejected_record& r : batch.rejected) {
     ++(r.stored_anyway ? counts_.warnings : counts_.quarantined);

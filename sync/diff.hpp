@@ -31,6 +31,8 @@ class window_diff {
   // that every version is stored and becomes a revision when the next one replaces it.
   [[nodiscard]] bool has_more();
   [[nodiscard]] change_set next_round();
+  // The last day of the window and, when that is open, of what the answer has shown beyond it.
+  [[nodiscard]] const std::string& last_day_shown() const { return last_day_shown_; }
   // Decides about a row of `lookups` (or of `inserts`, when it is stored after all): unchanged, an
   // update, a sighting or a conflict, added to `changes`.
   void resolve(const transaction& t, const stored_row& stored, change_set& changes);
@@ -71,6 +73,7 @@ class window_diff {
   credential_id owner_;
   product what_;
   std::string first_day_, last_day_;  // of the window, YYYY-MM-DD: sorts as text
+  std::string last_day_shown_;
   fingerprint_set& stored_;
   bool by_values_;
   row_counts counts_;

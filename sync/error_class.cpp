@@ -39,6 +39,7 @@ constexpr error_class_info known_classes[] = {
     {"not_modified", nobody, false,
      "304, which was not asked for: a proxy or cache may have said it."},
     {"bad_request", the_operator, false, "400: the request was refused."},
+    {"window_refused", the_provider, false, "400: the operation dates that were asked for were refused, down to a single day."},
     {"unauthorized", the_operator, false, "401, also with a fresh access token."},
     {"forbidden", the_operator, false, "403: these API keys may not make this call."},
     {"not_found", the_provider, false,

@@ -135,8 +135,9 @@ class credential_story {
       for (const plan_item& item : *job_.items) {
         const fetch_decision decision = availability(status, item.what);
         if (decision.fetch) {
+          const window days = open_if_current(item.days, day_of(t_.clock.now()));
           planned.push_back(
-              planned_window{item.what, item.days, item.item_id, job_.why, comparing::values});
+              planned_window{item.what, days, item.item_id, job_.why, comparing::values});
         } else {
           co_await skip(decision, item);
         }
@@ -187,9 +188,14 @@ class credential_story {
         whole && p.days.from <= std::max(all.from, all.to - t_.policy.recent_sweep_days);
     const int known = job_.credential.of(p.what).window_days;
     if (const auto limit = split_.reduced_limit()) {
-      evidence.remember_days = limit;
+      evidence.window_days = limit;
     } else if (known > 0 && now.last && p.days.days() >= known) {
-      evidence.remember_days = grown(known, all);
+      evidence.window_days = grown(known, all);
+    }
+    if (const auto begin = split_.history_begins()) {
+      evidence.history_days = static_cast<int>((all.to - *begin).count()) + 1;
+    } else if (evidence.all_history && job_.credential.of(p.what).history_days > 0) {
+      evidence.history_days = 0;
     }
     return evidence;
   }
@@ -232,12 +238,21 @@ class credential_story {
       const window days = split_.next();
       const sub_window next{days, split_.done()};
       const std::optional<failure> failed = co_await fetch_window(whole, next);
-      if (!failed) continue;
+      if (!failed) {
+        split_.served();
+        continue;
+      }
       // Without windows on the other side, a smaller one would be the same answer.
-      if (!t_.policy.whole_history && split_.halve_after(*failed)) continue;
+      if (!t_.policy.whole_history && split_.split_after(*failed)) continue;
       co_await give_up(whole, next, *failed);
       co_return;
     }
+    if (!split_.history_begins()) co_return;
+    // That nothing older is served turned out after the oldest part was stored: it is read once
+    // more, as the last one.
+    const sub_window last{split_.last_served(), true};
+    const std::optional<failure> failed = co_await fetch_window(whole, last);
+    if (failed) co_await give_up(whole, last, *failed);
   }
 
   // Tries one window until it is stored or the verdict says that trying again is of no use.

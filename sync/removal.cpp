@@ -8,7 +8,7 @@ std::optional<window> provable_days(const credential_status& status, product wha
                                     window history) {
   if (status.pending || !status.of(what).proves_absence()) return std::nullopt;
   const window days{std::max(asked.from, history.from + history_margin),
-                    std::min(asked.to, history.to)};
+                    std::min(asked.to, history.to), asked.open};
   if (days.from > days.to) return std::nullopt;
   return days;
 }

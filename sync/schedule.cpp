@@ -92,20 +92,21 @@ fetch_decision decide_fetch(const credential_status& status, const product_cover
                             bool force) {
   fetch_decision decision = availability(status, what);
   if (!decision.fetch) return decision;
-  decision.days = next_window(covered_days(covered), today, policy.history_months, policy.overlap,
-                              again == sweep::full || policy.whole_history);
+  // A full sweep asks for all of it, also for what the bank has refused.
+  window all = history(today, policy.history_months);
+  const bool probes = again == sweep::full || policy.whole_history;
+  if (covered.history_days > 0 && !probes)
+    all.from = std::max(all.from, today - std::chrono::days{covered.history_days - 1});
+  decision.days = probes ? all : next_window(covered_days(covered), all, policy.overlap);
   if (again == sweep::recent) {
-    const day all = history(today, policy.history_months).from;
     decision.days.from =
-        std::max(all, std::min(decision.days.from, today - policy.recent_sweep_days));
+        std::max(all.from, std::min(decision.days.from, today - policy.recent_sweep_days));
   }
   // Until it can be stored: the provider may have mended it.
-  if (covered.unclean_from) {
-    const day all = history(today, policy.history_months).from;
-    decision.days.from = std::min(decision.days.from, std::max(all, *covered.unclean_from));
-  }
+  if (covered.unclean_from)
+    decision.days.from = std::min(decision.days.from, std::max(all.from, *covered.unclean_from));
   const bool seen = is_read(status, covered.provider_seen);
-  const bool whole = covered.from && *covered.from <= history(today, policy.history_months).from;
+  const bool whole = covered.from && *covered.from <= all.from;
   if (seen && whole && again == sweep::none && !force)
     return no(outcome::unchanged_upstream, "", "");
   return decision;

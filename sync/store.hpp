@@ -41,6 +41,7 @@ struct product_coverage {
   std::optional<instant> last_recent_sweep;  // when its recent part was
   int window_days = 0;  // the largest window that the provider served after it had failed a larger
                         // one; 0: it never failed
+  int history_days = 0;  // it serves the last so many days and refuses older ones; 0: it never did
 };
 
 // A credential under our lease.
@@ -105,8 +106,11 @@ struct window_evidence {
   removal_limits limits;
   bool all_history = false;     // with it, all history has been read
   bool recent_history = false;  // with it, the recent part of history has been read
-  // The window size to start with next time, in days; 0: whatever is planned; none: as it was.
-  std::optional<int> remember_days;
+  // The window size to start with next time, in days; 0 forgets what was remembered; none: as it
+  // was.
+  std::optional<int> window_days;
+  // How many days of history the bank serves, today included; 0 and none as above.
+  std::optional<int> history_days;
   // It came over a connection that has served another request: not enough to believe that rows
   // vanished, or that rows of another list are this one's too.
   bool rested_connection = false;

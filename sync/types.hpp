@@ -68,13 +68,21 @@ using instant = std::chrono::sys_seconds;
 // "YYYY-MM-DDTHH:MM:SSZ".
 [[nodiscard]] std::string to_string(instant t);
 
+// The last day that there is: years have four digits.
+inline constexpr day end_of_days{std::chrono::year{9999} / 12 / 31};
+
 // Operation dates, both bounds included (API contract: bounds of gte/lte are inclusive). from <=
 // to.
 struct window {
   day from;
   day to;
+  // It is asked for without an upper bound: what is dated after `to`, the day of asking, belongs to
+  // it as well.
+  bool open = false;
   auto operator<=>(const window&) const = default;
-  [[nodiscard]] bool contains(day d) const { return from <= d && d <= to; }
+  [[nodiscard]] day last_day() const { return open ? end_of_days : to; }
+  [[nodiscard]] bool contains(day d) const { return from <= d && d <= last_day(); }
+  // Up to `to`.
   [[nodiscard]] int days() const { return static_cast<int>((to - from).count()) + 1; }
 };
 

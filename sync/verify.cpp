@@ -107,10 +107,7 @@ class proof_story {
       why = "nothing of it has been fetched yet";
     }
     if (ranges.empty()) {
-      proof_record record = new_record(what, std::nullopt, status.last_update);
-      record.outcome = proof_outcome::not_verifiable;
-      record.detail = why;
-      co_await keep(std::move(record));
+      co_await not_verifiable(what, std::nullopt, why, status);
       co_return;
     }
     for (const window& days : ranges) {
@@ -119,7 +116,21 @@ class proof_story {
         const bool go_on = co_await prove_window(status, what, split);
         if (!go_on) co_return;
       }
+      if (const auto begin = split.history_begins()) {
+        const window older{days.from, *begin - chr::days{1}};
+        co_await not_verifiable(
+            what, older, fmt::format("the bank serves no operations before {}", to_string(*begin)),
+            status);
+      }
     }
+  }
+
+  awaitable<void> not_verifiable(product what, std::optional<window> days, std::string why,
+                                 const credential_status& status) {
+    proof_record record = new_record(what, days, status.last_update);
+    record.outcome = proof_outcome::not_verifiable;
+    record.detail = std::move(why);
+    co_await keep(std::move(record));
   }
 
   // True when the next window may be tried. A window that is too large is put back in halves.
@@ -128,10 +139,11 @@ class proof_story {
     proof_record record = new_record(what, days, status.last_update);
     attempt a = co_await try_window(what, days);
     if (a.failed) {
-      if (split.halve_after(*a.failed)) co_return true;
+      if (split.split_after(*a.failed)) co_return true;
       co_await give_up(what, days, *a.failed);
       co_return false;
     }
+    split.served();
     record.found = std::move(*a.found);
     record.outcome =
         record.found.differences() == 0 ? proof_outcome::equal : proof_outcome::different;

@@ -13,21 +13,24 @@ day months_before(day d, int months) {
 }
 
 window history(day today, int months) {
-  return {months_before(today, months), today};
+  return {months_before(today, months), today, true};
 }
 
-window next_window(std::optional<window> covered, day today, int history_months,
-                   std::chrono::days overlap, bool sweep) {
-  const window all = history(today, history_months);
-  if (sweep || !covered || covered->from > all.from) return all;
-  const day resume = std::min(covered->to, today) - overlap;
-  return {std::max(resume, all.from), today};
+window open_if_current(window w, day today) {
+  if (w.to < today) return w;
+  return {w.from, std::max(w.from, today), true};
+}
+
+window next_window(std::optional<window> covered, window all, std::chrono::days overlap) {
+  if (!covered || covered->from > all.from) return all;
+  const day resume = std::min(covered->to, all.to) - overlap;
+  return {std::max(resume, all.from), all.to, all.open};
 }
 
 std::optional<std::pair<window, window>> halves(window w) {
   if (w.days() < 2) return std::nullopt;
   const day middle = w.from + std::chrono::days{w.days() / 2 - 1};
-  return std::pair{window{w.from, middle}, window{middle + std::chrono::days{1}, w.to}};
+  return std::pair{window{w.from, middle}, window{middle + std::chrono::days{1}, w.to, w.open}};
 }
 
 std::vector<window> cut(window whole, int limit) {
@@ -39,6 +42,7 @@ std::vector<window> cut(window whole, int limit) {
     windows.push_back({from, from + std::chrono::days{days - 1}});
     from += std::chrono::days{days};
   }
+  windows.back().open = whole.open;
   return windows;
 }
 

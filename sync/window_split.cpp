@@ -21,8 +21,8 @@ bool timed_out(const failure& f) {
 
 }  // namespace
 
-window_split::window_split(window whole, int limit) : end_(whole.to), limit_(limit) {
-  cut_up(whole);
+window_split::window_split(window whole, int limit) : todo_{whole}, limit_(limit) {
+  cut_up_rest();
 }
 
 window window_split::next() {
@@ -31,23 +31,61 @@ window window_split::next() {
   return last_;
 }
 
-bool window_split::halve_after(const failure& f) {
-  if (!is_too_large(f)) return false;
+void window_split::served() {
+  last_served_ = last_;
+  most_served_ = std::max(most_served_, last_.days());
+  if (!refused_) return;
+  // What is as long as this one and refused all the same is refused for its age.
+  limit_ = most_served_;
+  cut_up_rest();
+}
+
+bool window_split::split_after(const failure& f) {
+  if (f.error_class == "window_refused") return leave_out();
+  return is_too_large(f) && halve();
+}
+
+bool window_split::halve() {
   const auto parts = halves(last_);
   if (!parts) return false;
   limit_ = parts->second.days();
   halved_ = true;
-  cut_up({last_.from, end_});
+  todo_.push_back(last_);
+  cut_up_rest();
+  return true;
+}
+
+bool window_split::leave_out() {
+  const auto parts = halves(last_);
+  if (!parts && most_served_ == 0) return false;
+  refused_ = true;
+  if (parts) {
+    todo_.push_back(parts->first);
+    todo_.push_back(parts->second);
+    std::sort(todo_.begin(), todo_.end());
+  } else {
+    history_begins_ = last_.to + std::chrono::days{1};
+    todo_.clear();
+  }
   return true;
 }
 
 std::optional<int> window_split::reduced_limit() const {
-  return halved_ ? std::optional{limit_} : std::nullopt;
+  if (halved_) return limit_;
+  if (!refused_ || history_begins_ || !done()) return std::nullopt;
+  return std::max(most_served_, last_.days());
 }
 
-void window_split::cut_up(window days) {
-  todo_ = limit_ == 0 ? std::vector{days} : cut(days, limit_);
-  std::reverse(todo_.begin(), todo_.end());
+// Those that were refused come youngest first, all others oldest first.
+void window_split::cut_up_rest() {
+  if (limit_ == 0) return;
+  std::vector<window> smaller;
+  for (const window& w : todo_) {
+    std::vector<window> parts = cut(w, limit_);
+    if (!refused_) std::reverse(parts.begin(), parts.end());
+    smaller.insert(smaller.end(), parts.begin(), parts.end());
+  }
+  todo_ = std::move(smaller);
 }
 
 bool window_split::is_too_large(const failure& f) {

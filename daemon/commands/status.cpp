@@ -57,6 +57,7 @@ void print_json(const std::vector<status_row>& rows) {
                      {"last_error", text_or_null(r.last_error)},
                      {"last_error_hint", text_or_null(r.last_error_hint)},
                      {"what_next", r.what_next},
+                     {"history_from", text_or_null(r.history_from)},
                      {"removals_to_review", r.reviews}});
   }
   terminal::print_json(json::serialize(all));

@@ -16,6 +16,7 @@
 #include "daemon/worker.hpp"
 #include "db/commands/verification.hpp"
 #include "sync/text.hpp"
+#include "sync/window.hpp"
 
 namespace flanks {
 
@@ -203,7 +204,8 @@ class verify_story {
     request.products = asked_.who.products.empty() ? engine_.policy.products : asked_.who.products;
     request.tries = engine_.policy.tries;
     const day today = day_of(engine_.clock->now());
-    if (asked_.from) request.days = window{*asked_.from, asked_.to.value_or(today)};
+    if (asked_.from)
+      request.days = open_if_current({*asked_.from, asked_.to.value_or(today)}, today);
     const proof_tools tools{*engine_.api, *db_, *engine_.clock, asked_.repair ? &mirror : nullptr};
     report = co_await verify(tools, std::move(request));
   }

@@ -187,7 +187,8 @@ comparison window_comparison::compare(int limit) {
   db_.run({"proof_differences", differences_text().c_str()});
   // With a filter, what is not shown may merely not have passed.
   if (!scope_.filtered())
-    db_.run(find_extra, sql_values(scope_.credential, what, scope_.days.from, scope_.days.to));
+    db_.run(find_extra,
+            sql_values(scope_.credential, what, scope_.days.from, scope_.days.last_day()));
   comparison found = count();
   for (const auto& r : db_.run(list_first, sql_values(limit))) {
     const difference_kind kind = kind_of(r[1].c_str());

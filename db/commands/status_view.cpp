@@ -18,7 +18,8 @@ select s.credential_id, s.bank, s.state, s.who_must_act,
   to_char(s.last_new_data_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), floor(extract(epoch from s.lag))::bigint,
   to_char(s.next_run_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), s.running, s.failures_in_a_row, s.last_error, s.last_error_hint,
   s.what_next,
-  (select count(*) from flanks.removal_reviews v where v.credential_id = s.credential_id and v.state = 'open')
+  (select count(*) from flanks.removal_reviews v where v.credential_id = s.credential_id and v.state = 'open'),
+  s.history_from
 from flanks.sync_status s
 where s.state <> 'removed' and ($1::bigint[] is null or s.credential_id = any($1::bigint[])))"};
 
@@ -48,6 +49,7 @@ status_row row_of(const pg_row& r) {
   row.last_error_hint = text_or_none(r[12]);
   row.what_next = r[13].c_str();
   row.reviews = r[14].as<int>();
+  row.history_from = text_or_none(r[15]);
   return row;
 }
 

@@ -25,6 +25,7 @@ struct status_row {
   int failures_in_a_row = 0;
   std::optional<std::string> last_error, last_error_hint;
   std::string what_next;
+  std::optional<std::string> history_from;  // YYYY-MM-DD
   int reviews = 0;  // open removal reviews: a person must look
 };
 

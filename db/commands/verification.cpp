@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t proof_buffer_limit = 1024 * 1024;
 
 constexpr statement covered_days{"proof_covered", R"(
-select lower(r), upper(r) - 1 from flanks.coverage c, unnest(c.days) as u(r)
+select lower(r), case when r @> c.read_on then c.read_on else upper(r) - 1 end, coalesce(r @> c.read_on, false)
+from flanks.coverage c, unnest(c.days) as u(r)
 where c.credential_id = $1 and c.product = $2 and c.query = $3 order by 1)"};
 
 constexpr statement write_proof{"insert_verification", R"(
@@ -92,7 +93,7 @@ class pg_proof_store final : public proof_store {
            db.run(covered_days, sql_values(id, to_string(what), pool_->options().query))) {
         const auto from = day_from(r[0].c_str());
         const auto to = day_from(r[1].c_str());
-        if (from && to) days.push_back({*from, *to});
+        if (from && to) days.push_back({*from, *to, r[2].as<bool>()});
       }
     };
     auto running = pool_->run(work, stage::database);

@@ -25,7 +25,9 @@ constexpr std::array unnamed{
     "cards_balance_check"sv,
     "cards_credit_limit_check"sv,
     "coverage_credential_id_fkey"sv,
+    "coverage_history_days_check"sv,
     "coverage_product_check"sv,
+    "coverage_window_days_check"sv,
     "credential_states_credential_id_fkey"sv,
     "credential_states_state_check"sv,
     "credentials_state_check"sv,
@@ -91,9 +93,6 @@ constexpr std::array unnamed{
     "verifications_check"sv,
     "verifications_outcome_check"sv,
     "verifications_product_check"sv,
-    "window_sizes_credential_id_fkey"sv,
-    "window_sizes_days_check"sv,
-    "window_sizes_product_check"sv,
 };
 static_assert(std::is_sorted(unnamed.begin(), unnamed.end()));
 

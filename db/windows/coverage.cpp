@@ -6,23 +6,25 @@ namespace {
 
 // The watermark says "nothing of another refresh is unread", so only a window that reaches the day
 // of the provider's refresh moves it; never beyond our own clock, whatever the provider says. Under
-// another filter everything is new: what was covered says nothing about it. An item that is open is
-// found by its number, and never among all that are open (see open_items).
+// another filter everything is new: what was covered says nothing about it. What is remembered of
+// the bank's limits changes where they are said: 0 forgets them. An item that is open is found by
+// its number, and never among all that are open (see open_items).
 constexpr statement end_windows{"end_windows", R"(
 with ended as (
   select * from unnest($1::bigint[], $2::text[], $3::date[], $4::date[], $5::timestamptz[], $6::boolean[], $7::boolean[],
-      $8::text[], $9::boolean[], $10::bigint[], $11::boolean[])
+      $8::text[], $9::boolean[], $10::bigint[], $11::boolean[], $12::date[], $13::integer[], $14::integer[])
     as e(credential_id, product, first_day, last_day, provider_seen_at, all_history, recent_history, query, new_data, item_id,
-      unclean)),
+      unclean, read_on, window_days, history_days)),
 covered as (
   insert into flanks.coverage as c (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at, query,
-    last_recent_sweep_at, unclean)
+    last_recent_sweep_at, unclean, read_on, window_days, history_days)
   select e.credential_id, e.product, datemultirange(daterange(e.first_day, e.last_day, '[]')),
     case when e.last_day >= least((e.provider_seen_at at time zone 'UTC')::date, (now() at time zone 'UTC')::date)
       then least(e.provider_seen_at, now() + interval '1 minute') end,
     clock_timestamp(), case when e.all_history then clock_timestamp() end, e.query,
     case when e.recent_history then clock_timestamp() end,
-    case when e.unclean then datemultirange(daterange(e.first_day, e.last_day, '[]')) else '{}' end
+    case when e.unclean then datemultirange(daterange(e.first_day, e.last_day, '[]')) else '{}' end,
+    e.read_on, e.window_days, e.history_days
   from ended e order by e.credential_id
   on conflict (credential_id, product) do update set
     days = case when c.query = excluded.query then c.days + excluded.days else excluded.days end,
@@ -34,6 +36,9 @@ covered as (
       else excluded.last_sweep_at end,
     last_recent_sweep_at = case when c.query = excluded.query then coalesce(excluded.last_recent_sweep_at, c.last_recent_sweep_at)
       else excluded.last_recent_sweep_at end,
+    read_on = case when c.query = excluded.query then coalesce(excluded.read_on, c.read_on) else excluded.read_on end,
+    window_days = nullif(coalesce(excluded.window_days, c.window_days), 0),
+    history_days = nullif(coalesce(excluded.history_days, c.history_days), 0),
     query = excluded.query),
 done as (
   update flanks_internal.backfill_items i set done_at = clock_timestamp(), last_error = null
@@ -44,11 +49,15 @@ from ended e where c.credential_id = e.credential_id)"};
 
 }  // namespace
 
-void covered_windows::add(const window_scope& scope, const run_record& record,
-                          const window_evidence& evidence, bool new_data) {
-  rows_.add(sql_values(scope.credential, to_string(scope.what), scope.days.from, scope.days.to,
+void covered_windows::add(const window_scope& scope, const std::string& last_day,
+                          const run_record& record, const window_evidence& evidence,
+                          bool new_data) {
+  std::optional<day> read_on;
+  if (scope.days.open) read_on = scope.days.to;
+  rows_.add(sql_values(scope.credential, to_string(scope.what), scope.days.from, last_day,
                        record.provider_update, evidence.all_history, evidence.recent_history,
-                       scope.query, new_data, scope.item, record.counts.quarantined > 0));
+                       scope.query, new_data, scope.item, record.counts.quarantined > 0, read_on,
+                       evidence.window_days, evidence.history_days));
 }
 
 call covered_windows::take() {

@@ -203,6 +203,8 @@ void window_fingerprints::load_kept(pg_connection& db, std::span<const wanted> w
 std::optional<window> window_fingerprints::unloaded() const {
   const auto unread = [](const auto& m) { return !m.second.kept; };
   const auto first = std::find_if(months_.begin(), months_.end(), unread);
+  const day ahead = next_month(months_.rbegin()->first);
+  if (scope_.days.open) return window{first == months_.end() ? ahead : first->first, end_of_days};
   if (first == months_.end()) return std::nullopt;
   const auto last = std::find_if(months_.rbegin(), months_.rend(), unread);
   return window{first->first, last_day_of(last->first)};
@@ -221,7 +223,7 @@ void window_fingerprints::load_table(pg_connection& db, std::span<const wanted> 
     if (windows[nr].joint) {
       joint += fmt::format("{}({}::bigint, {}::bigint, date '{}', date '{}')",
                            joint.empty() ? "" : ", ", nr, scope.credential.value,
-                           to_string(scope.days.from), to_string(scope.days.to));
+                           to_string(scope.days.from), to_string(scope.days.last_day()));
     }
   }
   if (own.empty() && joint.empty()) return;
@@ -243,7 +245,8 @@ void window_fingerprints::load_table(pg_connection& db, std::span<const wanted> 
     window_fingerprints& f = *windows[static_cast<std::size_t>(copied.integer())].of;
     const bool joint_row = copied.flag(), gone = copied.flag();
     const day on = copied.date();
-    if (!joint_row && f.months_.at(month_of(on)).kept) return;
+    const auto m = f.months_.find(month_of(on));
+    if (!joint_row && m != f.months_.end() && m->second.kept) return;
     transaction stored;
     stored.hash = uuid_from_bytes(copied.field().data());
     for (std::string_view& value : stored.values)
@@ -263,8 +266,9 @@ void window_fingerprints::inserted(const transaction& t) {
 
 void window_fingerprints::updated(const fingerprint& was, const transaction& t) {
   const day on = *day_from(t[column::operation_date]);
-  if (was.on() == on) {
-    months_.at(month_of(on)).changed = true;
+  const auto m = months_.find(month_of(on));
+  if (was.on() == on && m != months_.end()) {
+    m->second.changed = true;
   } else {
     invalidate(was.on());
     invalidate(on);

@@ -96,7 +96,8 @@ class window_fingerprints {
   const window_scope& scope_;
   fingerprint_state state_;
   std::string next_generation_;  // under which this window writes
-  std::map<day, month> months_;  // of the window
+  // Of the window, up to the day of asking. What is dated in a later month is read from the table.
+  std::map<day, month> months_;
   std::set<day> stale_;          // months, of the window or not
   fingerprint_set rows_;
 };

@@ -317,7 +317,7 @@ void collect_absent(pg_connection& db, const window_scope& scope, window provabl
   }
   const std::string text =
       fmt::format(fmt::runtime(live_rows), scope.credential.value, to_string(scope.what),
-                  to_string(provable.from), to_string(provable.to), db.handover_after());
+                  to_string(provable.from), to_string(provable.last_day()), db.handover_after());
   const std::size_t before = absent.ids.size();
   copy_binary copied;
   db.copy_out(statement{"load_live", text.c_str()}, [&](std::string_view bytes) {

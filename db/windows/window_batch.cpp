@@ -33,12 +33,6 @@ class stopwatch {
   clock::time_point begin_ = clock::now();
 };
 
-constexpr statement remember_size{"remember_window_size", R"(
-with gone as (delete from flanks_internal.window_sizes where credential_id = $1 and product = $2 and $3 = 0)
-insert into flanks_internal.window_sizes (credential_id, product, days) select $1, $2, $3 where $3 > 0
-on conflict (credential_id, product) do update set days = excluded.days, updated_at = now()
-where window_sizes.days <> excluded.days)"};
-
 failure database_race(credential_id id, std::string_view what) {
   return failure(stage::write, verdict::retry, "database_race",
                  fmt::format("credential {}: {}", id.value, what));
@@ -46,8 +40,7 @@ failure database_race(credential_id id, std::string_view what) {
 
 // As far as its answer tells: nothing in it asks for more than comparing and writing rows.
 bool is_plain(const window_request& r) {
-  return r.evidence.last_part && r.absent.none() && !r.evidence.remember_days &&
-         r.record.outcome == outcome::ok &&
+  return r.evidence.last_part && r.absent.none() && r.record.outcome == outcome::ok &&
          std::all_of(r.answer.begin(), r.answer.end(),
                      [](const transaction_batch& b) { return b.rejected.empty(); });
 }
@@ -342,10 +335,9 @@ void window_batch::record() {
     for (const day on : w->diff.moved())
       w->fingerprints.invalidate(on);
     w->fingerprints.finish(db_, calls);
-    if (const auto days = request.evidence.remember_days)
-      calls.push_back({remember_size, sql_values(scope.credential, to_string(scope.what), *days)});
     const row_counts& n = record.counts;
-    covered.add(scope, record, request.evidence, n.inserted + n.updated + n.removed > 0);
+    covered.add(scope, w->diff.last_day_shown(), record, request.evidence,
+                n.inserted + n.updated + n.removed > 0);
     runs.add(request.sync_run_id, record);
     unknown[scope.what].add(w->unknown);
   }

@@ -62,7 +62,7 @@ std::vector<std::unique_ptr<window_in_batch>> window_in_batch::open(
   array_columns asked;
   for (const window_request* r : requests) {
     asked.add(sql_values(r->scope.credential, to_string(r->scope.what), r->scope.days.from,
-                         r->scope.days.to));
+                         r->scope.days.last_day()));
   }
   std::vector<std::unique_ptr<window_in_batch>> windows;
   for (const auto& r : db.run(read_facts, asked.take()))

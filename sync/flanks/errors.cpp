@@ -21,6 +21,7 @@ struct error_object {
   std::string text;
   std::string code;
   std::string trace_id;
+  bool of_window = false;  // a field that it names is operationDate, or inside it
 };
 
 const json::value* find(const json::object& object, std::string_view key) {
@@ -32,8 +33,19 @@ std::string_view text_of(const json::value* value) {
   return {value->get_string().data(), value->get_string().size()};
 }
 
+// `field`: a path such as query.operationDate.0.gte.
+bool is_window(std::string_view field) {
+  constexpr std::string_view name = "operationDate";
+  const auto edge = [&](std::size_t at) {
+    return at >= field.size() ||
+           std::string_view(".[]/'\"").find(field[at]) != std::string_view::npos;
+  };
+  const std::size_t at = field.find(name);
+  return at != std::string_view::npos && (at == 0 || edge(at - 1)) && edge(at + name.size());
+}
+
 // "missing credentials_token, wrong_type query" of a ValidationError.
-std::string details_of(const json::object& error) {
+std::string details_of(const json::object& error, bool& of_window) {
   std::string all;
   const json::value* const details = find(error, "details");
   if (details == nullptr || !details->is_array()) return all;
@@ -41,6 +53,7 @@ std::string details_of(const json::object& error) {
     if (!each.is_object()) continue;
     const std::string_view type = text_of(find(each.get_object(), "error_type"));
     const std::string_view field = text_of(find(each.get_object(), "field"));
+    of_window = of_window || is_window(field);
     all += fmt::format("{}{} {}", all.empty() ? "" : ", ", type, field);
   }
   return all;
@@ -49,7 +62,7 @@ std::string details_of(const json::object& error) {
 void read_nested(const json::object& error, error_object& e) {
   e.code = text_of(find(error, "code"));
   e.text = text_of(find(error, "message"));
-  const std::string details = details_of(error);
+  const std::string details = details_of(error, e.of_window);
   if (!details.empty()) e.text += (e.text.empty() ? "" : ": ") + details;
 }
 
@@ -142,6 +155,9 @@ constexpr status_rule rules[] = {
     {429, verdict::later, "rate_limited", "says that there were too many requests"},
 };
 
+constexpr status_rule refused_window{400, verdict::halve, "window_refused",
+                                     "refused the operation dates that were asked for"};
+
 status_rule rule_for(int status) {
   for (const status_rule& rule : rules) {
     if (rule.status == status) return rule;
@@ -194,7 +210,7 @@ failure from_status(const answer& a, const call_info& call) {
     return f;
   }
   const error_object e = read_error(a, call);
-  const status_rule rule = rule_for(a.status);
+  const status_rule rule = a.status == 400 && e.of_window ? refused_window : rule_for(a.status);
   const std::string name = rule.name != nullptr ? rule.name : fmt::format("http_{}", a.status);
   std::string says = rule.says != nullptr ? fmt::format(": it {}", rule.says) : "";
   std::optional<std::chrono::seconds> wait;

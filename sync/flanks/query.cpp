@@ -75,8 +75,9 @@ secret status_body(const secret& credentials_token) {
 
 secret transactions_body(const secret& credentials_token, window days, std::string_view filter) {
   object_text body(room_for(credentials_token.reveal()) + filter.size());
-  std::string query = "\"query\":{\"operationDate\":[{\"gte\":\"" + to_string(days.from) +
-                      "\",\"lte\":\"" + to_string(days.to) + "\"}]";
+  std::string query = "\"query\":{\"operationDate\":[{\"gte\":\"" + to_string(days.from) + "\"";
+  if (!days.open) query += ",\"lte\":\"" + to_string(days.to) + "\"";
+  query += "}]";
   if (!filter.empty()) query.append(",").append(filter);
   query.push_back('}');
   return body.field("credentials_token", credentials_token.reveal())

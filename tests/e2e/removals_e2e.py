@@ -187,12 +187,12 @@ class Removals(WorldTest):
         world.ok("sync")
         self.assert_mirrors(world, ids, removals=True)
         self.assertEqual(world.sql("select count(*) from flanks.transaction_revisions where reason = 'restored'"), "0")
-        size = int(world.sql("select days from flanks_internal.window_sizes"))
+        size = int(world.sql("select window_days from flanks.coverage where window_days is not null"))
         self.assertLess(size, 200)
         world.sandbox.reset_requests()
         world.ok("sync")
         self.assertEqual(world.sandbox.requests()["endpoints"]["account"], 4)
-        self.assertEqual(int(world.sql("select days from flanks_internal.window_sizes")), 2 * size)
+        self.assertEqual(int(world.sql("select window_days from flanks.coverage where window_days is not null")), 2 * size)
 
 
 if __name__ == "__main__":

@@ -84,8 +84,11 @@ transaction_batch batch_of(const std::vector<sample>& samples);
 rejected_record rejected(const std::string& reason, const std::string& raw);
 
 constexpr window may{day{std::chrono::year{2026} / 5 / 1}, day{std::chrono::year{2026} / 5 / 31}};
-inline const window_evidence all_history{
-    .provable = std::nullopt, .limits = {}, .all_history = true, .remember_days = std::nullopt};
+inline const window_evidence all_history{.provable = std::nullopt,
+                                         .limits = {},
+                                         .all_history = true,
+                                         .window_days = std::nullopt,
+                                         .history_days = std::nullopt};
 constexpr instant refreshed_at{std::chrono::sys_days{std::chrono::year{2026} / 6 / 1}};
 
 class database_test : public ::testing::Test {

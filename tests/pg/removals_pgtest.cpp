@@ -397,7 +397,7 @@ TEST_F(removing, sweeps_and_window_sizes_are_remembered_for_each_product) {
     auto ledger = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
                                           comparing::fingerprints));
     window_evidence evidence;
-    evidence.remember_days = size;
+    evidence.window_days = size;
     evidence.all_history = all;
     evidence.recent_history = recent;
     commit(*ledger, record_for(c), evidence);
@@ -413,7 +413,7 @@ TEST_F(removing, sweeps_and_window_sizes_are_remembered_for_each_product) {
   auto ledger = run(store_->open_window(again.id, again.lease, product::account, may, std::nullopt,
                                         comparing::fingerprints));
   window_evidence evidence = all_history;
-  evidence.remember_days = 0;
+  evidence.window_days = 0;
   commit(*ledger, record_for(again), evidence);
   release(again);
   again = claim(first_);

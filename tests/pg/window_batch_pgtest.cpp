@@ -185,7 +185,6 @@ TEST_F(window_batches, only_what_is_plain_is_written_with_others) {
   using w = window_in_hand&;
   EXPECT_TRUE(written([](w) {}));
   EXPECT_FALSE(written([](w x) { x.request.evidence.last_part = false; }));
-  EXPECT_FALSE(written([](w x) { x.request.evidence.remember_days = 30; }));
   EXPECT_FALSE(written([](w x) { x.batches[0].rejected.emplace_back(); }));
   EXPECT_FALSE(written([](w x) { x.request.absent.ids.emplace_back("id1"); }));
   EXPECT_FALSE(written([](w x) { x.request.record.outcome = outcome::partial; }));

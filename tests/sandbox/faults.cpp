@@ -33,6 +33,7 @@ const std::vector<kind_rule>& kinds() {
       {"bad_record", {"record", "records", "after_records"}},
       {"duplicate", {"changed"}},
       {"big", {"records"}},
+      {"refuse_window", {"longest_days", "history_days", "field"}},
       {"many_trailing_headers", {"count"}},
       {"unasked", {"what", "ms", "crossing", "percent", "seed"}},
   };
@@ -204,6 +205,17 @@ array_additions fault::additions() const {
                                                            : array_additions::repeat::equal;
   }
   return out;
+}
+
+bool fault::refuses(day_range asked, day today) const {
+  if (kind_ != "refuse_window") return false;
+  const auto to = std::max(asked.from, std::min(asked.to, today));
+  return (to - asked.from).count() >= number("longest_days", INT64_MAX) ||
+         (today - asked.from).count() >= number("history_days", INT64_MAX);
+}
+
+std::string fault::refused_field() const {
+  return string("field", "query.operationDate");
 }
 
 void fault::bend(reply& answer) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/sandbox/json_text.hpp"
+#include "tests/sandbox/ledger.hpp"
 #include "tests/sandbox/message.hpp"
 
 namespace sandbox {
@@ -35,6 +36,9 @@ class fault {
   // The answer that stands in for the true one, if this fault has such.
   [[nodiscard]] std::optional<reply> instead() const;
   [[nodiscard]] array_additions additions() const;
+  // A bank that keeps less history, or serves less of it at once, than these days ask for.
+  [[nodiscard]] bool refuses(day_range asked, day today) const;
+  [[nodiscard]] std::string refused_field() const;
   // Bends an answer: where it stops, how slow it is, what it lacks.
   void bend(reply& answer) const;
 

@@ -143,6 +143,8 @@ reply provider::transactions(const call& c) {
     else
       filter = std::move(std::get<0>(read));
   }
+  if (c.broken && c.broken->refuses(filter.days(), world_.today()))
+    wrong.push_back({"value_error.date.range", c.broken->refused_field()});
   if (!wrong.empty()) return invalid(wrong);
   if (auto no = unavailable(c, "transactions", name_of(P))) return std::move(*no);
   reply out;

@@ -118,7 +118,8 @@ class memory_ledger final : public window_ledger {
     if (item_) line += " item " + std::to_string(*item_);
     if (evidence.all_history) line += " sweep";
     if (!evidence.last_part) line += " part";
-    if (evidence.remember_days) line += " size " + std::to_string(*evidence.remember_days);
+    if (evidence.window_days) line += " size " + std::to_string(*evidence.window_days);
+    if (evidence.history_days) line += " history " + std::to_string(*evidence.history_days);
     ++absent.stored;
     memory_.evidence.push_back(evidence);
     memory_.parts_before.push_back(absent.stored - 1);
@@ -341,6 +342,24 @@ TEST_F(mirror_story, too_large_is_asked_for_in_halves_oldest_first) {
                                        "account 2025-11-22..2026-11-22 2 sweep size 366"));
 }
 
+TEST_F(mirror_story, a_short_history_is_read_from_its_beginning_and_remembered_with_its_last_part) {
+  policy.history_months = 0;
+  job.items = {plan_item{1, product::account, {today - std::chrono::days{3}, today}}};
+  const failure refused = of(verdict::halve, "window_refused", 400);
+  // 4 days; the younger 2; the older 2; the younger of those; the oldest; the last one again
+  api.script = {{refused, 0}, {{}, 2}, {refused, 0}, {{}, 1}, {refused, 0}, {{}, 1}};
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(kept.stored, ElementsAre("account 2026-11-21..2026-11-22 2 part",
+                                       "account 2026-11-20..2026-11-20 1 part",
+                                       "account 2026-11-20..2026-11-20 1 item 1 sweep history 3"));
+  job.items.reset();
+  job.credential.coverage[0].history_days = 3;
+  kept.stored.clear();
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(kept.stored, ElementsAre(testing::HasSubstr("sweep history 0")))
+      << "a bank that serves all again";
+}
+
 TEST_F(mirror_story, a_slow_provider_is_asked_for_smaller_windows) {
   const scripted_api::step slow{of(verdict::retry, "first_byte_timeout"), 0};
   api.script = {slow, {{}, 1}, {{}, 1}};
@@ -533,7 +552,7 @@ TEST_F(mirror_story, what_is_absent_is_never_handed_on_to_another_product) {
 TEST_F(mirror_story, absence_proves_something_about_the_days_that_history_holds) {
   EXPECT_TRUE(tell().ok());
   ASSERT_EQ(kept.evidence.size(), 1U);
-  EXPECT_EQ(kept.evidence[0].provable, (window{*day_from("2024-11-24"), today}));
+  EXPECT_EQ(kept.evidence[0].provable, (window{*day_from("2024-11-24"), today, true}));
 }
 
 TEST_F(mirror_story, a_suspicious_window_is_reported) {

@@ -32,7 +32,7 @@ RC_GTEST_PROP(window_property, the_next_window_loses_no_day_since_what_is_covere
   const int months = *rc::gen::inRange(1, 121);
   const chr::days overlap{*rc::gen::inRange(0, 731)};
   const window all = history(today, months);
-  const window next = next_window(covered, today, months, overlap, false);
+  const window next = next_window(covered, all, overlap);
   RC_ASSERT(next.to == today);
   RC_ASSERT(next.from >= all.from);
   // Every day of history is covered, or in the window; and the overlap is in it, as far as history
@@ -41,12 +41,6 @@ RC_GTEST_PROP(window_property, the_next_window_loses_no_day_since_what_is_covere
   RC_ASSERT(!reaches_back || next.from <= std::max(all.from, covered.to + chr::days{1}));
   RC_ASSERT(reaches_back || next == all);
   RC_ASSERT(next.from <= std::max(all.from, std::min(covered.to, today) - overlap));
-}
-
-RC_GTEST_PROP(window_property, a_sweep_is_all_history_whatever_is_covered, ()) {
-  const window covered = any_window(4000);
-  const day today = any_day();
-  RC_ASSERT(next_window(covered, today, 24, chr::days{30}, true) == history(today, 24));
 }
 
 RC_GTEST_PROP(window_property, halving_again_and_again_keeps_every_day_once_and_in_order, ()) {

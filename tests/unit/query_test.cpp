@@ -15,6 +15,9 @@ TEST(query, window_of_operation_dates) {
   EXPECT_EQ(transactions_body(token, days).reveal(),
             R"({"credentials_token":"ct-1","query":{"operationDate":[{"gte":"2024-11-22",)"
             R"("lte":"2026-11-22"}]},"ignore_data_error":false})");
+  EXPECT_EQ(transactions_body(token, {days.from, days.to, true}).reveal(),
+            R"({"credentials_token":"ct-1","query":{"operationDate":[{"gte":"2024-11-22"}]},)"
+            R"("ignore_data_error":false})");
 }
 
 TEST(query, a_token_cannot_break_out_of_its_string) {

@@ -40,14 +40,14 @@ fetch_decision decide(const credential_status& s, const product_coverage& c,
 TEST(schedule, never_fetched_before_asks_for_all_history) {
   const fetch_decision d = decide(answered(), {});
   EXPECT_TRUE(d.fetch);
-  EXPECT_EQ(d.days, (window{*day_from("2024-11-22"), today}));
+  EXPECT_EQ(d.days, (window{*day_from("2024-11-22"), today, true}));
 }
 
 TEST(schedule, newer_data_upstream_asks_from_coverage_minus_overlap) {
   const auto c = covered("2024-01-01", "2026-11-20", yesterday_night - 24h);
   const fetch_decision d = decide(answered(), c);
   EXPECT_TRUE(d.fetch);
-  EXPECT_EQ(d.days, (window{*day_from("2026-10-21"), today}));
+  EXPECT_EQ(d.days, (window{*day_from("2026-10-21"), today, true}));
 }
 
 TEST(schedule, nothing_newer_upstream_fetches_nothing_and_says_so) {
@@ -132,9 +132,9 @@ TEST(schedule, neighbours_have_their_turns_one_after_the_other) {
 
 TEST(schedule, a_recent_sweep_reads_its_days_and_never_less_than_the_daily_window) {
   const auto c = covered("2024-01-01", "2026-11-21", yesterday_night);
-  EXPECT_EQ(decide(answered(), c, sweep::recent).days, (window{today - chr::days{90}, today}));
+  EXPECT_EQ(decide(answered(), c, sweep::recent).days, (window{today - chr::days{90}, today, true}));
   const auto away = covered("2024-01-01", "2026-03-01", yesterday_night);
-  EXPECT_EQ(decide(answered(), away, sweep::recent).days, (window{*day_from("2026-01-30"), today}));
+  EXPECT_EQ(decide(answered(), away, sweep::recent).days, (window{*day_from("2026-01-30"), today, true}));
 }
 
 TEST(schedule, a_product_that_was_never_swept_is_swept_whole) {

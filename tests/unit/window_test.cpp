@@ -50,40 +50,58 @@ TEST(window, next_window_of_every_day_overlaps_what_is_covered) {
     const window covered{history(d, 24).from, d};
     for (const int away : {1, 29, 400}) {
       const day today = d + chr::days{away};
-      const window next = next_window(covered, today, 24, chr::days{30}, false);
+      const window next = next_window(covered, history(today, 24), chr::days{30});
       ASSERT_EQ(next.from, d - chr::days{30}) << to_string(d) << " away " << away;
       ASSERT_EQ(next.to, today);
+      ASSERT_TRUE(next.open);
     }
   }
 }
 
 TEST(window, next_window_without_coverage_is_all_history) {
-  EXPECT_EQ(next_window(std::nullopt, the("2026-11-22"), 24, chr::days{30}, false),
-            (window{the("2024-11-22"), the("2026-11-22")}));
-}
-
-TEST(window, next_window_of_a_sweep_is_all_history) {
-  const window covered{the("2020-01-01"), the("2026-11-21")};
-  EXPECT_EQ(next_window(covered, the("2026-11-22"), 24, chr::days{30}, true),
-            (window{the("2024-11-22"), the("2026-11-22")}));
+  EXPECT_EQ(next_window(std::nullopt, history(the("2026-11-22"), 24), chr::days{30}),
+            (window{the("2024-11-22"), the("2026-11-22"), true}));
 }
 
 TEST(window, next_window_is_all_history_when_its_beginning_was_never_covered) {
   const window covered{the("2026-06-01"), the("2026-11-21")};
-  EXPECT_EQ(next_window(covered, the("2026-11-22"), 24, chr::days{30}, false),
-            (window{the("2024-11-22"), the("2026-11-22")}));
+  EXPECT_EQ(next_window(covered, history(the("2026-11-22"), 24), chr::days{30}),
+            (window{the("2024-11-22"), the("2026-11-22"), true}));
 }
 
 TEST(window, next_window_after_years_away_is_no_more_than_all_history) {
   const window covered{the("2015-01-01"), the("2019-01-01")};
-  EXPECT_EQ(next_window(covered, the("2026-11-22"), 24, chr::days{30}, false),
-            (window{the("2024-11-22"), the("2026-11-22")}));
+  EXPECT_EQ(next_window(covered, history(the("2026-11-22"), 24), chr::days{30}),
+            (window{the("2024-11-22"), the("2026-11-22"), true}));
 }
 
 TEST(window, next_window_survives_a_clock_that_was_set_back) {
   const window covered{the("2020-01-01"), the("2027-03-01")};
-  EXPECT_EQ(next_window(covered, the("2026-11-22"), 24, chr::days{30}, false),
-            (window{the("2026-10-23"), the("2026-11-22")}));
+  EXPECT_EQ(next_window(covered, history(the("2026-11-22"), 24), chr::days{30}),
+            (window{the("2026-10-23"), the("2026-11-22"), true}));
+}
+
+TEST(window, what_reaches_today_is_open_and_what_ends_before_is_not) {
+  const day today = the("2026-11-22");
+  const window before{the("2026-11-01"), the("2026-11-21")};
+  EXPECT_EQ(open_if_current(before, today), before);
+  EXPECT_EQ(open_if_current({the("2026-11-01"), today}, today),
+            (window{the("2026-11-01"), today, true}));
+  EXPECT_EQ(open_if_current({the("2026-11-01"), the("2027-02-01")}, today),
+            (window{the("2026-11-01"), today, true}));
+  EXPECT_EQ(open_if_current({the("2026-12-01"), the("2027-02-01")}, today),
+            (window{the("2026-12-01"), the("2026-12-01"), true}));
+}
+
+TEST(window, an_open_one_holds_all_later_days_and_so_does_the_last_of_its_parts) {
+  const window w{the("2026-11-01"), the("2026-11-20"), true};
+  EXPECT_TRUE(w.contains(the("2031-01-01")));
+  EXPECT_FALSE(w.contains(the("2026-10-31")));
+  EXPECT_FALSE((window{w.from, w.to}).contains(the("2026-11-21")));
+  EXPECT_EQ(halves(w)->first, (window{the("2026-11-01"), the("2026-11-10")}));
+  EXPECT_EQ(halves(w)->second, (window{the("2026-11-11"), the("2026-11-20"), true}));
+  EXPECT_EQ(cut(w, 7).back(), (window{the("2026-11-14"), the("2026-11-20"), true}));
+  EXPECT_FALSE(cut(w, 7).front().open);
 }
 
 TEST(window, halves_meet_without_gap_or_overlap) {
