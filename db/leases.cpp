@@ -20,36 +20,44 @@ namespace {
 // flight stand before the others; there are as many as workers.
 constexpr statement claim_due_sql{"claim_due", R"(
 with due as (
-  select credential_id, next_due_at, lease_id is not null as expired from flanks_internal.leases
-  where next_due_at <= now() - make_interval(secs => $4::float8) and (lease_id is null or expires_at <= now())
-  order by next_due_at limit $1 for update skip locked),
+  select l.credential_id, l.next_due_at, l.lease_id is not null as expired
+  from flanks_internal.leases l join flanks_internal.leases_kept k on k.claims_from <= now()
+  where l.next_due_at <= now() - make_interval(secs => $4::float8) and (l.lease_id is null or l.expires_at <= now())
+  order by l.next_due_at limit $1 for update of l skip locked),
 claimed as (
   update flanks_internal.leases l set lease_id = gen_random_uuid(), holder = $2,
     expires_at = now() + make_interval(secs => $3)
   from due where l.credential_id = due.credential_id
-  returning l.credential_id, l.lease_id, l.next_due_at, l.failures_in_a_row, due.expired)
-select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, l.failures_in_a_row,
+  returning l.credential_id, l.lease_id, l.next_due_at, due.expired)
+select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, s.failures_in_a_row,
   floor(extract(epoch from c.not_found_since))::bigint, l.expired
 from claimed l
+join flanks_internal.schedule s using (credential_id)
 join flanks.credentials c using (credential_id)
 join flanks_internal.credentials_tokens t using (credential_id)
 where t.credentials_token is not null
 order by l.next_due_at, l.credential_id)"};
 
+// Where a crash of the server has emptied the tables of leases: nobody can claim before that.
+constexpr statement restore_sql{"restore_leases",
+                                "select flanks_internal.restore_leases(make_interval(secs => $1))"};
+
 // Due or not. A credential whose token is gone (removed) has no lease row.
 constexpr statement claim_sql{"claim", R"(
 with free as (
-  select credential_id, lease_id is not null as expired from flanks_internal.leases
-  where credential_id = any($1::bigint[]) and (lease_id is null or expires_at <= now())
-  order by credential_id for update skip locked),
+  select l.credential_id, l.lease_id is not null as expired
+  from flanks_internal.leases l join flanks_internal.leases_kept k on k.claims_from <= now()
+  where l.credential_id = any($1::bigint[]) and (l.lease_id is null or l.expires_at <= now())
+  order by l.credential_id for update of l skip locked),
 claimed as (
   update flanks_internal.leases l set lease_id = gen_random_uuid(), holder = $2,
     expires_at = now() + make_interval(secs => $3)
   from free where l.credential_id = free.credential_id
-  returning l.credential_id, l.lease_id, l.failures_in_a_row, free.expired)
-select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, l.failures_in_a_row,
+  returning l.credential_id, l.lease_id, free.expired)
+select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, s.failures_in_a_row,
   floor(extract(epoch from c.not_found_since))::bigint, l.expired
 from claimed l
+join flanks_internal.schedule s using (credential_id)
 join flanks.credentials c using (credential_id)
 join flanks_internal.credentials_tokens t using (credential_id)
 where t.credentials_token is not null)"};
@@ -100,7 +108,7 @@ select credential_id from flanks_internal.leases
 where next_due_at <= now() and lease_id is not null and expires_at <= now() order by next_due_at limit 100)"};
 
 constexpr statement unheld_due_sql{"count_unheld_due", R"(
-select count(*) from (select from flanks_internal.leases
+select count(*) from (select from flanks_internal.leases join flanks_internal.leases_kept k on k.claims_from <= now()
   where next_due_at <= now() - make_interval(secs => $1::float8) and (lease_id is null or expires_at <= now())
   order by next_due_at limit 1000) d)"};
 
@@ -187,6 +195,10 @@ std::vector<claimed_credential> claimed_from(pg_connection& db, const db_options
   return claimed;
 }
 
+void restore(pg_connection& db, const db_options& options) {
+  db.run(restore_sql, sql_values(static_cast<std::int64_t>(options.lease_time.count())));
+}
+
 }  // namespace
 
 std::string seconds_of(std::chrono::milliseconds time) {
@@ -206,6 +218,7 @@ std::vector<claimed_credential> claim_due(pg_connection& db, const db_options& o
   const sql_values values(limit, holder_of(options),
                           static_cast<std::int64_t>(options.lease_time.count()), seconds_of(age));
   auto claimed = claimed_from(db, options, db.run(claim_due_sql, values));
+  if (claimed.empty()) restore(db, options);
   db.commit();
   if (static_cast<int>(claimed.size()) == limit) return claimed;
   array_literal locked;
@@ -231,6 +244,7 @@ void apply(pg_connection& db, const db_options& options, std::span<claim_request
       db, options,
       db.run(claim_sql, sql_values(ids.take(), holder_of(options),
                                    static_cast<std::int64_t>(options.lease_time.count()))));
+  if (claimed.empty()) restore(db, options);
   for (claimed_credential& c : claimed) {
     claim_request& r = *by_id.at(c.id.value);
     r.done = true;

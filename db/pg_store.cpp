@@ -90,11 +90,12 @@ class pg_store final : public store {
     co_return result;
   }
 
-  awaitable<void> record_status(credential_id id, lease_id lease,
+  awaitable<bool> record_status(credential_id id, lease_id lease,
                                 credential_status status) override {
-    status_request asked{id, std::move(lease), std::move(status), false};
+    status_request asked{id, std::move(lease), std::move(status), false, false};
     auto running = small_.run(&asked, stage::write);
     co_await std::move(running);
+    co_return asked.availability_changed;
   }
 
   awaitable<void> record_runs(std::vector<run_record> records) override {

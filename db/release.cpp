@@ -19,7 +19,8 @@ with asked as (
       a.product_status, a.updated_at, a.created_at, a.last_date)
     is distinct from (c.bank, c.provider_pending, c.provider_blocked, c.reset_required, c.sca_required,
       c.transaction_token_required, c.product_status, c.provider_updated_at, c.provider_created_at, c.last_transaction_date)
-    as differs
+    as differs,
+    (a.pending, a.product_status) is distinct from (c.provider_pending, c.product_status) as availability_changed
   from unnest($1::bigint[], $2::uuid[], $3::text[], $4::boolean[], $5::boolean[], $6::boolean[], $7::boolean[],
       $8::boolean[], $9::jsonb[], $10::timestamptz[], $11::timestamptz[], $12::date[])
     as a(credential_id, lease_id, bank, pending, blocked, reset_required, sca_required, token_required, product_status,
@@ -29,7 +30,7 @@ unchanged as (
   select a.credential_id from asked a join flanks_internal.leases l using (credential_id)
   where not a.differs and )" FLANKS_HOLDS_LEASE("l", "a.lease_id") R"(),
 held as (
-  select l.credential_id from flanks_internal.leases l join asked a using (credential_id)
+  select l.credential_id, a.availability_changed from flanks_internal.leases l join asked a using (credential_id)
   where a.differs and )" FLANKS_HOLDS_LEASE("l", "a.lease_id") R"(
   order by l.credential_id for share of l skip locked),
 written as (
@@ -38,11 +39,12 @@ written as (
     transaction_token_required = a.token_required, product_status = a.product_status,
     provider_updated_at = a.updated_at, provider_created_at = a.created_at, last_transaction_date = a.last_date
   from asked a join held h using (credential_id) where c.credential_id = a.credential_id)
-select credential_id from unchanged union all select credential_id from held)"};
+select credential_id, false from unchanged union all select credential_id, availability_changed from held)"};
 
 // next_due_at says whether it is paused (infinity), and not flanks.credentials: a pause that is
 // being committed has locked the lease, so what is read under the lock is true. `paused` is the
-// operator's own column: a state that says so is not stored.
+// operator's own column: a state that says so is not stored. flanks.credentials is written only
+// where it says something else.
 constexpr statement release_leases{"release", R"(
 with asked as (
   select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::boolean[], $7::boolean[],
@@ -54,20 +56,28 @@ held as (
 freed as (
   update flanks_internal.leases l set lease_id = null, holder = null, expires_at = null,
     next_due_at = case when a.how = 'untouched' or l.next_due_at = 'infinity' then l.next_due_at
-      else now() + make_interval(secs => a.seconds) end,
-    failures_in_a_row = case a.how when 'failed' then l.failures_in_a_row + 1 when 'good' then 0
-      else l.failures_in_a_row end
-  from asked a join held h using (credential_id) where l.credential_id = a.credential_id),
+      else now() + make_interval(secs => a.seconds) end
+  from asked a join held h using (credential_id) where l.credential_id = a.credential_id
+  returning l.credential_id, l.next_due_at, a.how, a.confirmed),
+planned as (
+  update flanks_internal.schedule s set next_due_at = f.next_due_at,
+    confirmed_at = case when f.confirmed then clock_timestamp() else s.confirmed_at end,
+    asked_at = case when f.confirmed or f.how = 'postponed' then s.asked_at else clock_timestamp() end,
+    failures_in_a_row = case f.how when 'failed' then s.failures_in_a_row + 1 when 'good' then 0
+      else s.failures_in_a_row end
+  from freed f where s.credential_id = f.credential_id and f.how <> 'untouched'),
 noted as (
-  update flanks.credentials c set last_attempt_at = clock_timestamp(),
-    state = coalesce(a.state, c.state),
-    last_confirmed_at = case when a.confirmed then clock_timestamp() else c.last_confirmed_at end,
-    not_found_since = case when a.not_found then coalesce(c.not_found_since, now()) end,
-    last_error = nullif(a.error, ''), last_error_hint = nullif(a.hint, ''),
-    last_error_class = nullif(a.error_class, ''),
-    last_error_at = case when a.error = '' then null else coalesce(c.last_error_at, clock_timestamp()) end
+  update flanks.credentials c set state = n.state, not_found_since = n.not_found_since, last_error = n.error,
+    last_error_hint = n.hint, last_error_class = n.error_class,
+    last_error_at = case when n.error is not null then coalesce(c.last_error_at, clock_timestamp()) end
   from asked a join held h using (credential_id)
-  where c.credential_id = a.credential_id and a.how in ('good', 'failed'))
+  join flanks.credentials b using (credential_id)
+  cross join lateral (select coalesce(a.state, b.state) as state,
+    case when a.not_found then coalesce(b.not_found_since, now()) end as not_found_since, nullif(a.error, '') as error,
+    nullif(a.hint, '') as hint, nullif(a.error_class, '') as error_class) n
+  where c.credential_id = a.credential_id and a.how in ('good', 'failed')
+    and (b.state, b.not_found_since, b.last_error, b.last_error_hint, b.last_error_class)
+      is distinct from (n.state, n.not_found_since, n.error, n.hint, n.error_class))
 select credential_id from held)"};
 
 // The same without flanks.credentials.
@@ -76,12 +86,16 @@ with asked as (
   select * from unnest($1::bigint[], $2::uuid[], $3::bigint[]) as a(credential_id, lease_id, seconds)),
 held as (
   select l.credential_id from flanks_internal.leases l join asked a using (credential_id)
-  where l.lease_id = a.lease_id order by l.credential_id for update of l skip locked)
-update flanks_internal.leases l set lease_id = null, holder = null, expires_at = null,
-  next_due_at = case when l.next_due_at = 'infinity' then l.next_due_at else now() + make_interval(secs => a.seconds) end,
-  failures_in_a_row = l.failures_in_a_row + 1
-from asked a join held h using (credential_id) where l.credential_id = a.credential_id
-returning l.credential_id)"};
+  where l.lease_id = a.lease_id order by l.credential_id for update of l skip locked),
+freed as (
+  update flanks_internal.leases l set lease_id = null, holder = null, expires_at = null,
+    next_due_at = case when l.next_due_at = 'infinity' then l.next_due_at else now() + make_interval(secs => a.seconds) end
+  from asked a join held h using (credential_id) where l.credential_id = a.credential_id
+  returning l.credential_id, l.next_due_at)
+update flanks_internal.schedule s set next_due_at = f.next_due_at, asked_at = clock_timestamp(),
+  failures_in_a_row = s.failures_in_a_row + 1
+from freed f where s.credential_id = f.credential_id
+returning s.credential_id)"};
 
 std::string product_status_json(const credential_status& status) {
   std::string out = "{";
@@ -97,14 +111,18 @@ std::string product_status_json(const credential_status& status) {
   return out + "}";
 }
 
-// Marks the requests whose credentials a statement has returned.
-template <class Request>
-void mark(std::span<Request* const> requests, const pg_rows& done) {
+// Marks the requests whose credentials a statement has returned, and gives each with its row to
+// `more`.
+template <class Request, class More>
+void mark(std::span<Request* const> requests, const pg_rows& done, More more) {
   std::unordered_map<std::int64_t, Request*> by_id;
   for (Request* r : requests)
     by_id.emplace(r->id.value, r);
-  for (const auto& row : done)
-    by_id.at(row[0].template as<std::int64_t>())->done = true;
+  for (const auto& row : done) {
+    Request& r = *by_id.at(row[0].template as<std::int64_t>());
+    r.done = true;
+    more(r, row);
+  }
 }
 
 void add(array_columns& rows, const release_request& r) {
@@ -137,7 +155,9 @@ void apply(pg_connection& db, std::span<status_request* const> requests) {
                         s.sca_required, s.transaction_token_required, product_status_json(s),
                         s.last_update, s.created_at, s.last_transaction_date));
   }
-  mark(requests, db.run(write_statuses, rows.take()));
+  mark(requests, db.run(write_statuses, rows.take()), [](status_request& r, const auto& row) {
+    r.availability_changed = row[1].template as<bool>();
+  });
 }
 
 void apply(pg_connection& db, std::span<release_request* const> requests) {
@@ -151,8 +171,9 @@ void apply(pg_connection& db, std::span<release_request* const> requests) {
       add(rows, *r);
     }
   }
-  if (!rows.empty()) mark(requests, db.run(release_leases, rows.take()));
-  if (!lease_only.empty()) mark(requests, db.run(release_leases_only, lease_only.take()));
+  const auto no_more = [](auto&&...) {};
+  if (!rows.empty()) mark(requests, db.run(release_leases, rows.take()), no_more);
+  if (!lease_only.empty()) mark(requests, db.run(release_leases_only, lease_only.take()), no_more);
 }
 
 }  // namespace flanks::leases

@@ -32,6 +32,7 @@ struct status_request {
   lease_id lease;
   credential_status status;
   bool done = false;
+  bool availability_changed = false;  // when done: it says something else of what can be fetched
 };
 
 struct release_request {

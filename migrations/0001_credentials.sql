@@ -24,7 +24,7 @@ comment on column flanks_internal.schema_migrations.applied_by is 'The database 
 
 -- ----------------------------------------------------------------------------------------------------- credentials
 
--- fillfactor: every attempt updates the row; room on the page keeps those updates off the index (HOT).
+-- fillfactor: every refresh of the provider updates the row; room on the page keeps those updates off the index (HOT).
 create table flanks.credentials (
   credential_id bigint generated always as identity primary key,
   bank text,
@@ -42,8 +42,6 @@ create table flanks.credentials (
   last_transaction_date date,
   created_at timestamptz not null default now(),
   removed_at timestamptz,
-  last_attempt_at timestamptz,
-  last_confirmed_at timestamptz,
   last_success_at timestamptz,
   last_new_data_at timestamptz,
   last_error text,
@@ -69,8 +67,6 @@ comment on column flanks.credentials.provider_created_at is 'When the provider f
 comment on column flanks.credentials.last_transaction_date is 'The newest operation that the provider speaks of in its status.';
 comment on column flanks.credentials.created_at is 'When it was registered here.';
 comment on column flanks.credentials.removed_at is 'When an operator removed it: its token is deleted, its rows stay. Registering the token again brings it back.';
-comment on column flanks.credentials.last_attempt_at is 'When it was last tried, with whatever end.';
-comment on column flanks.credentials.last_confirmed_at is 'When the mirror was last known to agree with the provider: after a success, or when the provider had nothing newer.';
 comment on column flanks.credentials.last_success_at is 'When transactions were last fetched and stored.';
 comment on column flanks.credentials.last_new_data_at is 'When a fetch last inserted, changed or removed a row.';
 comment on column flanks.credentials.last_error is 'What the last attempt failed with, one sentence; null after a success.';
@@ -203,17 +199,32 @@ $$;
 comment on function flanks_internal.shows_nothing(flanks.credentials, interval) is 'Whether a credential says nothing of its rows any more: removed by an operator, gone, or blocked for longer than sync.handover_after. What another credential shows of them is that one''s then.';
 revoke execute on function flanks_internal.shows_nothing(flanks.credentials, interval) from public;
 
--- ---------------------------------------------------------------------------------------------------------- leases
+-- -------------------------------------------------------------------------------------------------- schedule, leases
 
--- A claim does not move next_due_at: claims and renewals are HOT updates, and of a whole poll only its end moves an entry
--- of leases_due.
-create table flanks_internal.leases (
+-- A poll that finds nothing new writes this row and nothing else that is logged. No index holds what it writes, and what it
+-- writes stands together: a HOT update, of which PostgreSQL logs the bytes that differ.
+create table flanks_internal.schedule (
+  credential_id bigint primary key references flanks.credentials,
+  failures_in_a_row integer not null default 0,
+  next_due_at timestamptz not null default now(),
+  confirmed_at timestamptz,
+  asked_at timestamptz
+) with (fillfactor = 70);
+comment on table flanks_internal.schedule is 'When a credential was last asked for, and when it is to be asked for next. By the database''s clock only.';
+comment on column flanks_internal.schedule.credential_id is 'The credential; one that was removed has no row.';
+comment on column flanks_internal.schedule.failures_in_a_row is 'Failed attempts since the last good one.';
+comment on column flanks_internal.schedule.next_due_at is 'When it is to be tried next; while it is paused, infinity.';
+comment on column flanks_internal.schedule.confirmed_at is 'When the mirror was last known to agree with the provider: after a success, or when the provider had nothing newer.';
+comment on column flanks_internal.schedule.asked_at is 'When it was last tried with another end than that.';
+
+-- Unlogged: claims and renewals write no WAL. A crash of the server empties both tables; restore_leases() fills them again
+-- from the schedule. A claim does not move next_due_at: of a whole poll only its end moves an entry of leases_due.
+create unlogged table flanks_internal.leases (
   credential_id bigint primary key references flanks.credentials,
   lease_id uuid,
   holder text,
   expires_at timestamptz,
   next_due_at timestamptz not null default now(),
-  failures_in_a_row integer not null default 0,
   check ((lease_id is null) = (expires_at is null))
 ) with (fillfactor = 70);
 -- The only question of the scheduler: who is due. A claimed credential is due when its lease expires, a paused one never.
@@ -223,9 +234,41 @@ comment on column flanks_internal.leases.credential_id is 'The credential.';
 comment on column flanks_internal.leases.lease_id is 'Random id of the present claim, compared before every commit; null when nobody holds it.';
 comment on column flanks_internal.leases.holder is 'Which worker, for people: host and process id.';
 comment on column flanks_internal.leases.expires_at is 'When the claim ends unless it is renewed.';
-comment on column flanks_internal.leases.next_due_at is 'When it is to be tried next, claimed or not; while it is paused, infinity. A credential is free for a worker when this has come and nobody holds an unexpired lease.';
-comment on column flanks_internal.leases.failures_in_a_row is 'Failed attempts since the last good one.';
+comment on column flanks_internal.leases.next_due_at is 'As in the schedule. A credential is free for a worker when this has come and nobody holds an unexpired lease.';
 comment on index flanks_internal.leases_due is 'Who is due, in the order of turn.';
+
+create unlogged table flanks_internal.leases_kept (
+  single boolean primary key default true check (single),
+  claims_from timestamptz not null
+);
+comment on table flanks_internal.leases_kept is 'One row as long as flanks_internal.leases is what the daemons have written: a crash of the server empties both.';
+comment on column flanks_internal.leases_kept.single is 'True: there is one row.';
+comment on column flanks_internal.leases_kept.claims_from is 'From when on leases may be claimed: by then those that a crash has lost have run out.';
+insert into flanks_internal.leases_kept (claims_from) values (now());
+
+create function flanks_internal.restore_leases(longest interval) returns boolean
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if exists (select from flanks_internal.leases_kept) then
+    return false;
+  end if;
+  insert into flanks_internal.leases (credential_id, next_due_at)
+    select s.credential_id, s.next_due_at from flanks_internal.schedule s on conflict do nothing;
+  insert into flanks_internal.leases_kept (claims_from) values (now() + longest) on conflict do nothing;
+  return true;
+end $$;
+comment on function flanks_internal.restore_leases(interval) is 'Fills flanks_internal.leases again after a crash of the server. Nobody may claim before the longest lease that may have been lost has run out. False: nothing was lost.';
+revoke execute on function flanks_internal.restore_leases(interval) from public;
+
+-- A standby has no unlogged tables, and does not even plan a statement that names one.
+create function flanks.running() returns setof bigint
+language plpgsql stable security definer rows 100 set search_path = pg_catalog, pg_temp as $$
+begin
+  if not pg_is_in_recovery() then
+    return query select l.credential_id from flanks_internal.leases l where l.expires_at > now();
+  end if;
+end $$;
+comment on function flanks.running() is 'The credentials that a worker is at now; on a standby nobody knows.';
 
 -- ------------------------------------------------------------------------------------------------------ rate limit
 

@@ -11,7 +11,7 @@ create table flanks.sync_runs (
   product text check (product in ('account', 'card', 'investment', 'liability')),
   window_from date,
   window_to date,
-  outcome text not null check (outcome in ('ok', 'partial', 'failed', 'suspicious', 'unchanged_upstream', 'not_available')),
+  outcome text not null check (outcome in ('ok', 'partial', 'failed', 'suspicious', 'not_available')),
   fetched bigint not null default 0,
   inserted bigint not null default 0,
   updated bigint not null default 0,
@@ -50,7 +50,7 @@ comment on column flanks.sync_runs.credential_id is 'The credential.';
 comment on column flanks.sync_runs.product is 'account, card, investment or liability; null when the run ended before any product.';
 comment on column flanks.sync_runs.window_from is 'First operation date that was asked for.';
 comment on column flanks.sync_runs.window_to is 'Last operation date that was asked for. A window that reaches the day of the run has no end: what is dated later came too.';
-comment on column flanks.sync_runs.outcome is 'ok; partial (some records in quarantine); failed (nothing stored); suspicious (too much vanished at once); unchanged_upstream (not fetched: the provider has nothing newer); not_available (not fetched: the provider is not ready).';
+comment on column flanks.sync_runs.outcome is 'ok; partial (some records in quarantine); failed (nothing stored); suspicious (too much vanished at once); not_available (not fetched: the provider is not ready; a poll that meets the same again has no row). A poll that finds nothing newer has no row: sync_status.last_attempt_at says when it was.';
 comment on column flanks.sync_runs.fetched is 'Records in the response = inserted + updated + unchanged + duplicates + quarantined.';
 comment on column flanks.sync_runs.inserted is 'Rows that were new.';
 comment on column flanks.sync_runs.updated is 'Rows whose content changed.';

@@ -53,6 +53,7 @@ begin
       raise exception 'a constraint refused the row of credential %', id
         using errcode = sqlstate, constraint = refused_by, table = refused_at, schema = 'flanks_internal';
     end;
+    insert into flanks_internal.schedule (credential_id) values (id);
     insert into flanks_internal.leases (credential_id) values (id);
   else
     -- Removed earlier: it comes back under its old number, so that its rows are its own again.
@@ -63,6 +64,7 @@ begin
       update flanks.credentials c
         set removed_at = null, not_found_since = null, state = 'new', paused = false, pause_reason = null
         where c.credential_id = id;
+      insert into flanks_internal.schedule (credential_id) values (id) on conflict do nothing;
       insert into flanks_internal.leases (credential_id) values (id) on conflict do nothing;
     end if;
   end if;

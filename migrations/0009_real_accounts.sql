@@ -405,7 +405,8 @@ begin
   update flanks.credentials c set not_found_since = null, state = case when c.state = 'gone' then 'new' else c.state end
     where c.credential_id = replace_credentials_token.credential_id;
   -- Due at once, and nothing that was read under the old token counts as read.
-  update flanks_internal.leases l set next_due_at = now(), failures_in_a_row = 0 where l.credential_id = replace_credentials_token.credential_id;
+  update flanks_internal.leases l set next_due_at = now() where l.credential_id = replace_credentials_token.credential_id;
+  update flanks_internal.schedule s set next_due_at = now(), failures_in_a_row = 0 where s.credential_id = replace_credentials_token.credential_id;
   update flanks.coverage v set provider_seen_at = null, last_sweep_at = case when v.last_sweep_at is not null then now() - interval '10 years' end
     where v.credential_id = replace_credentials_token.credential_id;
   update flanks.product_coverage v set provider_seen_at = null where v.credential_id = replace_credentials_token.credential_id;

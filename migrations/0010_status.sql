@@ -19,12 +19,12 @@ select c.credential_id,
     when s.state = 'error' and l.failures_in_a_row >= 3 then 'operator'
     when s.state = 'ok' and e.error is not null then 'operator'
     else 'nobody' end as who_must_act,
-  c.last_attempt_at,
+  greatest(l.confirmed_at, l.asked_at) as last_attempt_at,
   c.last_success_at,
   c.last_new_data_at,
-  date_trunc('second', now() - c.last_confirmed_at) as lag,
+  date_trunc('second', now() - l.confirmed_at) as lag,
   case when l.next_due_at < 'infinity' then l.next_due_at end as next_run_at,
-  coalesce(l.lease_id is not null and l.expires_at > now(), false) as running,
+  n.running,
   coalesce(l.failures_in_a_row, 0) as failures_in_a_row,
   e.error as last_error,
   e.hint as last_error_hint,
@@ -52,13 +52,14 @@ select c.credential_id,
   q.records as quarantined,
   h.history_from
 from flanks.credentials c
-left join flanks_internal.leases l using (credential_id)
+left join flanks_internal.schedule l using (credential_id)
+left join flanks.running() busy(credential_id) using (credential_id)
 -- http_503 is in the family http_5xx.
 left join flanks.error_classes k on k.error_class = regexp_replace(c.last_error_class, '^http_(.)..$', 'http_\1xx')
 cross join lateral (select
     case when c.removed_at is not null then 'removed' when c.paused then 'paused' else c.state end as state) s
-cross join lateral (select case
-    when l.lease_id is not null and l.expires_at > now() then ' now: it is running'
+cross join lateral (select busy.credential_id is not null as running, case
+    when busy.credential_id is not null then ' now: it is running'
     when l.next_due_at <= now() then ' as soon as a worker is free'
     when l.next_due_at < 'infinity' then ' at ' || to_char(l.next_due_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
     else ' never' end as at) n
@@ -88,7 +89,7 @@ cross join lateral (select
 order by case when r.reviews > 0 or w.successions > 0 then 1 end,
   array_position(array['error', 'blocked', 'action_required', 'gone', 'pending', 'new', 'paused', 'ok', 'removed'],
     case when s.state = 'ok' and e.error is not null then 'error' else s.state end),
-  c.last_confirmed_at nulls first, c.credential_id;
+  l.confirmed_at nulls first, c.credential_id;
 comment on view flanks.sync_status is 'One line per credential, problems first: how it stands, who must act, when it last worked, what happens next.';
 comment on column flanks.sync_status.credential_id is 'The credential.';
 comment on column flanks.sync_status.users is 'Your users it belongs to.';
@@ -100,7 +101,7 @@ comment on column flanks.sync_status.last_success_at is 'When transactions were 
 comment on column flanks.sync_status.last_new_data_at is 'When a fetch last changed anything.';
 comment on column flanks.sync_status.lag is 'How long ago the mirror was last known to agree with the provider; null when never.';
 comment on column flanks.sync_status.next_run_at is 'When it is due; in the past when it waits for a free worker; null when never.';
-comment on column flanks.sync_status.running is 'A worker is at it now.';
+comment on column flanks.sync_status.running is 'A worker is at it now; false on a standby, which cannot know.';
 comment on column flanks.sync_status.failures_in_a_row is 'Failed attempts since the last good one.';
 comment on column flanks.sync_status.last_error is 'What the last attempt failed with, in full; else what is still wrong: records in quarantine, a list of products that lacks too much.';
 comment on column flanks.sync_status.last_error_hint is 'What a person can do about it.';

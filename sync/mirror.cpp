@@ -117,7 +117,8 @@ class credential_story {
     run_record record = new_record();
     try {
       status = co_await t_.api.status(job_.credential.credentials_token);
-      co_await t_.db.record_status(job_.credential.id, job_.credential.lease, *status);
+      availability_changed_ =
+          co_await t_.db.record_status(job_.credential.id, job_.credential.lease, *status);
     } catch (const failure& f) {
       failed = f;
     }
@@ -158,8 +159,9 @@ class credential_story {
         planned.push_back(planned_window{what, decision.days, std::nullopt,
                                          sweeps ? trigger::sweep : job_.why, how});
       } else {
-        left_out.push_back(not_fetched(what, decision));
-        t_.observer.ended(left_out.back());
+        run_record record = not_fetched(what, decision);
+        t_.observer.ended(record);
+        if (is_worth_a_row(record)) left_out.push_back(std::move(record));
       }
     }
     co_await t_.db.record_runs(std::move(left_out));
@@ -198,6 +200,14 @@ class credential_story {
       evidence.history_days = 0;
     }
     return evidence;
+  }
+
+  // What a poll does not fetch is told by the schedule (when it was asked) and by the status (what
+  // was said): it has a row when it failed, or when it is new.
+  [[nodiscard]] bool is_worth_a_row(const run_record& record) const {
+    if (record.outcome == outcome::not_available)
+      return availability_changed_ || job_.why != trigger::schedule;
+    return record.outcome != outcome::unchanged_upstream;
   }
 
   // A run record says why, so that "nothing new" and "not asked" never look alike (promise P8).
@@ -387,9 +397,10 @@ class credential_story {
   credential_report report_;
   credential_status status_;  // asked before anything is fetched
   std::optional<instant> provider_update_;
-  window_split split_;  // of the planned_window in hand
-  absent_rows absent_;  // what its parts so far have not shown
-  int requests_ = 0;    // for the window in hand, failed attempts included
+  bool availability_changed_ = false;  // the status says something else of what can be fetched
+  window_split split_;                 // of the planned_window in hand
+  absent_rows absent_;                 // what its parts so far have not shown
+  int requests_ = 0;                   // for the window in hand, failed attempts included
 };
 
 }  // namespace

@@ -217,10 +217,11 @@ class store {
   virtual awaitable<std::optional<std::chrono::seconds>> next_due() = 0;
 
   // Writes what the status call said into flanks.credentials (only when something changed) under
-  // the lease.
-  virtual awaitable<void> record_status(credential_id id, lease_id lease,
+  // the lease. True when it says something else than before of what can be fetched (pending,
+  // created, errored).
+  virtual awaitable<bool> record_status(credential_id id, lease_id lease,
                                         credential_status status) = 0;
-  // Runs of one credential that stored nothing: failed, not available, or unchanged upstream.
+  // Runs of one credential that stored nothing: failed, or not available.
   virtual awaitable<void> record_runs(std::vector<run_record> records) = 0;
   awaitable<void> record_run(run_record record) {
     std::vector<run_record> one;

@@ -140,9 +140,9 @@ enum class credential_state : std::uint8_t {
 enum class trigger : std::uint8_t { schedule, sweep, backfill, manual, repair };
 [[nodiscard]] std::string_view to_string(trigger t);
 
-// How a run ended (flanks.sync_runs.outcome). `unchanged_upstream`: not fetched, because the status
-// call said that the provider has nothing newer. `not_available`: not fetched, because the provider
-// is not ready to answer.
+// How a run ended (flanks.sync_runs.outcome). `unchanged_upstream` (never stored): not fetched,
+// because the status call said that the provider has nothing newer. `not_available`: not fetched,
+// because the provider is not ready to answer.
 enum class outcome : std::uint8_t {
   ok,          // fetched whole, and everything stored
   partial,     // fetched whole, and some records went to quarantine

@@ -13,8 +13,9 @@ using boost::asio::awaitable;
 
 constexpr statement states_sql{"read_state_gauges", R"(
 select s.state, count(*),
-  greatest(0, floor(extract(epoch from max(now() - coalesce(c.last_confirmed_at, c.created_at)))))::bigint
+  greatest(0, floor(extract(epoch from max(now() - coalesce(p.confirmed_at, c.created_at)))))::bigint
 from flanks.credentials c
+left join flanks_internal.schedule p using (credential_id)
 cross join lateral (select case when c.removed_at is not null then 'removed' when c.paused then 'paused' else c.state end as state) s
 group by 1)"};
 

@@ -14,7 +14,7 @@ namespace {
 // One row for each user of a credential (one with none has one row, without user), so that no array
 // has to be read.
 constexpr statement list_sql{"list_credentials", R"(
-select c.credential_id, s.state, c.bank, c.pause_reason, c.created_at, c.last_attempt_at, c.last_success_at,
+select c.credential_id, s.state, c.bank, c.pause_reason, c.created_at, s.last_attempt_at, c.last_success_at,
   c.last_new_data_at, c.provider_updated_at, c.last_error, c.last_error_hint, s.what_next, uc.user_id
 from flanks.credentials c
 join flanks.sync_status s using (credential_id)
@@ -42,18 +42,24 @@ where c.credential_id = $1 order by c.product)"};
 // stays held, and its release leaves the infinity as it is.
 constexpr statement pause_sql{"pause", R"(
 with off as (
-  update flanks_internal.leases set next_due_at = 'infinity'
-  where credential_id = $1 returning credential_id)
-update flanks.credentials c set paused = true, pause_reason = nullif($2, '') from off where c.credential_id = off.credential_id)"};
+  update flanks_internal.leases set next_due_at = 'infinity' where credential_id = $1 returning credential_id),
+kept as (
+  update flanks_internal.schedule set next_due_at = 'infinity'
+  where credential_id = $1 and (select count(*) from off) >= 0 returning credential_id)
+update flanks.credentials c set paused = true, pause_reason = nullif($2, '') from kept where c.credential_id = kept.credential_id)"};
 
 constexpr statement resume_sql{"resume", R"(
 with due as (
-  update flanks_internal.leases set next_due_at = now()
-  where credential_id = $1 returning credential_id)
-update flanks.credentials c set paused = false, pause_reason = null from due where c.credential_id = due.credential_id)"};
+  update flanks_internal.leases set next_due_at = now() where credential_id = $1 returning credential_id),
+kept as (
+  update flanks_internal.schedule set next_due_at = now()
+  where credential_id = $1 and (select count(*) from due) >= 0 returning credential_id)
+update flanks.credentials c set paused = false, pause_reason = null from kept where c.credential_id = kept.credential_id)"};
 
 constexpr statement drop_lease{"drop_lease",
                                "delete from flanks_internal.leases where credential_id = $1"};
+constexpr statement drop_schedule{"drop_schedule",
+                                  "delete from flanks_internal.schedule where credential_id = $1"};
 constexpr statement drop_token{"drop_token", R"(
 update flanks_internal.credentials_tokens set credentials_token = null, updated_at = now() where credential_id = $1)"};
 constexpr statement drop_links{"drop_links",
@@ -212,6 +218,7 @@ void registry::remove(credential_id id) {
   translated([&] {
     db_->begin();
     db_->run(drop_lease, sql_values(id));
+    db_->run(drop_schedule, sql_values(id));
     if (db_->run(mark_removed, sql_values(id)).affected_rows() == 0) unknown(id);
     db_->run(drop_token, sql_values(id));
     db_->run(drop_links, sql_values(id));

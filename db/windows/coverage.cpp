@@ -43,7 +43,7 @@ covered as (
 done as (
   update flanks_internal.backfill_items i set done_at = clock_timestamp(), last_error = null
   from ended e where i.item_id = e.item_id and coalesce(i.done_at, 'infinity') = 'infinity')
-update flanks.credentials c set last_attempt_at = clock_timestamp(), last_success_at = clock_timestamp(),
+update flanks.credentials c set last_success_at = clock_timestamp(),
   last_new_data_at = case when e.new_data then clock_timestamp() else c.last_new_data_at end
 from ended e where c.credential_id = e.credential_id)"};
 

@@ -12,13 +12,13 @@ namespace {
 
 // A failure's words stay until an attempt ends without one: its release clears them.
 constexpr statement note_attempt{"note_attempt", R"(
-update flanks.credentials set last_attempt_at = clock_timestamp(), last_error = $2, last_error_class = $3,
+update flanks.credentials set last_error = $2, last_error_class = $3,
   last_error_hint = nullif($4, ''), last_error_at = clock_timestamp()
 where credential_id = $1)"};
 
 // Erased meanwhile: nothing of it may come back, not even that it was tried. The lock keeps it from
 // being erased before this is committed; where the transaction holds the leases ($30), they do.
-// Only a failure is noted at the credential: when it was tried last is written with the end of the
+// Only a failure is noted at the credential: when it was tried is written with the end of the
 // attempt.
 constexpr statement write_runs{"insert_runs", R"(
 with asked as (
@@ -34,7 +34,7 @@ alive as materialized (
   select c.credential_id from flanks.credentials c where not $30::boolean and c.credential_id = any($4::bigint[])
   order by c.credential_id for key share skip locked),
 noted as (
-  update flanks.credentials c set last_attempt_at = clock_timestamp(), last_error = f.error_message,
+  update flanks.credentials c set last_error = f.error_message,
     last_error_class = f.error_class, last_error_hint = nullif(f.error_hint, ''), last_error_at = clock_timestamp()
   from (select distinct on (a.credential_id) a.* from asked a where a.outcome = 'failed' order by a.credential_id, a.nr desc) f
   join alive using (credential_id) where c.credential_id = f.credential_id),

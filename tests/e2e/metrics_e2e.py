@@ -36,7 +36,7 @@ class MetricsTest(WorldTest):
 
     def mirrored(self, world):
         ids = world.register_all()
-        wait_until(lambda: world.sql("select count(*) from flanks.credentials where last_attempt_at is null") == "0" and
+        wait_until(lambda: world.sql("select count(*) from flanks.sync_status where last_attempt_at is null") == "0" and
                    world.sql("select count(*) from flanks_internal.leases where lease_id is not null") == "0", "all were tried")
         return ids
 
@@ -107,9 +107,10 @@ class Metrics(MetricsTest):
         # One that a living worker has is as due as before, and waits for nobody.
         world.sql("update flanks_internal.leases set lease_id = gen_random_uuid(), holder = 'other', expires_at = now() + interval '1 hour', "
                   f"next_due_at = now() - interval '1 s' where credential_id = {ids[4]}")
-        world.sql("update flanks.credentials set state = 'ok', last_confirmed_at = now()")
-        world.sql(f"update flanks.credentials set last_confirmed_at = now() - interval '2 days' where credential_id = {ids[0]}")
-        world.sql(f"update flanks.credentials set state = 'error', last_confirmed_at = null, created_at = now() - interval '5 days' "
+        world.sql("update flanks.credentials set state = 'ok'; update flanks_internal.schedule set confirmed_at = now()")
+        world.sql(f"update flanks_internal.schedule set confirmed_at = now() - interval '2 days' where credential_id = {ids[0]}")
+        world.sql(f"update flanks_internal.schedule set confirmed_at = null where credential_id = {ids[1]}")
+        world.sql(f"update flanks.credentials set state = 'error', created_at = now() - interval '5 days' "
                   f"where credential_id = {ids[1]}")
         world.sql(f"update flanks.credentials set paused = true where credential_id = {ids[2]}")
         world.sql(f"update flanks.credentials set removed_at = now() where credential_id = {ids[3]}")

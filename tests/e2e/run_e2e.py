@@ -39,9 +39,11 @@ class Run(WorldTest):
         self.assert_mirrors(world, ids)
         # Nothing newer upstream: asked for the status, not for transactions.
         world.sandbox.reset_requests()
-        world.sql("update flanks_internal.leases set next_due_at = now()")
-        wait_until(lambda: int(world.sql("select count(*) from flanks.sync_runs where outcome = 'unchanged_upstream'")) >= 12,
+        runs = world.sql("select count(*) from flanks.sync_runs")
+        asked = world.sql("update flanks_internal.leases set next_due_at = now() returning now()").split("\n")[0]
+        wait_until(lambda: world.sql(f"select count(*) from flanks.sync_status where last_attempt_at > '{asked}' and not running") == "3",
                    "the second cycle found nothing new")
+        self.assertEqual(world.sql("select count(*) from flanks.sync_runs"), runs)
         endpoints = world.sandbox.requests()["endpoints"]
         self.assertEqual(sum(endpoints.get(p, 0) for p in ("account", "card", "investment", "liability")), 0, endpoints)
         # The provider refreshes.

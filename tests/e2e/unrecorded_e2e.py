@@ -63,7 +63,7 @@ class Unrecorded(WorldTest):
                                            "order by started_at desc limit 1"), "redirect")
                 world.sandbox.clear_faults()
         world.sandbox.fault("status", poor, "status", status=302, times=-1, location_hex=CRUEL.encode("latin-1").hex())
-        world.sql("update flanks_internal.leases set next_due_at = now(), failures_in_a_row = 0")
+        world.sql("update flanks_internal.leases set next_due_at = now(); update flanks_internal.schedule set failures_in_a_row = 0")
         world.sandbox.reset_requests()
         self.assertEqual(world.cli("run", "--once").returncode, 3)
         self.assert_others_are_mirrored(world, ids, poor)

@@ -203,10 +203,12 @@ TEST_F(book, postponed_credential_is_due_later_and_nothing_else_changes) {
   next.postponed = true;
   next.delay = std::chrono::seconds{600};
   run(store_->release(id, c.lease, next));
-  EXPECT_EQ(value("select state || failures_in_a_row || (last_attempt_at is null) || "
-                  "(next_due_at > now() + interval '9 minutes') || (lease_id is null) "
-                  "from flanks.credentials join flanks_internal.leases using (credential_id)"),
-            "new0truetruetrue");
+  EXPECT_EQ(value("select state || failures_in_a_row || (asked_at is null) || "
+                  "(s.next_due_at > now() + interval '9 minutes') || (l.next_due_at = "
+                  "s.next_due_at) || (lease_id is null) "
+                  "from flanks.credentials join flanks_internal.schedule s using (credential_id) "
+                  "join flanks_internal.leases l using (credential_id)"),
+            "new0truetruetruetrue");
   EXPECT_EQ(value("select count(*) from flanks.credential_states"), "1");
 }
 

@@ -23,7 +23,7 @@ TEST_F(error_class_table, decides_who_must_act) {
   const auto who = [&](std::string_view name, int failures) {
     sql(fmt::format("update flanks.credentials set state = 'error', last_error_class = '{}'",
                     name));
-    sql(fmt::format("update flanks_internal.leases set failures_in_a_row = {}", failures));
+    sql(fmt::format("update flanks_internal.schedule set failures_in_a_row = {}", failures));
     return value("select who_must_act from flanks.sync_status");
   };
   for (const error_class_info& k : error_classes()) {

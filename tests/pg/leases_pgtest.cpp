@@ -1,4 +1,6 @@
 // Who may work on what, and when: two stores on one database.
+#include <fmt/format.h>
+
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -177,11 +179,46 @@ TEST_F(lease, failed_run_is_recorded_with_all_it_knows) {
               ElementsAre("the bank said no|http_500|-"));
   record = record_for(c);
   record.what.reset();
-  record.outcome = outcome::unchanged_upstream;
+  record.outcome = outcome::not_available;
   run(store_->record_run(record));
-  EXPECT_EQ(value("select count(*) from flanks.sync_runs where outcome = 'unchanged_upstream' and "
+  EXPECT_EQ(value("select count(*) from flanks.sync_runs where outcome = 'not_available' and "
                   "product is null"),
             "1");
+}
+
+// What a crash of the server leaves of unlogged tables.
+TEST_F(lease, after_a_crash_nobody_claims_before_the_lost_leases_have_run_out) {
+  const credential_id id = add("ana", "t-1");
+  const claimed_credential lost = claim(id);
+  (void)add("ana", "t-2");
+  registry(options_).pause(add("ana", "t-3"), "holiday");
+  sql("truncate flanks_internal.leases, flanks_internal.leases_kept");
+  EXPECT_FALSE(run(store_->renew(id, lost.lease)));
+  EXPECT_THAT(run(store_->claim_due(5)), IsEmpty()) << "restores them";
+  EXPECT_EQ(value("select count(*) from flanks_internal.leases l join flanks_internal.schedule s "
+                  "using (credential_id) where l.next_due_at = s.next_due_at and lease_id is null"),
+            "3");
+  EXPECT_EQ(
+      value(fmt::format("select claims_from between now() + interval '{} s' - interval '30 s' "
+                        "and now() + interval '{} s' from flanks_internal.leases_kept",
+                        options_.lease_time.count(), options_.lease_time.count())),
+      "t");
+  EXPECT_THAT(run(store_->claim_due(5)), IsEmpty());
+  EXPECT_EQ(run(store_->claim(id)), std::nullopt);
+  EXPECT_EQ(run(store_->unheld_due(std::chrono::milliseconds{0})), 0) << "nothing is in their way";
+  sql("update flanks_internal.leases_kept set claims_from = now()");
+  EXPECT_THAT(run(store_->claim_due(5)), SizeIs(2)) << "the paused one is not due";
+}
+
+TEST_F(lease, a_pause_holds_through_a_crash) {
+  const credential_id id = add("ana", "t-1");
+  sql("truncate flanks_internal.leases, flanks_internal.leases_kept");
+  registry(options_).pause(id, "holiday");
+  EXPECT_THAT(run(store_->claim_due(5)), IsEmpty());
+  sql("update flanks_internal.leases_kept set claims_from = now()");
+  EXPECT_THAT(run(store_->claim_due(5)), IsEmpty());
+  registry(options_).resume(id);
+  EXPECT_THAT(run(store_->claim_due(5)), SizeIs(1));
 }
 
 }  // namespace flanks::testing

@@ -328,7 +328,7 @@ TEST_F(schema, status_says_who_must_act) {
   for (const auto& [state, error_class, failures, who] : table) {
     sql("update flanks.credentials set state = '" + state + "', last_error_class = '" +
         error_class + "'");
-    sql("update flanks_internal.leases set failures_in_a_row = " + std::to_string(failures));
+    sql("update flanks_internal.schedule set failures_in_a_row = " + std::to_string(failures));
     EXPECT_EQ(value("select who_must_act from flanks.sync_status"), who)
         << state << ' ' << error_class;
   }

@@ -51,7 +51,7 @@ class ThreeDaemons(WorldTest):
         self.tokens = list(self.ids)
         self.seen, self.gaps, self.odd_times, self.odd_flags, self.removed = {}, {}, set(), set(), {}
         daemons = [world.start("run") for _ in range(3)]
-        wait_until(lambda: world.sql("select count(*) from flanks.credentials where last_attempt_at is null") == "0", "all were seen once")
+        wait_until(lambda: world.sql("select count(*) from flanks.sync_status where last_attempt_at is null") == "0", "all were seen once")
         begun = time.monotonic()
         stopped = {}  # daemon: until when
         next_order = {self.poison: 0, self.stop_one: 5, self.lose_database: 20, self.refresh: 15}
@@ -82,7 +82,7 @@ class ThreeDaemons(WorldTest):
     def look(self):
         """Notes when each credential was attempted, and how long it had not been."""
         try:
-            rows = self.world.rows("select credential_id, extract(epoch from last_attempt_at) as at from flanks.credentials")
+            rows = self.world.rows("select credential_id, extract(epoch from last_attempt_at) as at from flanks.sync_status")
         except AssertionError:
             return  # the database is away
         for row in rows:

@@ -155,7 +155,10 @@ class memory_store final : public store {
   awaitable<void> release(credential_id, lease_id, next_attempt) override { co_return; }
   awaitable<void> release_untouched(credential_id, lease_id) override { co_return; }
   awaitable<std::optional<chr::seconds>> next_due() override { co_return std::nullopt; }
-  awaitable<void> record_status(credential_id, lease_id, credential_status) override { co_return; }
+  awaitable<bool> record_status(credential_id, lease_id, credential_status) override {
+    co_return news;
+  }
+  bool news = true;
   awaitable<void> record_runs(std::vector<run_record> records) override {
     for (run_record& record : records)
       memory_.runs.push_back(std::move(record));
@@ -282,8 +285,20 @@ TEST_F(mirror_story, nothing_newer_upstream_asks_for_no_transactions) {
   c.provider_seen = api.said.last_update;
   EXPECT_TRUE(tell().ok());
   EXPECT_TRUE(api.asked.empty());
+  EXPECT_TRUE(kept.runs.empty());
+}
+
+TEST_F(mirror_story, a_product_that_is_not_there_is_written_down_when_that_is_new) {
+  api.said.transactions[static_cast<std::size_t>(product::account)].created = false;
+  EXPECT_TRUE(tell().ok());
   ASSERT_EQ(kept.runs.size(), 1U);
-  EXPECT_EQ(kept.runs[0].outcome, outcome::unchanged_upstream);
+  EXPECT_EQ(kept.runs[0].outcome, outcome::not_available);
+  db.news = false;
+  EXPECT_TRUE(tell().ok());
+  EXPECT_EQ(kept.runs.size(), 1U);
+  job.why = trigger::manual;
+  EXPECT_TRUE(tell().ok());
+  EXPECT_EQ(kept.runs.size(), 2U) << "who asks for it is answered";
 }
 
 TEST_F(mirror_story, failure_after_some_rows_forgets_them_and_tries_the_whole_window_again) {
