@@ -24,7 +24,7 @@ constexpr std::array outcomes{outcome::ok,
                               outcome::unchanged_upstream,
                               outcome::not_available};
 constexpr std::array proof_words{"equal", "different", "not_verifiable", "failed"};
-constexpr std::array state_words{"new",   "pending", "ok",     "action_required", "blocked",
+constexpr std::array state_words{"new",   "pending", "ok",   "stale",  "action_required", "blocked",
                                  "error", "gone",    "paused", "removed"};
 
 struct row_kind {
@@ -99,6 +99,24 @@ void add_states(const mirror_gauges& g, std::vector<MetricFamily>& to) {
   to.push_back(count.take());
   to.push_back(due.take());
   to.push_back(lag.take());
+}
+
+void add_refreshes(const mirror_gauges& g, std::vector<MetricFamily>& to) {
+  gauge_family stale("flanks_stale_credentials",
+                     "Credentials by bank that the provider has not refreshed for longer than "
+                     "sync.stale_after.");
+  std::optional<instant> oldest;
+  for (const mirror_gauges::of_bank& b : g.banks) {
+    stale.add(static_cast<double>(b.stale), {{"bank", b.bank}});
+    if (b.oldest_refresh) oldest = std::min(oldest.value_or(*b.oldest_refresh), *b.oldest_refresh);
+  }
+  to.push_back(stale.take());
+  if (!oldest) return;
+  gauge_family at("flanks_oldest_provider_refresh_timestamp_seconds",
+                  "When the provider refreshed the credential that it has left alone for longest, in "
+                  "seconds since 1970.");
+  at.add(static_cast<double>(oldest->time_since_epoch().count()));
+  to.push_back(at.take());
 }
 
 void add_proofs(const mirror_gauges& g, std::vector<MetricFamily>& to) {
@@ -226,6 +244,7 @@ std::string metrics::text(const database_view& database, const rate_totals& rate
     read.add(static_cast<double>(database.gauges->read_at.time_since_epoch().count()));
     all.push_back(read.take());
     add_states(*database.gauges, all);
+    add_refreshes(*database.gauges, all);
     add_proofs(*database.gauges, all);
   }
   std::ostringstream out;

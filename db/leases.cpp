@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <sstream>
 #include <unordered_map>
 
 #include "db/lease_sql.hpp"
@@ -30,7 +31,9 @@ claimed as (
   from due where l.credential_id = due.credential_id
   returning l.credential_id, l.lease_id, l.next_due_at, due.expired)
 select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, s.failures_in_a_row,
-  floor(extract(epoch from c.not_found_since))::bigint, l.expired
+  floor(extract(epoch from c.not_found_since))::bigint, l.expired,
+  (select string_agg(floor(extract(epoch from r))::bigint::text, ' ' order by r) from unnest(s.refreshes) r),
+  floor(extract(epoch from s.polls_since))::bigint, s.polls, (select slot_salt from flanks_internal.settings)
 from claimed l
 join flanks_internal.schedule s using (credential_id)
 join flanks.credentials c using (credential_id)
@@ -55,7 +58,9 @@ claimed as (
   from free where l.credential_id = free.credential_id
   returning l.credential_id, l.lease_id, free.expired)
 select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, s.failures_in_a_row,
-  floor(extract(epoch from c.not_found_since))::bigint, l.expired
+  floor(extract(epoch from c.not_found_since))::bigint, l.expired,
+  (select string_agg(floor(extract(epoch from r))::bigint::text, ' ' order by r) from unnest(s.refreshes) r),
+  floor(extract(epoch from s.polls_since))::bigint, s.polls, (select slot_salt from flanks_internal.settings)
 from claimed l
 join flanks_internal.schedule s using (credential_id)
 join flanks.credentials c using (credential_id)
@@ -134,6 +139,16 @@ std::optional<instant> instant_of(const pg_value& f) {
   return instant{std::chrono::seconds{f.as<std::int64_t>()}};
 }
 
+// Seconds since 1970, a blank between two.
+std::vector<instant> instants_of(const pg_value& f) {
+  std::vector<instant> all;
+  if (f.is_null()) return all;
+  std::istringstream words{f.c_str()};
+  for (std::int64_t seconds = 0; words >> seconds;)
+    all.push_back(instant{std::chrono::seconds{seconds}});
+  return all;
+}
+
 void add_coverage(pg_connection& db, const db_options& options,
                   std::vector<claimed_credential>& claimed) {
   array_literal ids;
@@ -186,6 +201,10 @@ std::vector<claimed_credential> claimed_from(pg_connection& db, const db_options
     c.failures_in_a_row = r[5].as<int>();
     c.not_found_since = instant_of(r[6]);
     if (r[7].as<bool>()) taken_over.add(c.id.value);
+    c.refreshes = instants_of(r[8]);
+    c.polls_since = instant_of(r[9]);
+    c.polls = r[10].as<int>();
+    c.slot_salt = static_cast<std::uint64_t>(r[11].is_null() ? 0 : r[11].as<std::int64_t>());
     claimed.push_back(std::move(c));
   }
   end_windows(db, std::move(taken_over));

@@ -37,6 +37,8 @@ written as (
   update flanks.credentials c set bank = coalesce(a.bank, c.bank), provider_pending = a.pending,
     provider_blocked = a.blocked, reset_required = a.reset_required, sca_required = a.sca_required,
     transaction_token_required = a.token_required, product_status = a.product_status,
+    provider_refresh_seen_at = case when a.updated_at is distinct from c.provider_updated_at then now()
+      else c.provider_refresh_seen_at end,
     provider_updated_at = a.updated_at, provider_created_at = a.created_at, last_transaction_date = a.last_date
   from asked a join held h using (credential_id) where c.credential_id = a.credential_id)
 select credential_id, false from unchanged union all select credential_id, availability_changed from held)"};
@@ -48,8 +50,9 @@ select credential_id, false from unchanged union all select credential_id, avail
 constexpr statement release_leases{"release", R"(
 with asked as (
   select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::boolean[], $7::boolean[],
-      $8::text[], $9::text[], $10::text[])
-    as a(credential_id, lease_id, how, seconds, state, confirmed, not_found, error, hint, error_class)),
+      $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::smallint[], $13::text[])
+    as a(credential_id, lease_id, how, seconds, state, confirmed, not_found, error, hint, error_class, polls_since, polls,
+      refreshes)),
 held as (
   select l.credential_id from flanks_internal.leases l join asked a using (credential_id)
   where l.lease_id = a.lease_id order by l.credential_id for update of l skip locked),
@@ -58,13 +61,15 @@ freed as (
     next_due_at = case when a.how = 'untouched' or l.next_due_at = 'infinity' then l.next_due_at
       else now() + make_interval(secs => a.seconds) end
   from asked a join held h using (credential_id) where l.credential_id = a.credential_id
-  returning l.credential_id, l.next_due_at, a.how, a.confirmed),
+  returning l.credential_id, l.next_due_at, a.how, a.confirmed, a.polls_since, a.polls, a.refreshes),
 planned as (
   update flanks_internal.schedule s set next_due_at = f.next_due_at,
     confirmed_at = case when f.confirmed then clock_timestamp() else s.confirmed_at end,
     asked_at = case when f.confirmed or f.how = 'postponed' then s.asked_at else clock_timestamp() end,
     failures_in_a_row = case f.how when 'failed' then s.failures_in_a_row + 1 when 'good' then 0
-      else s.failures_in_a_row end
+      else s.failures_in_a_row end,
+    polls_since = coalesce(f.polls_since, s.polls_since), polls = coalesce(f.polls, s.polls),
+    refreshes = coalesce(f.refreshes::timestamptz[], s.refreshes)
   from freed f where s.credential_id = f.credential_id and f.how <> 'untouched'),
 noted as (
   update flanks.credentials c set state = n.state, not_found_since = n.not_found_since, last_error = n.error,
@@ -125,11 +130,21 @@ void mark(std::span<Request* const> requests, const pg_rows& done, More more) {
   }
 }
 
+constexpr int most_polls_counted = INT16_MAX;
+
+std::optional<std::string> array_of(const std::optional<std::vector<instant>>& instants) {
+  if (!instants) return std::nullopt;
+  array_literal list;
+  for (const instant t : *instants)
+    list.add(std::string_view(to_string(t)));
+  return list.take();
+}
+
 void add(array_columns& rows, const release_request& r) {
   if (!r.next || r.next->postponed) {
     const std::int64_t seconds = r.next ? r.next->delay.count() : 0;
     rows.add(sql_values(r.id, r.lease.value, r.next ? "postponed" : "untouched", seconds, nullptr,
-                        false, false, "", "", ""));
+                        false, false, "", "", "", nullptr, nullptr, nullptr));
     return;
   }
   const next_attempt& next = *r.next;
@@ -139,7 +154,8 @@ void add(array_columns& rows, const release_request& r) {
   rows.add(sql_values(r.id, r.lease.value, next.failed ? "failed" : "good",
                       static_cast<std::int64_t>(next.delay.count()), state, confirmed,
                       next.not_found, storable_words(next.error), storable_words(next.hint),
-                      storable_words(next.error_class)));
+                      storable_words(next.error_class), next.polls_since,
+                      std::min(next.polls, most_polls_counted), array_of(next.refreshes)));
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ create table flanks.credentials (
   transaction_token_required boolean,
   product_status jsonb,
   provider_updated_at timestamptz,
+  provider_refresh_seen_at timestamptz,
   provider_created_at timestamptz,
   last_transaction_date date,
   created_at timestamptz not null default now(),
@@ -63,6 +64,7 @@ comment on column flanks.credentials.sca_required is 'Status: the end user must 
 comment on column flanks.credentials.transaction_token_required is 'Status: the end user must authorise the reading of transactions.';
 comment on column flanks.credentials.product_status is 'Status, transactions of each product: {"account": {"created": true, "errored": false}, ...}; a missing key means that the provider did not say.';
 comment on column flanks.credentials.provider_updated_at is 'When the provider last refreshed its data of this credential (last_update_timestamp).';
+comment on column flanks.credentials.provider_refresh_seen_at is 'When a status call first told of that refresh.';
 comment on column flanks.credentials.provider_created_at is 'When the provider first saw the credential (created_at_timestamp).';
 comment on column flanks.credentials.last_transaction_date is 'The newest operation that the provider speaks of in its status.';
 comment on column flanks.credentials.created_at is 'When it was registered here.';
@@ -199,6 +201,19 @@ $$;
 comment on function flanks_internal.shows_nothing(flanks.credentials, interval) is 'Whether a credential says nothing of its rows any more: removed by an operator, gone, or blocked for longer than sync.handover_after. What another credential shows of them is that one''s then.';
 revoke execute on function flanks_internal.shows_nothing(flanks.credentials, interval) from public;
 
+-- -------------------------------------------------------------------------------------------------------- settings
+
+create table flanks_internal.settings (
+  single boolean primary key default true check (single),
+  slot_salt bigint not null default hashtextextended(gen_random_uuid()::text, 0),
+  stale_after interval not null default '3 days'
+);
+comment on table flanks_internal.settings is 'What views and all daemons of this database must know alike: one row.';
+comment on column flanks_internal.settings.single is 'True: there is one row.';
+comment on column flanks_internal.settings.slot_salt is 'Random: moves the slots of all credentials, so that no two installations ask at the same moments.';
+comment on column flanks_internal.settings.stale_after is 'sync.stale_after of the daemon that started last.';
+insert into flanks_internal.settings default values;
+
 -- -------------------------------------------------------------------------------------------------- schedule, leases
 
 -- A poll that finds nothing new writes this row and nothing else that is logged. No index holds what it writes, and what it
@@ -206,9 +221,12 @@ revoke execute on function flanks_internal.shows_nothing(flanks.credentials, int
 create table flanks_internal.schedule (
   credential_id bigint primary key references flanks.credentials,
   failures_in_a_row integer not null default 0,
+  asked_at timestamptz,
+  polls_since timestamptz,
+  polls smallint not null default 0,
   next_due_at timestamptz not null default now(),
   confirmed_at timestamptz,
-  asked_at timestamptz
+  refreshes timestamptz[]
 ) with (fillfactor = 70);
 comment on table flanks_internal.schedule is 'When a credential was last asked for, and when it is to be asked for next. By the database''s clock only.';
 comment on column flanks_internal.schedule.credential_id is 'The credential; one that was removed has no row.';
@@ -216,6 +234,9 @@ comment on column flanks_internal.schedule.failures_in_a_row is 'Failed attempts
 comment on column flanks_internal.schedule.next_due_at is 'When it is to be tried next; while it is paused, infinity.';
 comment on column flanks_internal.schedule.confirmed_at is 'When the mirror was last known to agree with the provider: after a success, or when the provider had nothing newer.';
 comment on column flanks_internal.schedule.asked_at is 'When it was last tried with another end than that.';
+comment on column flanks_internal.schedule.polls_since is 'When it was first asked for within the 24 hours that polls counts.';
+comment on column flanks_internal.schedule.polls is 'How often it was asked for since then (sync.polls_per_day).';
+comment on column flanks_internal.schedule.refreshes is 'When the provider last refreshed it, oldest first: from these the next refresh is expected.';
 
 -- Unlogged: claims and renewals write no WAL. A crash of the server empties both tables; restore_leases() fills them again
 -- from the schedule. A claim does not move next_due_at: of a whole poll only its end moves an entry of leases_due.

@@ -154,6 +154,8 @@ create table flanks.coverage (
   read_on date,
   window_days integer check (window_days >= 0),
   history_days integer check (history_days >= 0),
+  last_operation_on date,
+  usual_gap_days integer,
   primary key (credential_id, product)
 ) with (fillfactor = 80);
 comment on table flanks.coverage is 'Which operation dates of each product were fetched whole and stored. Ask it before you trust that a day without rows had none: days @> date ''2026-05-01''.';
@@ -168,6 +170,8 @@ comment on column flanks.coverage.last_sweep_at is 'When all history was last re
 comment on column flanks.coverage.last_recent_sweep_at is 'When the recent part of history (sync.recent_sweep_days) was last read whole.';
 comment on column flanks.coverage.read_on is 'The day on which a window without an end was last read: days after it hold what was dated ahead by then. The next window begins sync.overlap before it. Null: all windows so far had an end.';
 comment on column flanks.coverage.window_days is 'The largest window, in days, that the provider served when it could not serve a larger one: the next fetch starts with it. Null: it has served all that was asked for.';
+comment on column flanks.coverage.last_operation_on is 'The latest day on which an operation was ever shown; none that is dated ahead.';
+comment on column flanks.coverage.usual_gap_days is 'Nine of ten gaps between two days with operations are no longer: as of the last sweep. Null: too few to tell.';
 comment on column flanks.coverage.history_days is 'The bank serves the last so many days and refuses older ones: its history does not go back further. Asked for again with every full sweep. Null: it has served all that was asked for.';
 
 create table flanks.product_coverage (

@@ -3,6 +3,36 @@
 
 -- ----------------------------------------------------------------------------------------------------- sync_status
 
+-- How each credential stands, written once: with what time alone makes of it. A refresh that the provider dates ahead counts
+-- from when it was first told. The settings are read as a scalar: of a table that was never analysed, the planner would expect
+-- a thousand rows.
+create view flanks_internal.standing as
+select c.credential_id,
+  case when c.removed_at is not null then 'removed' when c.paused then 'paused' when c.state = 'ok' and f.stale then 'stale'
+    else c.state end as state,
+  r.refreshed_at, f.stale, p.newest as products_refreshed_at, coalesce(p.stale, 0) as stale_products
+from flanks.credentials c
+left join (
+  select a.credential_id, max(a.provider_updated_at) as newest,
+    count(*) filter (where a.provider_updated_at < now() - (select stale_after from flanks_internal.settings)) as stale
+  from (
+    select credential_id, provider_updated_at from flanks.accounts where removed_at is null
+    union all select credential_id, provider_updated_at from flanks.cards where removed_at is null
+    union all select credential_id, provider_updated_at from flanks.investments where removed_at is null
+    union all select credential_id, provider_updated_at from flanks.liabilities where removed_at is null
+    union all select credential_id, provider_updated_at from flanks.portfolios where removed_at is null) a
+  where a.provider_updated_at is not null group by a.credential_id) p on p.credential_id = c.credential_id
+cross join lateral (select least(c.provider_updated_at, c.provider_refresh_seen_at) as refreshed_at) r
+cross join lateral (select c.removed_at is null and not c.paused
+    and coalesce(least(r.refreshed_at, p.newest) < now() - (select stale_after from flanks_internal.settings), false) as stale) f;
+comment on view flanks_internal.standing is 'How each credential stands now.';
+comment on column flanks_internal.standing.credential_id is 'The credential.';
+comment on column flanks_internal.standing.state is 'As in flanks.sync_status.';
+comment on column flanks_internal.standing.refreshed_at is 'When the provider last refreshed it.';
+comment on column flanks_internal.standing.stale is 'The provider has refreshed nothing of it for longer than sync.stale_after.';
+comment on column flanks_internal.standing.products_refreshed_at is 'When the provider last refreshed any of its products, by their own stamps.';
+comment on column flanks_internal.standing.stale_products is 'Products that it shows and that it has not refreshed for longer than sync.stale_after.';
+
 -- The schedule is in flanks_internal; readers of sync_status see it through this view, with the rights of its owner.
 create view flanks.sync_status as
 select c.credential_id,
@@ -13,7 +43,7 @@ select c.credential_id,
     when (r.reviews > 0 or w.successions > 0) and s.state not in ('action_required', 'blocked', 'removed') then 'operator'
     when s.state in ('action_required', 'blocked') then 'end_user'
     when s.state in ('gone', 'paused') then 'operator'
-    when s.state = 'pending' then 'provider'
+    when s.state in ('pending', 'stale') then 'provider'
     when s.state = 'error' and k.who_must_act <> 'nobody' then k.who_must_act
     -- It mends itself, or it is something new.
     when s.state = 'error' and l.failures_in_a_row >= 3 then 'operator'
@@ -26,6 +56,10 @@ select c.credential_id,
   case when l.next_due_at < 'infinity' then l.next_due_at end as next_run_at,
   n.running,
   coalesce(l.failures_in_a_row, 0) as failures_in_a_row,
+  s.refreshed_at as provider_updated_at,
+  s.stale,
+  s.stale_products,
+  y.quiet as unusually_quiet,
   e.error as last_error,
   e.hint as last_error_hint,
   case when r.reviews > 0
@@ -46,7 +80,9 @@ select c.credential_id,
     when 'pending' then 'the provider is still reading it for the first time; asked again' || n.at
     when 'error' then 'tried again' || n.at
     when 'new' then 'its first synchronisation starts' || n.at
-    when 'ok' then case when q.records > 0 then 'look at flanks.quarantine; ' else '' end || 'next synchronisation' || n.at
+    when 'ok' then case when q.records > 0 then 'look at flanks.quarantine; ' else '' end || coalesce(y.words, '') ||
+      'next synchronisation' || n.at
+    when 'stale' then 'the provider must refresh it; asked again' || n.at
     else 'next synchronisation' || n.at
   end as what_next,
   q.records as quarantined,
@@ -56,8 +92,7 @@ left join flanks_internal.schedule l using (credential_id)
 left join flanks.running() busy(credential_id) using (credential_id)
 -- http_503 is in the family http_5xx.
 left join flanks.error_classes k on k.error_class = regexp_replace(c.last_error_class, '^http_(.)..$', 'http_\1xx')
-cross join lateral (select
-    case when c.removed_at is not null then 'removed' when c.paused then 'paused' else c.state end as state) s
+join flanks_internal.standing s using (credential_id)
 cross join lateral (select busy.credential_id is not null as running, case
     when busy.credential_id is not null then ' now: it is running'
     when l.next_due_at <= now() then ' as soon as a worker is free'
@@ -71,6 +106,13 @@ left join (select v.to_credential_id, count(*) as successions from flanks.succes
     where v.state = 'open' group by v.to_credential_id) w on w.to_credential_id = c.credential_id
 cross join lateral (select coalesce(sum(o.records), 0)::bigint as records from flanks.quarantine o
     where o.credential_id = c.credential_id and o.resolved_at is null and not o.stored_anyway) q
+left join lateral (
+    select true as quiet, format('unusually quiet: its last operation is of %s, and it usually has one every %s; ', v.last_day,
+      case v.gap when 1 then 'day' else v.gap || ' days' end) as words
+    from (select max(o.last_operation_on) as last_day, min(o.usual_gap_days) as gap
+      from flanks.coverage o where o.credential_id = c.credential_id) v
+    where s.state = 'ok' and v.gap is not null and (now() at time zone 'UTC')::date - v.last_day > greatest(14, 3 * v.gap)) z on true
+cross join lateral (select coalesce(z.quiet, false) as quiet, z.words) y
 left join (select v.credential_id, (now() at time zone 'UTC')::date - min(v.history_days) + 1 as history_from
     from flanks.coverage v where v.history_days is not null group by v.credential_id) h on h.credential_id = c.credential_id
 -- What stays wrong when a poll finds nothing new is said as long as it is so.
@@ -79,22 +121,29 @@ left join lateral (select string_agg(v.reason, '; ' order by v.product) as words
 cross join lateral (select
     case when c.last_error is not null then c.last_error
       when s.state in ('removed', 'paused') then null
+      when s.state = 'stale' and coalesce(s.refreshed_at <= s.products_refreshed_at, true) then format(
+        'the provider has not refreshed it since %s UTC: what happened at the bank since then is missing',
+        to_char(s.refreshed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+      when s.state = 'stale' then format(
+        'the provider has refreshed none of its products since %s UTC: what happened at the bank since then is missing',
+        to_char(s.products_refreshed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
       when q.records > 0 then case q.records when 1 then '1 record' else q.records || ' records' end
         || ' could not be stored and ' || case q.records when 1 then 'is' else 'are' end || ' in quarantine; the rest is stored'
       else d.words end as error,
     case when c.last_error is not null then c.last_error_hint
+      when s.state = 'stale' then 'ask the provider why; if it does not know, the end user may have to connect the bank again'
       when q.records > 0 and s.state not in ('removed', 'paused') then
         'select reason, detail from flanks.quarantine where resolved_at is null and credential_id = ' || c.credential_id
       end as hint) e
-order by case when r.reviews > 0 or w.successions > 0 then 1 end,
-  array_position(array['error', 'blocked', 'action_required', 'gone', 'pending', 'new', 'paused', 'ok', 'removed'],
+order by case when s.state = 'stale' then 1 when r.reviews > 0 or w.successions > 0 then 2 end,
+  array_position(array['stale', 'error', 'blocked', 'action_required', 'gone', 'pending', 'new', 'paused', 'ok', 'removed'],
     case when s.state = 'ok' and e.error is not null then 'error' else s.state end),
   l.confirmed_at nulls first, c.credential_id;
 comment on view flanks.sync_status is 'One line per credential, problems first: how it stands, who must act, when it last worked, what happens next.';
 comment on column flanks.sync_status.credential_id is 'The credential.';
 comment on column flanks.sync_status.users is 'Your users it belongs to.';
 comment on column flanks.sync_status.bank is 'The provider''s identifier of the bank.';
-comment on column flanks.sync_status.state is 'credentials.state, or paused, or removed.';
+comment on column flanks.sync_status.state is 'credentials.state, or stale (in place of ok: the provider has not refreshed it for longer than sync.stale_after), or paused, or removed.';
 comment on column flanks.sync_status.who_must_act is 'nobody, end_user, operator or provider; nobody for an error that may mend itself, until the third in a row.';
 comment on column flanks.sync_status.last_attempt_at is 'When it was last tried.';
 comment on column flanks.sync_status.last_success_at is 'When transactions were last fetched and stored.';
@@ -103,7 +152,11 @@ comment on column flanks.sync_status.lag is 'How long ago the mirror was last kn
 comment on column flanks.sync_status.next_run_at is 'When it is due; in the past when it waits for a free worker; null when never.';
 comment on column flanks.sync_status.running is 'A worker is at it now; false on a standby, which cannot know.';
 comment on column flanks.sync_status.failures_in_a_row is 'Failed attempts since the last good one.';
-comment on column flanks.sync_status.last_error is 'What the last attempt failed with, in full; else what is still wrong: records in quarantine, a list of products that lacks too much.';
+comment on column flanks.sync_status.provider_updated_at is 'When the provider last refreshed it: no later operation can be here.';
+comment on column flanks.sync_status.stale is 'The provider has not refreshed it, or none of its products, for longer than sync.stale_after.';
+comment on column flanks.sync_status.stale_products is 'Products that it shows and that the provider has not refreshed for so long; a cancelled one can stay in its list.';
+comment on column flanks.sync_status.unusually_quiet is 'It has had no operation for three times as long as usual, and for 14 days at least. No error: look whether that can be.';
+comment on column flanks.sync_status.last_error is 'What the last attempt failed with, in full; else what is still wrong: no refresh of the provider, records in quarantine, a list of products that lacks too much.';
 comment on column flanks.sync_status.last_error_hint is 'What a person can do about it.';
 comment on column flanks.sync_status.what_next is 'What happens next, in words.';
 comment on column flanks.sync_status.history_from is 'The bank serves no operations of at least one product from before this day (coverage.history_days says of which); null when it has served all that was asked for.';

@@ -11,6 +11,7 @@ window_diff::window_diff(credential_id owner, product what, window days, fingerp
       first_day_(to_string(days.from)),
       last_day_(to_string(days.last_day())),
       last_day_shown_(to_string(days.to)),
+      rhythm_(days),
       stored_(stored),
       by_values_(by_values) {}
 
@@ -19,6 +20,7 @@ void window_diff::add(const transaction_batch& batch) {
   for (const transaction& t : batch.transactions) {
     pending_.push_back(&t);
     const std::string_view on = t[column::operation_date];
+    rhythm_.add(on);
     if (on < first_day_ || on > last_day_) {
       shown_for_later_.emplace_back(t.id());
     } else if (on > last_day_shown_) {

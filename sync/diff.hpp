@@ -12,6 +12,7 @@
 #include "sync/change_set.hpp"
 #include "sync/fingerprint_set.hpp"
 #include "sync/latest_versions.hpp"
+#include "sync/operation_rhythm.hpp"
 #include "sync/transaction.hpp"
 #include "sync/types.hpp"
 
@@ -33,6 +34,8 @@ class window_diff {
   [[nodiscard]] change_set next_round();
   // The last day of the window and, when that is open, of what the answer has shown beyond it.
   [[nodiscard]] const std::string& last_day_shown() const { return last_day_shown_; }
+  // Of the answer's operations.
+  [[nodiscard]] const operation_rhythm& rhythm() const { return rhythm_; }
   // Decides about a row of `lookups` (or of `inserts`, when it is stored after all): unchanged, an
   // update, a sighting or a conflict, added to `changes`.
   void resolve(const transaction& t, const stored_row& stored, change_set& changes);
@@ -74,6 +77,7 @@ class window_diff {
   product what_;
   std::string first_day_, last_day_;  // of the window, YYYY-MM-DD: sorts as text
   std::string last_day_shown_;
+  operation_rhythm rhythm_;
   fingerprint_set& stored_;
   bool by_values_;
   row_counts counts_;

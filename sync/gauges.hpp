@@ -29,6 +29,14 @@ struct mirror_gauges {
     std::int64_t missing = 0, extra = 0, altered = 0;  // operations that differed
   };
 
+  // Credentials that are neither removed, paused nor gone.
+  struct of_bank {
+    std::string bank;        // as the provider names it; empty before the first status
+    std::int64_t stale = 0;  // those that the provider has not refreshed for sync.stale_after
+    std::optional<instant> oldest_refresh;  // of any of them; none when no refresh is known
+  };
+
+  std::vector<of_bank> banks;    // by name
   std::vector<in_state> states;  // those that occur
   std::int64_t due = 0;          // credentials that a worker could take now
   std::vector<proved> proofs;    // those that occur

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "sync/product_story.hpp"
+#include "sync/refresh_times.hpp"
 #include "sync/retry.hpp"
 #include "sync/text.hpp"
 #include "sync/window.hpp"
@@ -95,6 +96,7 @@ class credential_story {
       report_.pending = status->pending;
       report_.answered = true;
       report_.bank = status->bank;
+      report_.provider_update = status->last_update;
       if (!status->oddities.empty()) t_.observer.odd_status(report_.id, status->oddities);
       std::vector<planned_window> planned = co_await plan(*status);
       // First: what the transactions belong to tells a closed account from rows that vanished.
@@ -149,7 +151,7 @@ class credential_story {
     std::vector<run_record> left_out;
     for (const product what : products()) {
       const product_coverage& covered = job_.credential.of(what);
-      const sweep again = sweep_due(job_.credential.id, covered, now, t_.policy);
+      const sweep again = sweep_due(job_.credential, covered, now, t_.policy);
       const fetch_decision decision =
           decide_fetch(status, covered, what, t_.policy, day_of(now), again, job_.force);
       if (decision.fetch) {
@@ -454,18 +456,28 @@ next_attempt after(const credential_report& report, const claimed_credential& cr
   }
   if (next.failed && !report.answered && credential.state == credential_state::gone)
     next.state = credential_state::gone;
+  const poll_count polls = with_poll({credential.polls_since, credential.polls}, now);
+  next.polls_since = polls.since;
+  next.polls = polls.polls;
+  std::vector<instant> refreshes = credential.refreshes;
+  if (report.provider_update)
+    refreshes = with_refresh(std::move(refreshes), *report.provider_update, now);
+  if (refreshes != credential.refreshes) next.refreshes = refreshes;
+  const chr::seconds to_poll = delay_to_poll(credential, refreshes, policy, now, jitter);
   next.delay = next.failed
                    ? delay_after_failure(credential.failures_in_a_row + 1, policy.interval, jitter)
-                   : delay_to_slot(credential.id, policy.interval, now, jitter);
+                   : to_poll;
   // The first extraction takes minutes, not a day.
   if (!next.failed && report.pending)
-    next.delay = std::min(next.delay, delay_after_failure(1, policy.interval, jitter));
+    next.delay = std::min(next.delay, delay_after_failure(polls.polls, policy.interval, jitter));
   // What only time or a person heals is asked about once an interval, not every few minutes.
   // A refusal is believed to concern the credential when it comes again while others get through.
   const bool parked =
       report.unauthorized && credential.failures_in_a_row > 0 && !report.client_in_doubt;
   if (report.not_found || parked)
-    next.delay = delay_to_slot(credential.id, policy.interval, now, jitter);
+    next.delay = delay_to_slot(credential.id, credential.slot_salt, policy.interval, now, jitter);
+  if (polls.polls >= most_polls(policy))
+    next.delay = std::max<chr::seconds>(next.delay, *polls.since + chr::hours{24} - now);
   // Refused keys or a wrong schema say nothing about the credential: asked again soon, and not
   // counted against it.
   if (report.stopped_by) {

@@ -58,7 +58,8 @@ struct credential_report {
   // Nobody gets through just now: a refusal may concern us and not this credential (set by who sees
   // all credentials).
   bool client_in_doubt = false;
-  std::string bank;  // as the provider names it; empty when it did not say
+  std::string bank;                        // as the provider names it; empty when it did not say
+  std::optional<instant> provider_update;  // when it last refreshed, as its status says
   // Nothing can go on until an operator acts: keys refused, schema or rights of the database wrong.
   std::optional<failure> stopped_by;
   bool lease_lost = false;

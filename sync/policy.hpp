@@ -15,6 +15,7 @@ struct fetch_settings {
   std::vector<product> products{all_products.begin(), all_products.end()};  // no duplicates
   int history_months = 24;
   std::chrono::seconds interval{std::chrono::hours{24}};
+  int polls_per_day = 6;  // of one credential, at most; more when the interval asks for more
   std::chrono::days overlap{30};
   std::chrono::seconds sweep_interval{std::chrono::days{30}};  // all history
   std::chrono::seconds recent_sweep_interval{std::chrono::days{7}};

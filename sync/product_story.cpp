@@ -39,7 +39,7 @@ class products_story {
     const instant now = t_.clock.now();
     return job_.force || job_.items.has_value() ||
            std::any_of(t_.policy.products.begin(), t_.policy.products.end(), [&](product p) {
-             return sweep_due(job_.credential.id, job_.credential.of(p), now, t_.policy) ==
+             return sweep_due(job_.credential, job_.credential.of(p), now, t_.policy) ==
                     sweep::full;
            });
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sync/refresh_times.hpp"
 #include "sync/window.hpp"
 
 namespace flanks {
@@ -26,17 +27,13 @@ std::uint64_t scatter(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// Second of the interval in which a credential has its turn. Neighbours have theirs one after the
-// other, because their rows are neighbours too: a page of the database that a poll has fetched and
-// logged serves the next ones. Where their turns begin is spread by the golden ratio, evenly
-// however many there are.
-std::int64_t slot_of(credential_id id, std::int64_t length) {
-  constexpr std::int64_t neighbours = 32;
-  const auto begin = static_cast<std::uint64_t>(id.value / neighbours) * 0x9e3779b97f4a7c15U;
+// Second of the interval in which a credential has its turn. Multiples of the golden ratio lie as
+// evenly as can be, however many there are (Weyl).
+std::int64_t slot_of(credential_id id, std::uint64_t salt, std::int64_t length) {
+  const std::uint64_t turn = static_cast<std::uint64_t>(id.value) * 0x9e3779b97f4a7c15U + salt;
   const double share =
-      static_cast<double>(begin >> 11) / static_cast<double>(std::uint64_t{1} << 53);
-  return (static_cast<std::int64_t>(share * static_cast<double>(length)) + id.value % neighbours) %
-         length;
+      static_cast<double>(turn >> 11) / static_cast<double>(std::uint64_t{1} << 53);
+  return static_cast<std::int64_t>(share * static_cast<double>(length));
 }
 
 // Whether the credential's slot has come round since a quarter of the interval after `last`.
@@ -120,9 +117,9 @@ fetch_decision decide_fetch(const credential_status& status, product_kind what,
   return is_read(status, seen) ? no(outcome::unchanged_upstream, "", "") : decision;
 }
 
-sweep sweep_due(credential_id id, const product_coverage& covered, instant now,
+sweep sweep_due(const claimed_credential& credential, const product_coverage& covered, instant now,
                 const sync_policy& policy) {
-  const auto number = static_cast<std::uint64_t>(id.value);
+  const auto number = static_cast<std::uint64_t>(credential.id.value) ^ credential.slot_salt;
   if (!covered.last_sweep ||
       slot_passed(scatter(number ^ 0x66756c6cU), policy.sweep_interval, *covered.last_sweep, now))
     return sweep::full;
@@ -134,24 +131,47 @@ sweep sweep_due(credential_id id, const product_coverage& covered, instant now,
              : sweep::none;
 }
 
-std::chrono::seconds delay_to_slot(credential_id id, std::chrono::seconds interval, instant now,
-                                   double jitter) {
+std::chrono::seconds delay_to_slot(credential_id id, std::uint64_t salt,
+                                   std::chrono::seconds interval, instant now, double jitter) {
   const std::int64_t length = std::max<std::int64_t>(interval.count(), 1);
   const std::int64_t phase = now.time_since_epoch().count() % length;
-  std::int64_t delay = (slot_of(id, length) - phase + length) % length;
+  std::int64_t delay = (slot_of(id, salt, length) - phase + length) % length;
   // A slot that comes round at once would mean two fetches in a row: the one after it is meant.
   if (delay <= length / 4) delay += length;
   return std::chrono::seconds{
       delay + static_cast<std::int64_t>(jitter * static_cast<double>(length) / 1000)};
 }
 
+std::chrono::seconds delay_to_poll(const claimed_credential& credential,
+                                   const std::vector<instant>& refreshes, const sync_policy& policy,
+                                   instant now, double jitter) {
+  const auto poll = next_poll(refreshes, now, policy.interval, most_polls(policy));
+  if (!poll)
+    return delay_to_slot(credential.id, credential.slot_salt, policy.interval, now, jitter);
+  // Where the provider refreshes many credentials at one moment, they are not all asked for at one.
+  const auto apart =
+      static_cast<std::int64_t>(jitter * static_cast<double>(policy.interval.count()) / 1440);
+  return std::min(*poll - now + std::chrono::seconds{apart}, policy.interval);
+}
+
 std::chrono::seconds delay_after_failure(int failures, std::chrono::seconds interval,
                                          double jitter) {
-  const int doublings = std::clamp(failures - 1, 0, 20);
-  const std::chrono::seconds full =
-      std::min<std::chrono::seconds>(std::chrono::minutes{5} * (1 << doublings), interval);
+  std::chrono::seconds full = std::chrono::minutes{5};
+  for (int i = 1; i < failures && full < interval; ++i)
+    full *= 3;
+  full = std::min(full, interval);
   return full / 2 + std::chrono::seconds{
                         static_cast<std::int64_t>(jitter * static_cast<double>(full.count()) / 2)};
+}
+
+poll_count with_poll(poll_count before, instant now) {
+  if (!before.since || now - *before.since >= one_day) return {now, 1};
+  return {before.since, before.polls + 1};
+}
+
+int most_polls(const sync_policy& policy) {
+  const auto asked = (one_day + policy.interval - std::chrono::seconds{1}) / policy.interval;
+  return std::max(policy.polls_per_day, static_cast<int>(asked));
 }
 
 credential_state state_of(const credential_status& status) {

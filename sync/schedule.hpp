@@ -39,20 +39,38 @@ struct fetch_decision {
 // so that credentials that arrived on one day are not all swept on one day; a slot that comes
 // within a quarter of the interval after the last sweep is left out. So the distance of two sweeps
 // lies in (interval / 4, interval * 5 / 4], plus the time until somebody asks.
-[[nodiscard]] sweep sweep_due(credential_id id, const product_coverage& covered, instant now,
-                              const sync_policy& policy);
+[[nodiscard]] sweep sweep_due(const claimed_credential& credential, const product_coverage& covered,
+                              instant now, const sync_policy& policy);
 
-// How long until the credential's next turn after a success. Every credential has its own stable
-// slot in the interval (it follows from its id; 32 neighbours have theirs within half a minute), so
-// that a million of them spread evenly and stay spread; `jitter` in [0, 1) moves it by at most 0.1
-// % of the interval. The result lies in (interval / 4, interval * 5 / 4 + 0.1 %].
-[[nodiscard]] std::chrono::seconds delay_to_slot(credential_id id, std::chrono::seconds interval,
-                                                 instant now, double jitter);
+// How long until the credential's own slot in the interval comes round. It follows from its id and
+// the salt of this installation: a million of them spread evenly and stay spread, and not as those
+// of another customer of the provider do. `jitter` in [0, 1) moves it by at most 0.1 % of the
+// interval. The result lies in (interval / 4, interval * 5 / 4 + 0.1 %].
+[[nodiscard]] std::chrono::seconds delay_to_slot(credential_id id, std::uint64_t salt,
+                                                 std::chrono::seconds interval, instant now,
+                                                 double jitter);
 
-// How long until the next turn after `failures` (>= 1) failed ones in a row: 5 minutes doubled each
+// How long until the next turn after a success: by the rhythm of `refreshes` (sync/refresh_times),
+// at most an interval; to the credential's slot when no refresh is known.
+[[nodiscard]] std::chrono::seconds delay_to_poll(const claimed_credential& credential,
+                                                 const std::vector<instant>& refreshes,
+                                                 const sync_policy& policy, instant now,
+                                                 double jitter);
+
+// How long until the next turn after `failures` (>= 1) failed ones in a row: 5 minutes tripled each
 // time, never more than the interval, with full jitter in its upper half.
 [[nodiscard]] std::chrono::seconds delay_after_failure(int failures, std::chrono::seconds interval,
                                                        double jitter);
+
+// Status calls of one credential in the 24 hours since the first of them.
+struct poll_count {
+  std::optional<instant> since;
+  int polls = 0;
+};
+// With one more, at `now`.
+[[nodiscard]] poll_count with_poll(poll_count before, instant now);
+// How many there may be (sync.polls_per_day, or as many as the interval asks for).
+[[nodiscard]] int most_polls(const sync_policy& policy);
 
 // The state that the status call alone implies: pending, blocked, action_required or ok.
 [[nodiscard]] credential_state state_of(const credential_status& status);

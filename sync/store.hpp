@@ -39,8 +39,8 @@ struct product_coverage {
   std::optional<instant> last_success;
   std::optional<instant> last_sweep;         // when all history was last read whole
   std::optional<instant> last_recent_sweep;  // when its recent part was
-  int window_days = 0;  // the largest window that the provider served after it had failed a larger
-                        // one; 0: it never failed
+  int window_days = 0;   // the largest window that the provider served after it had failed a larger
+                         // one; 0: it never failed
   int history_days = 0;  // it serves the last so many days and refuses older ones; 0: it never did
 };
 
@@ -58,6 +58,10 @@ struct claimed_credential {
   std::array<std::optional<instant>, all_product_kinds.size()> products_seen;
   int failures_in_a_row = 0;
   std::optional<instant> not_found_since;  // the provider has answered 404 since then
+  std::vector<instant> refreshes;          // the provider's last ones, as with_refresh() keeps them
+  std::optional<instant> polls_since;      // when it was first asked for within 24 hours,
+  int polls = 0;                           // and how often since then
+  std::uint64_t slot_salt = 0;             // of this installation
 
   [[nodiscard]] const product_coverage& of(product p) const {
     return coverage[static_cast<std::size_t>(p)];
@@ -184,6 +188,9 @@ struct next_attempt {
   std::string error;           // whole sentence for flanks.sync_status.last_error; empty clears it
   std::string hint;
   std::string error_class;  // of `error`, as in flanks.sync_runs; empty with it
+  std::optional<instant> polls_since;
+  int polls = 0;
+  std::optional<std::vector<instant>> refreshes;  // none: as they were
   // It was not tried: only `delay` counts, all else stays as it is.
   bool postponed = false;
   // flanks.credentials cannot be written: only the lease says that it failed, and when it is due.

@@ -58,6 +58,7 @@ inline constexpr std::array all_product_kinds{product_kind::account,    product_
 using day = std::chrono::sys_days;
 // Seconds since the epoch, UTC.
 using instant = std::chrono::sys_seconds;
+inline constexpr std::chrono::seconds one_day = std::chrono::hours{24};
 
 // "YYYY-MM-DD"; years 0001 to 9999.
 [[nodiscard]] std::string to_string(day d);

@@ -11,6 +11,7 @@
 #include "daemon/scheduler.hpp"
 #include "db/credential_book.hpp"
 #include "db/commands/read_gauges.hpp"
+#include "db/commands/stored_settings.hpp"
 #include "sync/flanks/arrivals.hpp"
 
 namespace flanks {
@@ -87,11 +88,15 @@ class daemon_story {
     try {
       configuration fresh = configure(asked_, config::secret_scope::all);
       apply(fresh.values());
+      write_settings(database_options(fresh), {fresh.values().sync.stale_after});
       engine_.events->info(
           "configuration reloaded: log.level, sync.* and limits.* apply from now on; flanks.*, "
           "database.*, admin.*, sync.source and sync.query need a restart");
     } catch (const refusal& r) {
       engine_.events->error("configuration not reloaded; the old one stays", {{"error", r.what()}});
+    } catch (const failure& f) {
+      engine_.events->error("sync.stale_after could not be written to the database; the old one stays there",
+                            {{"error", f.what()}, {"hint", f.hint}});
     }
     notify::ready();
   }
@@ -196,6 +201,7 @@ class daemon_story {
 exit_code command_run(const invocation& asked) {
   engine e(asked, configure(asked, config::secret_scope::all));
   require_schema(e.settings, asked.migrate, *e.events);
+  write_settings(database_options(e.settings), {e.settings.values().sync.stale_after});
   daemon_story story(asked, e);
   e.events->info("flanks-sync " FLANKS_SYNC_VERSION " runs",
                  {{"base_url", e.settings.values().flanks.base_url}});

@@ -20,7 +20,7 @@ namespace json = boost::json;
 
 // A state in which somebody has to look; waiting for the provider is none.
 bool is_problem(const status_row& r) {
-  return r.state == "error" || r.state == "blocked" || r.state == "action_required" ||
+  return r.state == "stale" || r.state == "error" || r.state == "blocked" || r.state == "action_required" ||
          r.state == "gone" || r.reviews > 0 || (r.state == "ok" && r.last_error.has_value());
 }
 
@@ -58,6 +58,9 @@ void print_json(const std::vector<status_row>& rows) {
                      {"last_error_hint", text_or_null(r.last_error_hint)},
                      {"what_next", r.what_next},
                      {"history_from", text_or_null(r.history_from)},
+                     {"provider_updated_at", text_or_null(r.provider_updated_at)},
+                     {"stale", r.stale},
+                     {"unusually_quiet", r.unusually_quiet},
                      {"removals_to_review", r.reviews}});
   }
   terminal::print_json(json::serialize(all));
@@ -89,13 +92,17 @@ void print_table(const std::vector<status_row>& rows) {
                          {"users"},
                          {"bank"},
                          {"state"},
+                         {"refreshed"},
                          {"agreed"},
                          {"next"}});
+  const auto ago = [](const std::optional<std::chrono::seconds>& age) -> std::string {
+    if (!age) return "never";
+    const std::string words = terminal::rough(*age);
+    return words == "just now" ? words : words + " ago";
+  };
   for (const status_row& r : rows) {
-    const std::string age = r.lag ? terminal::rough(*r.lag) : "never";
-    const std::string agreed = r.lag && age != "just now" ? age + " ago" : age;
-    table.add({std::to_string(r.id.value), names_of(r.users), r.bank.value_or("-"), r.state, agreed,
-               r.what_next});
+    table.add({std::to_string(r.id.value), names_of(r.users), r.bank.value_or("-"), r.state,
+               ago(r.provider_age), ago(r.lag), r.what_next});
   }
   table.print();
 }

@@ -15,9 +15,14 @@ constexpr statement states_sql{"read_state_gauges", R"(
 select s.state, count(*),
   greatest(0, floor(extract(epoch from max(now() - coalesce(p.confirmed_at, c.created_at)))))::bigint
 from flanks.credentials c
+join flanks_internal.standing s using (credential_id)
 left join flanks_internal.schedule p using (credential_id)
-cross join lateral (select case when c.removed_at is not null then 'removed' when c.paused then 'paused' else c.state end as state) s
 group by 1)"};
+
+constexpr statement refreshes_sql{"read_refresh_gauges", R"(
+select coalesce(c.bank, ''), count(*) filter (where s.stale), floor(extract(epoch from min(s.refreshed_at)))::bigint
+from flanks.credentials c join flanks_internal.standing s using (credential_id)
+where s.state not in ('removed', 'paused', 'gone') group by 1 order by 1)"};
 
 // A claim leaves next_due_at as it is: who is in flight is told by the lease.
 constexpr statement due_sql{"read_due_gauge", R"(
@@ -81,6 +86,11 @@ mirror_gauges read_gauges(pg_connection& db, known_proofs& known) {
   for (const auto& r : db.run(states_sql)) {
     g.states.push_back(
         {r[0].c_str(), r[1].as<std::int64_t>(), std::chrono::seconds{r[2].as<std::int64_t>()}});
+  }
+  for (const auto& r : db.run(refreshes_sql)) {
+    mirror_gauges::of_bank bank{r[0].c_str(), r[1].as<std::int64_t>(), std::nullopt};
+    if (!r[2].is_null()) bank.oldest_refresh = instant_of(r[2]);
+    g.banks.push_back(std::move(bank));
   }
   const pg_rows due = db.run(due_sql);
   g.due = due[0][0].as<std::int64_t>();

@@ -19,7 +19,8 @@ select s.credential_id, s.bank, s.state, s.who_must_act,
   to_char(s.next_run_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), s.running, s.failures_in_a_row, s.last_error, s.last_error_hint,
   s.what_next,
   (select count(*) from flanks.removal_reviews v where v.credential_id = s.credential_id and v.state = 'open'),
-  s.history_from
+  s.history_from, to_char(s.provider_updated_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), s.stale, s.unusually_quiet,
+  floor(extract(epoch from now() - s.provider_updated_at))::bigint
 from flanks.sync_status s
 where s.state <> 'removed' and ($1::bigint[] is null or s.credential_id = any($1::bigint[])))"};
 
@@ -50,6 +51,10 @@ status_row row_of(const pg_row& r) {
   row.what_next = r[13].c_str();
   row.reviews = r[14].as<int>();
   row.history_from = text_or_none(r[15]);
+  row.provider_updated_at = text_or_none(r[16]);
+  row.stale = r[17].as<bool>();
+  row.unusually_quiet = r[18].as<bool>();
+  if (!r[19].is_null()) row.provider_age = std::chrono::seconds{r[19].as<std::int64_t>()};
   return row;
 }
 

@@ -26,6 +26,10 @@ struct status_row {
   std::optional<std::string> last_error, last_error_hint;
   std::string what_next;
   std::optional<std::string> history_from;  // YYYY-MM-DD
+  std::optional<std::string> provider_updated_at;
+  std::optional<std::chrono::seconds> provider_age;  // since then
+  bool stale = false;
+  bool unusually_quiet = false;
   int reviews = 0;  // open removal reviews: a person must look
 };
 

@@ -8,6 +8,7 @@
 
 #include "db/pg/connection.hpp"
 #include "db/windows/row_writer.hpp"
+#include "db/windows/window.hpp"
 
 namespace flanks {
 

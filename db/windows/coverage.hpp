@@ -4,14 +4,14 @@
 
 #include "db/pg/array_columns.hpp"
 #include "db/windows/window.hpp"
+#include "sync/diff.hpp"
 
 namespace flanks {
 
 class covered_windows {
  public:
-  // `last_day`, YYYY-MM-DD: of what it was read for. `new_data`: rows of it were written. No two of
-  // one credential.
-  void add(const window_scope& scope, const std::string& last_day, const run_record& record,
+  // `new_data`: rows of it were written. No two of one credential.
+  void add(const window_scope& scope, const window_diff& diff, const run_record& record,
            const window_evidence& evidence, bool new_data);
   // What writes it, in the transaction that holds the leases of all. Ends them.
   [[nodiscard]] call take();

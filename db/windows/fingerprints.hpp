@@ -98,7 +98,7 @@ class window_fingerprints {
   std::string next_generation_;  // under which this window writes
   // Of the window, up to the day of asking. What is dated in a later month is read from the table.
   std::map<day, month> months_;
-  std::set<day> stale_;          // months, of the window or not
+  std::set<day> stale_;  // months, of the window or not
   fingerprint_set rows_;
 };
 

@@ -336,8 +336,7 @@ void window_batch::record() {
       w->fingerprints.invalidate(on);
     w->fingerprints.finish(db_, calls);
     const row_counts& n = record.counts;
-    covered.add(scope, w->diff.last_day_shown(), record, request.evidence,
-                n.inserted + n.updated + n.removed > 0);
+    covered.add(scope, w->diff, record, request.evidence, n.inserted + n.updated + n.removed > 0);
     runs.add(request.sync_run_id, record);
     unknown[scope.what].add(w->unknown);
   }

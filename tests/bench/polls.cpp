@@ -120,7 +120,7 @@ int print_slots(std::int64_t count) {
   std::vector<std::pair<std::int64_t, std::int64_t>> turns;
   for (std::int64_t id = 1; id <= count; ++id) {
     const double jitter = std::uniform_real_distribution<double>{0, 1}(random);
-    const auto delay = delay_to_slot(credential_id{id}, interval, instant{}, jitter);
+    const auto delay = delay_to_slot(credential_id{id}, 0, interval, instant{}, jitter);
     turns.emplace_back(delay.count() % interval.count(), id);
   }
   std::sort(turns.begin(), turns.end());

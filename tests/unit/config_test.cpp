@@ -77,6 +77,8 @@ TEST(config, smallest_file_has_every_default) {
   EXPECT_EQ(s.sync.products.size(), 4U);
   EXPECT_EQ(s.sync.history_months, 24);
   EXPECT_EQ(s.sync.interval, 24h);
+  EXPECT_EQ(s.sync.polls_per_day, 6);
+  EXPECT_EQ(s.sync.stale_after, 72h);
   EXPECT_EQ(s.sync.overlap, std::chrono::days{30});
   EXPECT_EQ(s.sync.sweep_interval, std::chrono::days{30});
   EXPECT_EQ(s.sync.recent_sweep_interval, std::chrono::days{7});
@@ -281,7 +283,7 @@ TEST(config, the_example_names_the_bounds_that_are_kept) {
     }
     comment.clear();
   }
-  EXPECT_EQ(checked, 34);
+  EXPECT_EQ(checked, 36);
 }
 
 TEST(config, the_example_loads_as_it_is) {
@@ -449,6 +451,8 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  source: v1  # default\n"
             "  query: {}  # default\n"
             "  interval: 24h  # default\n"
+            "  polls_per_day: 6  # default\n"
+            "  stale_after: 3d  # default\n"
             "  overlap: 0s\n"
             "  sweep_interval: 30d  # default\n"
             "  recent_sweep_interval: 7d  # default\n"

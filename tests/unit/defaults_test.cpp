@@ -21,6 +21,7 @@ TEST(defaults, every_setting_reaches_the_policy) {
   s.sync.product_details = {product_kind::holder};
   s.sync.history_months = 7;
   s.sync.interval = 8h;
+  s.sync.polls_per_day = 7;
   s.sync.overlap = std::chrono::days{9};
   s.sync.sweep_interval = 10h;
   s.sync.recent_sweep_interval = 11h;
@@ -34,6 +35,7 @@ TEST(defaults, every_setting_reaches_the_policy) {
   EXPECT_EQ(p.product_kinds, s.sync.product_details);
   EXPECT_EQ(p.history_months, 7);
   EXPECT_EQ(p.interval, 8h);
+  EXPECT_EQ(p.polls_per_day, 7);
   EXPECT_EQ(p.overlap, std::chrono::days{9});
   EXPECT_EQ(p.sweep_interval, 10h);
   EXPECT_EQ(p.recent_sweep_interval, 11h);

@@ -102,43 +102,47 @@ TEST(schedule, slots_are_stable_and_spread_evenly) {
   std::vector<int> hours(24);
   for (std::int64_t id = 1; id <= 24'000; ++id) {
     const instant now{chr::seconds{1'795'000'000 + id * 7}};
-    const chr::seconds delay = delay_to_slot(credential_id{id}, interval, now, 0);
+    const chr::seconds delay = delay_to_slot(credential_id{id}, 5, interval, now, 0);
     ASSERT_GT(delay, interval / 4);
     ASSERT_LE(delay, interval * 5 / 4);
     const instant next = now + delay;
     // Asked again at that moment, it is the same slot a whole interval later.
-    ASSERT_EQ(delay_to_slot(credential_id{id}, interval, next, 0), interval);
+    ASSERT_EQ(delay_to_slot(credential_id{id}, 5, interval, next, 0), interval);
     ++hours[static_cast<std::size_t>(next.time_since_epoch().count() % 86400 / 3600)];
   }
   for (const int in_hour : hours)
     EXPECT_NEAR(in_hour, 1000, 64);
 }
 
-TEST(schedule, neighbours_have_their_turns_one_after_the_other) {
+TEST(schedule, few_credentials_do_not_share_an_hour_and_another_salt_is_another_hour) {
   const chr::seconds interval = chr::hours{24};
   const instant now{chr::seconds{1'795'000'000}};
-  const auto turn = [&](std::int64_t id, double jitter) {
-    return now + delay_to_slot(credential_id{id}, interval, now, jitter);
+  const auto hour = [&](std::int64_t id, std::uint64_t salt) {
+    const instant turn = now + delay_to_slot(credential_id{id}, salt, interval, now, 0);
+    return turn.time_since_epoch().count() % 86'400 / 3600;
   };
-  for (std::int64_t first = 3200; first < 6400; first += 32) {
-    for (std::int64_t id = first; id < first + 31; ++id) {
-      const auto apart = (turn(id + 1, 0) - turn(id, 0)).count();
-      EXPECT_TRUE(apart == 1 || apart % 86400 == 1 || (apart - 1) % 86400 == 0)
-          << id << ": " << apart;
-      EXPECT_LE((turn(id, 0.999) - turn(id, 0)).count(), 87);
-    }
+  std::vector<int> hours(24);
+  int moved = 0;
+  for (std::int64_t id = 1; id <= 31; ++id) {
+    ++hours[static_cast<std::size_t>(hour(id, 5))];
+    moved += hour(id, 5) != hour(id, std::uint64_t{1} << 63) ? 1 : 0;
   }
+  for (const int in_hour : hours)
+    EXPECT_LE(in_hour, 2);
+  EXPECT_GT(moved, 25);
 }
 
 TEST(schedule, a_recent_sweep_reads_its_days_and_never_less_than_the_daily_window) {
   const auto c = covered("2024-01-01", "2026-11-21", yesterday_night);
-  EXPECT_EQ(decide(answered(), c, sweep::recent).days, (window{today - chr::days{90}, today, true}));
+  EXPECT_EQ(decide(answered(), c, sweep::recent).days,
+            (window{today - chr::days{90}, today, true}));
   const auto away = covered("2024-01-01", "2026-03-01", yesterday_night);
-  EXPECT_EQ(decide(answered(), away, sweep::recent).days, (window{*day_from("2026-01-30"), today, true}));
+  EXPECT_EQ(decide(answered(), away, sweep::recent).days,
+            (window{*day_from("2026-01-30"), today, true}));
 }
 
 TEST(schedule, a_product_that_was_never_swept_is_swept_whole) {
-  EXPECT_EQ(sweep_due(credential_id{1}, {}, instant{today}, {}), sweep::full);
+  EXPECT_EQ(sweep_due({}, {}, instant{today}, {}), sweep::full);
 }
 
 // Ten thousand credentials that arrived on one day, looked at once a day for 70 days.
@@ -146,19 +150,21 @@ TEST(schedule, sweeps_of_credentials_that_arrived_together_spread_over_the_days)
   const sync_policy policy;
   std::vector<int> full(70), recent(70);
   for (std::int64_t id = 1; id <= 10'000; ++id) {
+    claimed_credential credential;
+    credential.id = credential_id{id};
     product_coverage c;
     c.last_sweep = instant{today};
     for (int d = 1; d < 70; ++d) {
       const instant now{today + chr::days{d}};
-      const sweep due = sweep_due(credential_id{id}, c, now, policy);
-      ASSERT_EQ(due, sweep_due(credential_id{id}, c, now, policy));
+      const sweep due = sweep_due(credential, c, now, policy);
+      ASSERT_EQ(due, sweep_due(credential, c, now, policy));
       if (due == sweep::none) {
         ASSERT_LT(now - *c.last_sweep, policy.sweep_interval * 5 / 4 + 24h);
         continue;
       }
       ++(due == sweep::full ? full : recent)[static_cast<std::size_t>(d)];
       (due == sweep::full ? c.last_sweep : c.last_recent_sweep) = now;
-      ASSERT_EQ(sweep_due(credential_id{id}, c, now, policy), sweep::none) << "once, not twice";
+      ASSERT_EQ(sweep_due(credential, c, now, policy), sweep::none) << "once, not twice";
     }
   }
   for (std::size_t d = 38; d < 70; ++d) {
@@ -170,7 +176,7 @@ TEST(schedule, sweeps_of_credentials_that_arrived_together_spread_over_the_days)
 TEST(schedule, failures_wait_longer_each_time_and_never_more_than_the_interval) {
   EXPECT_EQ(delay_after_failure(1, 24h, 0), 150s);
   EXPECT_EQ(delay_after_failure(1, 24h, 0.999999), 299s);
-  EXPECT_EQ(delay_after_failure(3, 24h, 0), 600s);
+  EXPECT_EQ(delay_after_failure(3, 24h, 0), 1350s);
   EXPECT_EQ(delay_after_failure(60, 24h, 0), 12h);
   EXPECT_EQ(delay_after_failure(1, 60s, 0), 30s);
 }

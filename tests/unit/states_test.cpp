@@ -102,7 +102,7 @@ TEST_F(states, a_refusal_that_everyone_gets_parks_nobody) {
   credential_report r = failing("unauthorized");
   r.client_in_doubt = true;
   ends(r);
-  EXPECT_LE(ends(r).delay, 10min);
+  EXPECT_LE(ends(r).delay, 15min);
 }
 
 }  // namespace
