@@ -8,7 +8,7 @@
 
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
-#include "db/windows/removals.hpp"
+#include "db/commands/removal_reviews.hpp"
 #include "sync/text.hpp"
 
 namespace flanks {
@@ -21,7 +21,7 @@ json::value or_null(const std::optional<std::string>& text) {
   return text ? json::value(*text) : json::value(nullptr);
 }
 
-json::object object_of(const removals::review& r) {
+json::object object_of(const removal_reviews::review& r) {
   json::array examples;
   for (const std::string& id : r.examples)
     examples.emplace_back(id);
@@ -38,11 +38,11 @@ json::object object_of(const removals::review& r) {
           {"examples", examples}};
 }
 
-std::string words_of(const removals::review& r) {
+std::string words_of(const removal_reviews::review& r) {
   return r.reason == "empty_answer" ? "the answer was empty" : "too many at once";
 }
 
-void print_list(const std::vector<removals::review>& reviews) {
+void print_list(const std::vector<removal_reviews::review>& reviews) {
   if (reviews.empty()) {
     terminal::print("nothing to decide\n");
     return;
@@ -57,7 +57,7 @@ void print_list(const std::vector<removals::review>& reviews) {
                          {"why"},
                          {"state"},
                          {"since"}});
-  for (const removals::review& r : reviews) {
+  for (const removal_reviews::review& r : reviews) {
     const std::string days = r.first ? *r.first + ".." + r.last.value_or("") : "-";
     table.add({r.sync_run_id, std::to_string(r.credential.value), r.what,
                terminal::grouped(r.missing), terminal::grouped(r.stored), days, words_of(r),
@@ -70,7 +70,8 @@ void print_list(const std::vector<removals::review>& reviews) {
                   "then: flanks-sync removals confirm RUN, or flanks-sync removals reject RUN\n");
 }
 
-void print_decision(const invocation& asked, const removals::decision_made& made, bool confirmed) {
+void print_decision(const invocation& asked, const removal_reviews::decision_made& made,
+                    bool confirmed) {
   if (asked.json) {
     json::object o = object_of(made.about);
     o["state"] = confirmed ? "confirmed" : "rejected";
@@ -93,9 +94,9 @@ exit_code command_removals(const invocation& asked) {
   const configuration c = configure(asked, config::secret_scope::database);
   const db_options options = database_options(c);
   if (asked.what == command::removals_list) {
-    const std::vector<removals::review> reviews = removals::list(options, asked.all);
+    const std::vector<removal_reviews::review> reviews = removal_reviews::list(options, asked.all);
     json::array all;
-    for (const removals::review& r : reviews)
+    for (const removal_reviews::review& r : reviews)
       all.push_back(object_of(r));
     if (asked.json) {
       terminal::print_json(json::serialize(all));
@@ -107,8 +108,8 @@ exit_code command_removals(const invocation& asked) {
   require_schema(c);
   const bool confirmed = asked.what == command::removals_confirm;
   print_decision(asked,
-                 confirmed ? removals::confirm(options, asked.review)
-                           : removals::reject(options, asked.review),
+                 confirmed ? removal_reviews::confirm(options, asked.review)
+                           : removal_reviews::reject(options, asked.review),
                  confirmed);
   return exit_code::done;
 }

@@ -1,16 +1,14 @@
 // What absence does to the rows: renumbered, aged out, removed, handed to another credential that
-// shows them, or put before a person. sync/removal decides, this writes; what brings a row back is
-// the update in row_writer, and erase hands rows over by its own statement. Blocks; throws
-// sql_problem.
+// shows them, or put before a person (db/commands/removal_reviews has the answers). sync/removal
+// decides, this writes; what brings a row back is the update in row_writer, and erase hands rows
+// over by its own statement. Blocks; throws sql_problem.
 #pragma once
 
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "db/pg/options.hpp"
 #include "db/windows/window.hpp"
 #include "sync/diff.hpp"
 #include "sync/removal.hpp"
@@ -48,30 +46,5 @@ void remove(pg_connection& db, credential_id credential, product what,
 result apply(pg_connection& db, const window_scope& scope, const std::string& sync_run_id,
              const window_evidence& evidence, window_diff& diff, absent_rows& absent,
              bool has_reviews);
-
-// ---- for people
-
-struct review {
-  std::string sync_run_id;
-  credential_id credential;
-  std::string what, reason, state, raised_at;
-  std::int64_t stored = 0;
-  std::int64_t missing = 0;                // rows that are still not shown
-  std::optional<std::string> first, last;  // operation dates of those
-  std::vector<std::string> examples;       // _ids, a few
-};
-// The open ones, oldest first; with `all` the decided ones too. Opens a connection; throws
-// `failure`.
-[[nodiscard]] std::vector<review> list(const db_options& options, bool all);
-
-struct decision_made {
-  review about;
-  std::int64_t removed = 0;
-};
-// Removes the rows that no answer has shown since, or says that they stay. Throws failure
-// {configuration, unknown_review} for one that is not open, {lease, review_busy} while its
-// credential is being synchronised.
-[[nodiscard]] decision_made confirm(const db_options& options, const std::string& sync_run_id);
-[[nodiscard]] decision_made reject(const db_options& options, const std::string& sync_run_id);
 
 }  // namespace flanks::removals

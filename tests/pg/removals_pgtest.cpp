@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "db/windows/removals.hpp"
+#include "db/commands/removal_reviews.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -190,7 +190,7 @@ TEST_F(removing, too_many_at_once_removes_nothing_stores_the_rest_and_asks) {
   EXPECT_EQ(value("select days::text from flanks.coverage"), "{[2026-05-01,2026-06-01)}");
   EXPECT_THAT(rows("select who_must_act, left(what_next, 21) from flanks.sync_status limit 1"),
               ElementsAre("operator|so many rows vanished"));
-  const auto open = removals::list(options_, false);
+  const auto open = removal_reviews::list(options_, false);
   ASSERT_EQ(open.size(), 1U);
   EXPECT_EQ(open[0].missing, 10);
   EXPECT_EQ(open[0].stored, 20);
@@ -200,25 +200,25 @@ TEST_F(removing, too_many_at_once_removes_nothing_stores_the_rest_and_asks) {
 TEST_F(removing, a_confirmed_review_removes_its_rows_under_its_run) {
   answer(first_, numbered(0, 20));
   answer(first_, numbered(0, 10));
-  const std::string run = removals::list(options_, false).at(0).sync_run_id;
-  EXPECT_EQ(removals::confirm(options_, run).removed, 10);
+  const std::string run = removal_reviews::list(options_, false).at(0).sync_run_id;
+  EXPECT_EQ(removal_reviews::confirm(options_, run).removed, 10);
   EXPECT_EQ(removed().size(), 10U);
   EXPECT_EQ(value("select count(*) from flanks.transaction_revisions where reason = 'removed' and "
                   "sync_run_id = '" +
                   run + "'"),
             "10");
-  EXPECT_THAT(removals::list(options_, false), IsEmpty());
+  EXPECT_THAT(removal_reviews::list(options_, false), IsEmpty());
   EXPECT_EQ(answer(first_, numbered(0, 10)).outcome, outcome::ok);
-  EXPECT_EQ(failure_of([&] { (void)removals::confirm(options_, run); }).error_class,
+  EXPECT_EQ(failure_of([&] { (void)removal_reviews::confirm(options_, run); }).error_class,
             "unknown_review");
 }
 
 TEST_F(removing, confirming_leaves_alone_what_has_been_shown_since) {
   answer(first_, numbered(0, 20));
   answer(first_, numbered(0, 10));
-  const std::string run = removals::list(options_, false).at(0).sync_run_id;
+  const std::string run = removal_reviews::list(options_, false).at(0).sync_run_id;
   EXPECT_EQ(answer(first_, numbered(0, 13)).outcome, outcome::suspicious) << "seven still wait";
-  EXPECT_EQ(removals::confirm(options_, run).removed, 7);
+  EXPECT_EQ(removal_reviews::confirm(options_, run).removed, 7);
   EXPECT_EQ(value("select min(_id) from flanks.transactions where removed_at is not null"),
             "id013");
 }
@@ -244,8 +244,8 @@ TEST_F(removing, the_same_loss_again_is_the_same_question_and_more_loss_joins_it
 TEST_F(removing, a_rejected_set_does_not_ask_again_until_it_changes) {
   answer(first_, numbered(0, 20));
   answer(first_, numbered(0, 10));
-  const std::string run = removals::list(options_, false).at(0).sync_run_id;
-  EXPECT_EQ(removals::reject(options_, run).removed, 0);
+  const std::string run = removal_reviews::list(options_, false).at(0).sync_run_id;
+  EXPECT_EQ(removal_reviews::reject(options_, run).removed, 0);
   EXPECT_EQ(answer(first_, numbered(0, 10)).outcome, outcome::ok);
   EXPECT_THAT(removed(), IsEmpty());
   // One more is judged by itself: ten rows are expected now.
@@ -254,18 +254,19 @@ TEST_F(removing, a_rejected_set_does_not_ask_again_until_it_changes) {
   // Shown again, they are rows like others.
   EXPECT_EQ(answer(first_, numbered(0, 20)).outcome, outcome::ok);
   EXPECT_EQ(answer(first_, numbered(0, 10)).outcome, outcome::suspicious);
-  EXPECT_EQ(removals::list(options_, true).size(), 2U);
+  EXPECT_EQ(removal_reviews::list(options_, true).size(), 2U);
 }
 
 TEST_F(removing, nobody_decides_while_the_credential_is_being_synchronised) {
   answer(first_, numbered(0, 20));
   answer(first_, numbered(0, 10));
-  const std::string run = removals::list(options_, false).at(0).sync_run_id;
+  const std::string run = removal_reviews::list(options_, false).at(0).sync_run_id;
   const claimed_credential c = claim(first_);
-  EXPECT_EQ(failure_of([&] { (void)removals::confirm(options_, run); }).error_class, "review_busy");
+  EXPECT_EQ(failure_of([&] { (void)removal_reviews::confirm(options_, run); }).error_class,
+            "review_busy");
   EXPECT_THAT(removed(), IsEmpty());
   release(c);
-  EXPECT_EQ(removals::confirm(options_, run).removed, 10);
+  EXPECT_EQ(removal_reviews::confirm(options_, run).removed, 10);
 }
 
 // ---- windows that the provider made us split
