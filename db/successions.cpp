@@ -4,8 +4,7 @@
 
 #include <optional>
 
-#include "db/commands/migrate.hpp"
-#include "db/pg/connection.hpp"
+#include "db/commands/run_explained.hpp"
 #include "db/pg/text_format.hpp"
 #include "db/windows/removals.hpp"
 #include "sync/succession.hpp"
@@ -183,17 +182,6 @@ succession find(pg_connection& db, std::int64_t id) {
   const pg_rows found = db.run(list_sql, sql_values(true, id));
   if (found.empty()) refuse_unknown(id, "does not exist");
   return read_one(found[0]);
-}
-
-// Runs `work` on a connection of its own.
-template <class Work>
-auto on_own_connection(const db_options& options, Work work) {
-  pg_connection db(options);
-  try {
-    return work(db);
-  } catch (const sql_problem& problem) {
-    throw migrate::explained(db, problem, stage::database);
-  }
 }
 
 succession decide(const db_options& options, std::int64_t id, bool confirmed) {

@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-#include "db/commands/migrate.hpp"
-#include "db/pg/connection.hpp"
+#include "db/commands/run_explained.hpp"
 #include "db/pg/text_format.hpp"
 
 namespace flanks {
@@ -226,20 +225,10 @@ class eraser {
   std::string victims_, plans_;
 };
 
-template <class Work>
-erase_report translated(const db_options& options, Work work) {
-  pg_connection db(options);
-  try {
-    return work(db);
-  } catch (const sql_problem& problem) {
-    throw migrate::explained(db, problem, stage::database);
-  }
-}
-
 }  // namespace
 
 erase_report preview_erase(const db_options& options, const user_id& user) {
-  return translated(options, [&](pg_connection& db) {
+  return on_own_connection(options, [&](pg_connection& db) {
     eraser e(db, user);
     e.decide(false);
     return e.report();
@@ -247,7 +236,7 @@ erase_report preview_erase(const db_options& options, const user_id& user) {
 }
 
 erase_report erase_user(const db_options& options, const user_id& user) {
-  return translated(options, [&](pg_connection& db) {
+  return on_own_connection(options, [&](pg_connection& db) {
     db.begin();
     eraser e(db, user);
     const erase_report report = e.erase();

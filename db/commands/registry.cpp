@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-#include "db/commands/migrate.hpp"
-#include "db/pg/connection.hpp"
+#include "db/commands/run_explained.hpp"
 
 namespace flanks {
 
@@ -110,21 +109,9 @@ std::vector<credential_row> rows_of(const pg_rows& rows) {
 registry::registry(const db_options& options) : db_(std::make_unique<pg_connection>(options)) {}
 registry::~registry() = default;
 
-template <class Work>
-auto registry::translated(Work work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const sql_problem& problem) {
-    throw migrate::explained(*db_, problem, stage::database);
-  } catch (...) {
-    db_->rollback();
-    throw;
-  }
-}
-
 std::vector<registration::outcome> registry::add(std::span<const registration_request> wanted,
                                                  bool even_if_erased) {
-  return translated([&] {
+  return run_explained(*db_, [&] {
     db_->begin();
     auto outcomes = registration::apply(*db_, wanted, even_if_erased);
     const bool refused = std::any_of(outcomes.begin(), outcomes.end(),
@@ -151,7 +138,7 @@ credential_id registry::add(const user_id& user, const secret& token, bool even_
 }
 
 secret registry::token_of(credential_id id) {
-  return translated([&] {
+  return run_explained(*db_, [&] {
     const auto r = db_->run(token_sql, sql_values(id));
     if (r.empty()) unknown(id);
     return secret(r[0][0].c_str());
@@ -159,7 +146,7 @@ secret registry::token_of(credential_id id) {
 }
 
 std::vector<credential_row> registry::list(const std::optional<user_id>& user, bool with_removed) {
-  return translated([&] {
+  return run_explained(*db_, [&] {
     std::optional<std::string> name;
     if (user) name = user->value;
     return rows_of(db_->run(list_sql, sql_values(name, nullptr, with_removed)));
@@ -167,7 +154,7 @@ std::vector<credential_row> registry::list(const std::optional<user_id>& user, b
 }
 
 credential_row registry::show(credential_id id) {
-  return translated([&] {
+  return run_explained(*db_, [&] {
     auto rows = rows_of(db_->run(list_sql, sql_values(nullptr, id, true)));
     if (rows.empty()) unknown(id);
     rows[0].transactions = db_->run(count_sql, sql_values(id))[0][0].as<std::int64_t>();
@@ -179,19 +166,19 @@ credential_row registry::show(credential_id id) {
 }
 
 void registry::pause(credential_id id, const std::string& reason) {
-  translated([&] {
+  run_explained(*db_, [&] {
     if (db_->run(pause_sql, sql_values(id, reason)).affected_rows() == 0) unknown(id);
   });
 }
 
 void registry::resume(credential_id id) {
-  translated([&] {
+  run_explained(*db_, [&] {
     if (db_->run(resume_sql, sql_values(id)).affected_rows() == 0) unknown(id);
   });
 }
 
 void registry::rotate(credential_id id, const secret& token) {
-  translated([&] {
+  run_explained(*db_, [&] {
     db_->begin();
     const registration::rotation done = registration::replace_token(*db_, id, token);
     if (done.unknown) unknown(id);
@@ -215,7 +202,7 @@ void registry::rotate(credential_id id, const secret& token) {
 }
 
 void registry::remove(credential_id id) {
-  translated([&] {
+  run_explained(*db_, [&] {
     db_->begin();
     db_->run(drop_lease, sql_values(id));
     db_->run(drop_schedule, sql_values(id));

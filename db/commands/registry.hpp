@@ -73,9 +73,6 @@ class registry {
   void remove(credential_id id);
 
  private:
-  template <class Work>
-  auto translated(Work work) -> decltype(work());
-
   std::unique_ptr<pg_connection> db_;
 };
 

@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-#include "db/commands/migrate.hpp"
-#include "db/pg/connection.hpp"
+#include "db/commands/run_explained.hpp"
 #include "db/windows/removals.hpp"
 
 namespace flanks::removal_reviews {
@@ -40,17 +39,6 @@ constexpr statement decide_sql{"decide_review", R"(
 update flanks.removal_reviews set state = $2, decided_at = now(), decided_by = session_user, removed_rows = $3
 where sync_run_id::text = $1)"};
 
-// Runs `work` on a connection of its own.
-template <class Work>
-auto on_connection(const db_options& options, Work work) {
-  pg_connection db(options);
-  try {
-    return work(db);
-  } catch (const sql_problem& problem) {
-    throw migrate::explained(db, problem, stage::database);
-  }
-}
-
 std::vector<review> read(pg_connection& db, bool all, const std::optional<std::string>& only) {
   std::vector<review> found;
   for (const auto& r : db.run(list_sql, sql_values(all, only))) {
@@ -84,7 +72,7 @@ std::vector<review> read(pg_connection& db, bool all, const std::optional<std::s
 }
 
 decision_made decide(const db_options& options, const std::string& run, bool confirmed) {
-  return on_connection(options, [&](pg_connection& db) {
+  return on_own_connection(options, [&](pg_connection& db) {
     db.begin();
     std::vector<review> found = read(db, true, run);
     if (found.empty()) refuse_unknown(run, "does not exist");
@@ -118,7 +106,7 @@ decision_made decide(const db_options& options, const std::string& run, bool con
 }  // namespace
 
 std::vector<review> list(const db_options& options, bool all) {
-  return on_connection(options, [&](pg_connection& db) { return read(db, all, std::nullopt); });
+  return on_own_connection(options, [&](pg_connection& db) { return read(db, all, std::nullopt); });
 }
 
 decision_made confirm(const db_options& options, const std::string& sync_run_id) {

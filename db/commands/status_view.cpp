@@ -4,8 +4,7 @@
 #include <unordered_map>
 
 #include "db/backfill.hpp"
-#include "db/commands/migrate.hpp"
-#include "db/pg/connection.hpp"
+#include "db/commands/run_explained.hpp"
 #include "db/pg/text_format.hpp"
 
 namespace flanks {
@@ -82,12 +81,7 @@ std::vector<status_row> read(pg_connection& db, const selection& who) {
 }  // namespace
 
 std::vector<status_row> read_status(const db_options& options, const selection& who) {
-  pg_connection db(options);
-  try {
-    return read(db, who);
-  } catch (const sql_problem& problem) {
-    throw migrate::explained(db, problem, stage::database);
-  }
+  return on_own_connection(options, [&](pg_connection& db) { return read(db, who); });
 }
 
 }  // namespace flanks
