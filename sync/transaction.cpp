@@ -121,6 +121,13 @@ std::int64_t transaction_batch::elements() const {
   return static_cast<std::int64_t>(transactions.size()) + refused;
 }
 
+std::size_t transaction_batch::bytes() const {
+  std::size_t bytes = text.bytes() + transactions.size() * sizeof(transaction);
+  for (const rejected_record& r : rejected)
+    bytes += sizeof r + r.raw.size() + r.detail.size();
+  return bytes;
+}
+
 void transaction_batch::hash_content(const content_key& key) {
   const std::string_view where = text.newest();
   for (transaction& t : transactions)

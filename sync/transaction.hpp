@@ -164,6 +164,8 @@ struct transaction_batch {
   [[nodiscard]] bool empty() const { return transactions.empty() && rejected.empty(); }
   // Array elements that this batch stands for (a warning belongs to a stored transaction).
   [[nodiscard]] std::int64_t elements() const;
+  // What it holds in memory, about.
+  [[nodiscard]] std::size_t bytes() const;
   // Hashes all transactions.
   void hash_content(const content_key& key);
 };

@@ -7,9 +7,6 @@ namespace flanks {
 
 namespace {
 
-// What may wait in memory before a connection is taken, and what one COPY holds.
-constexpr std::size_t proof_buffer_limit = 1024 * 1024;
-
 constexpr statement covered_days{"proof_covered", R"(
 select lower(r), case when r @> c.read_on then c.read_on else upper(r) - 1 end, coalesce(r @> c.read_on, false)
 from flanks.coverage c, unnest(c.days) as u(r)
@@ -20,11 +17,6 @@ insert into flanks.verifications (run_id, credential_id, product, window_from, w
   altered, quarantined, provider_updated_at, detail, started_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, nullif($13, ''), $14))"};
 
-std::size_t waiting_bytes(const transaction_batch& batch) {
-  return batch.text.bytes() + batch.transactions.size() * sizeof(transaction) +
-         batch.rejected.size() * sizeof(rejected_record);
-}
-
 class pg_comparison final : public comparison_ledger {
  public:
   pg_comparison(std::shared_ptr<pg_connection_pool> pool, window_scope scope)
@@ -34,9 +26,9 @@ class pg_comparison final : public comparison_ledger {
     // What they were is of no use here, only which they were.
     for (rejected_record& r : batch.rejected)
       r.raw = std::string();
-    buffered_bytes_ += waiting_bytes(batch);
+    buffered_bytes_ += batch.bytes();
     buffered_.push_back(std::move(batch));
-    if (buffered_bytes_ < proof_buffer_limit) co_return;
+    if (buffered_bytes_ < answer_buffer_limit) co_return;
     auto flushing = flush();
     co_await std::move(flushing);
   }

@@ -10,16 +10,6 @@ namespace flanks {
 
 namespace {
 
-// What may wait in memory before a connection is taken, and what one COPY holds.
-constexpr std::size_t buffer_limit = 1024 * 1024;
-
-std::size_t bytes_of(const transaction_batch& batch) {
-  std::size_t bytes = batch.text.bytes() + batch.transactions.size() * sizeof(transaction);
-  for (const rejected_record& r : batch.rejected)
-    bytes += sizeof r + r.raw.size() + r.detail.size();
-  return bytes;
-}
-
 class pg_ledger final : public window_ledger {
  public:
   pg_ledger(std::shared_ptr<pg_connection_pool> pool, write_batcher& windows,
@@ -31,9 +21,9 @@ class pg_ledger final : public window_ledger {
 
   awaitable<void> apply(transaction_batch batch) override {
     refuse_after_failure();
-    request_.bytes += bytes_of(batch);
+    request_.bytes += batch.bytes();
     buffered_.push_back(std::move(batch));
-    if (request_.bytes < buffer_limit) co_return;
+    if (request_.bytes < answer_buffer_limit) co_return;
     failed_ = true;
     auto writing = write(nullptr);
     co_await std::move(writing);

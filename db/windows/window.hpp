@@ -23,6 +23,9 @@ struct window_scope {
   [[nodiscard]] bool filtered() const { return !query.empty(); }
 };
 
+// Bytes of an answer that may wait in memory before a connection is taken, and that one COPY holds.
+inline constexpr std::size_t answer_buffer_limit = 1024 * 1024;
+
 // What the database says of a window that was written.
 struct written_window {
   run_record record;   // as it is in flanks.sync_runs
