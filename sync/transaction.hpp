@@ -64,6 +64,26 @@ static_assert(static_cast<std::size_t>(column::extra) + 1 == column_count);
 [[nodiscard]] constexpr std::string_view name_of(column c) {
   return transaction_columns[static_cast<std::size_t>(c)].name;
 }
+// Names the operation or a product; at most 256 bytes (sync/flanks/record.hpp).
+[[nodiscard]] constexpr bool is_id(column c) {
+  return c <= column::portfolio_id;
+}
+// Takes any string as it is.
+[[nodiscard]] constexpr bool is_free_text(column c) {
+  return c > column::value_date && c < column::transfer && c != column::amount &&
+         c != column::balance;
+}
+constexpr bool kinds_fit_the_columns() {
+  for (std::size_t i = 0; i < column_count; ++i) {
+    const auto c = static_cast<column>(i);
+    const table_column& t = transaction_columns[i];
+    if (is_id(c) != t.name.ends_with("_id")) return false;
+    if (is_free_text(c) != (t.type == column_type::text && !is_id(c))) return false;
+  }
+  return true;
+}
+static_assert(kinds_fit_the_columns(),
+              "a column is out of place; sync/flanks/plain_record and record_handler go by these");
 
 // 128 bits of XXH3 over the provider's columns (id excluded: it is the key), under the content key
 // of the database. Equal content, equal hash.

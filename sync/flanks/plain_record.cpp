@@ -94,8 +94,7 @@ FLANKS_IN_REGISTERS bool plain_record::read_string(json_cursor& c) {
   const auto text = c.take_string();
   if (!text) return false;
   const auto to = static_cast<column>(field_);
-  const bool free_text = to > column::value_date && to != column::amount && to != column::balance;
-  if (!free_text && text->escaped) return false;
+  if (!is_free_text(to) && text->escaped) return false;
   switch (to) {
     case column::id:
     case column::account_id:
@@ -216,8 +215,8 @@ FLANKS_IN_REGISTERS bool begins_visibly(std::string_view text) {
 }
 
 FLANKS_IN_REGISTERS bool plain_record::set_reference(std::string_view text) {
-  const bool is_id = field_ <= static_cast<std::uint8_t>(column::portfolio_id);
-  if (is_id && (!begins_visibly(text) || text.size() > longest_id)) return false;
+  if (is_id(static_cast<column>(field_)) && (!begins_visibly(text) || text.size() > longest_id))
+    return false;
   set(text);
   return true;
 }

@@ -79,7 +79,7 @@ void record_handler::field_string(const decoded& value) {
     extra_string(value);
   } else if (is(column::id)) {
     set_id(value);
-  } else if (is_free_text()) {
+  } else if (is_free_text(static_cast<column>(field_))) {
     set(value.text);
   } else if (!is_required() && is_blank(value.text)) {
     extra_string(value);
@@ -166,11 +166,6 @@ void record_handler::misfit(value_kind got) {
   } else if (!what.empty()) {
     warn("bad_value", key_, what);
   }
-}
-
-bool record_handler::is_free_text() const {
-  const auto c = static_cast<column>(field_);
-  return c > column::value_date && !is_decimal() && !is_transfer();
 }
 
 }  // namespace flanks

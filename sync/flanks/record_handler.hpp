@@ -52,13 +52,10 @@ class record_handler : public record_walker<record_handler> {
   [[nodiscard]] bool is_day() const { return is(column::operation_date) || is(column::value_date); }
   [[nodiscard]] bool is_decimal() const { return is(column::amount) || is(column::balance); }
   [[nodiscard]] bool is_transfer() const { return is(column::transfer); }
-  [[nodiscard]] bool is_reference() const {
-    return field_ <= static_cast<std::uint8_t>(column::portfolio_id);
-  }
+  [[nodiscard]] bool is_reference() const { return is_id(static_cast<column>(field_)); }
   [[nodiscard]] bool is_required() const {
     return is(column::id) || is(column::operation_date) || is(column::amount);
   }
-  [[nodiscard]] bool is_free_text() const;
 
   std::optional<product> listed_;
   transaction* row_ = nullptr;
