@@ -2,6 +2,7 @@
 #include <future>
 
 #include "db/commands/status_view.hpp"
+#include "db/transaction_sql.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -192,6 +193,25 @@ TEST_F(schema, everything_has_a_comment) {
     union all
     select nspname from pg_namespace where nspname like 'flanks%' and obj_description(oid, 'pg_namespace') is null)"),
               IsEmpty());
+}
+
+// db/transaction_sql.hpp says what else a new column needs.
+TEST_F(schema, views_of_transactions_show_every_column_of_the_provider) {
+  for (const std::string view : {"transactions_current", "transactions_distinct"}) {
+    const auto shown = rows(
+        "select column_name::text from information_schema.columns where table_schema = 'flanks' "
+        "and table_name = '" +
+        view + "'");
+    for (const table_column& c : transaction_columns)
+      EXPECT_THAT(shown, ::testing::Contains(c.name)) << view;
+  }
+}
+
+TEST_F(schema, the_columns_of_transactions_are_those_that_we_know) {
+  EXPECT_EQ(value("select string_agg('t.' || column_name, ', ' order by length(column_name), "
+                  "column_name::text collate \"C\") from information_schema.columns where "
+                  "(table_schema, table_name) = ('flanks', 'transactions')"),
+            all_columns("t"));
 }
 
 TEST_F(schema, registering_twice_gives_the_same_number_and_links_users) {
