@@ -19,7 +19,7 @@ namespace {
 constexpr statement find_pairs{"find_successions", R"(
 with members as (
   select o.real_account_id, o.product, o.credential_id, bool_or(o.living) as living, max(o.iban) as iban
-  from flanks_internal.living_products o
+  from flanks_internal.identifiable_products o
   where o.product <> 'portfolio' and o.real_account_id in (
     select m.real_account_id from flanks_internal.identifiable_products m where m.credential_id = $1)
   group by o.real_account_id, o.product, o.credential_id)

@@ -32,23 +32,28 @@ comment on column flanks_internal.real_account_keys.key is 'The key, as real_acc
 comment on column flanks_internal.real_account_keys.real_account_id is 'The real account.';
 comment on index flanks_internal.real_account_keys_by_account is 'The keys of a real account.';
 
--- Every product that can be the same real account as another one. What of them is compared, and nothing else.
+-- Every product that can be the same real account as another one. What of them is compared, and who still says something
+-- of them: a credential that was removed, is gone or blocked does not, nor one whose list has lost the product. A left
+-- join, because the planner leaves it out, as a rule, where nobody asks for `living`.
 create view flanks_internal.identifiable_products as
-select 'account' as product, credential_id, account_id as product_id, real_account_id, external_id,
-  nullif(upper(regexp_replace(iban, '\s', '', 'g')), '') as iban, null as pan, entity, removed_at
-from flanks.accounts
-union all
-select 'card', credential_id, card_id, real_account_id, external_id, null, nullif(regexp_replace(pan, '\s', '', 'g'), ''), entity, removed_at
-from flanks.cards
-union all
-select 'investment', credential_id, investment_id, real_account_id, external_id, null, null, entity, removed_at
-from flanks.investments
-union all
-select 'liability', credential_id, liability_id, real_account_id, external_id, null, null, entity, removed_at
-from flanks.liabilities
-union all
-select 'portfolio', credential_id, portfolio_id, real_account_id, external_id, null, null, entity, removed_at
-from flanks.portfolios;
+select p.*, p.removed_at is null and c.removed_at is null and c.state not in ('gone', 'blocked') as living
+from (
+  select 'account' as product, credential_id, account_id as product_id, real_account_id, external_id,
+    nullif(upper(regexp_replace(iban, '\s', '', 'g')), '') as iban, null as pan, entity, removed_at
+  from flanks.accounts
+  union all
+  select 'card', credential_id, card_id, real_account_id, external_id, null, nullif(regexp_replace(pan, '\s', '', 'g'), ''), entity, removed_at
+  from flanks.cards
+  union all
+  select 'investment', credential_id, investment_id, real_account_id, external_id, null, null, entity, removed_at
+  from flanks.investments
+  union all
+  select 'liability', credential_id, liability_id, real_account_id, external_id, null, null, entity, removed_at
+  from flanks.liabilities
+  union all
+  select 'portfolio', credential_id, portfolio_id, real_account_id, external_id, null, null, entity, removed_at
+  from flanks.portfolios
+) p left join flanks.credentials c on c.credential_id = p.credential_id;
 comment on view flanks_internal.identifiable_products is 'The products of all credentials with what tells whether two are one real account.';
 comment on column flanks_internal.identifiable_products.product is 'account, card, investment, liability or portfolio.';
 comment on column flanks_internal.identifiable_products.credential_id is 'The credential that shows it.';
@@ -59,6 +64,7 @@ comment on column flanks_internal.identifiable_products.iban is 'IBAN in capital
 comment on column flanks_internal.identifiable_products.pan is 'Number of a card, without blanks; masked, as a rule.';
 comment on column flanks_internal.identifiable_products.entity is 'The bank.';
 comment on column flanks_internal.identifiable_products.removed_at is 'When the provider stopped showing it.';
+comment on column flanks_internal.identifiable_products.living is 'Its credential lives and shows it.';
 
 create function flanks_internal.set_real_account(product text, credential_id bigint, product_id text, real_account_id bigint) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -204,23 +210,6 @@ comment on column flanks.successions.raised_at is 'When it was first considered.
 comment on column flanks.successions.decided_at is 'When it was decided; null while it is open.';
 comment on column flanks.successions.decided_by is 'The database role that decided; null when the evidence did.';
 
--- Who still says something of its products, written once: a credential that was removed, is gone or blocked does not, nor
--- one whose list has lost the product.
-create view flanks_internal.living_products as
-select p.*, p.removed_at is null and c.removed_at is null and c.state not in ('gone', 'blocked') as living
-from flanks_internal.identifiable_products p join flanks.credentials c using (credential_id);
-comment on view flanks_internal.living_products is 'identifiable_products, and whether each is shown today.';
-comment on column flanks_internal.living_products.product is 'account, card, investment, liability or portfolio.';
-comment on column flanks_internal.living_products.credential_id is 'The credential that shows it.';
-comment on column flanks_internal.living_products.product_id is 'The provider''s identification of it.';
-comment on column flanks_internal.living_products.real_account_id is 'The real account that it was found to be.';
-comment on column flanks_internal.living_products.external_id is 'external_id of the product.';
-comment on column flanks_internal.living_products.iban is 'IBAN in capitals, without blanks.';
-comment on column flanks_internal.living_products.pan is 'Number of a card, without blanks; masked, as a rule.';
-comment on column flanks_internal.living_products.entity is 'The bank.';
-comment on column flanks_internal.living_products.removed_at is 'When the provider stopped showing it.';
-comment on column flanks_internal.living_products.living is 'Its credential lives and shows it.';
-
 -- The days of which a credential can say what is not there: not those with records in quarantine, and none that were read
 -- through a filter.
 create view flanks_internal.proved_days as
@@ -236,7 +225,7 @@ comment on column flanks_internal.proved_days.days is 'Those days.';
 -- be compared. A credential that is dead says nothing more; of those that live the one that was refreshed last is right.
 create view flanks_internal.account_members as
 select p.real_account_id, p.credential_id, p.product, p.product_id, p.living, v.seen_at, v.days, o.operation_date as first_day
-from flanks_internal.living_products p
+from flanks_internal.identifiable_products p
 left join flanks_internal.proved_days v on v.credential_id = p.credential_id and v.product = p.product
 left join lateral (
   select t.operation_date from flanks.transactions t
@@ -323,7 +312,7 @@ comment on column flanks.transactions_distinct.aged_out_at is 'Since when the ba
 create view flanks.assets as
 select distinct on (p.real_account_id) p.real_account_id, p.product, a.iban, p.credential_id, p.product_id, b.balance, b.currency,
   coalesce(p.entity, c.bank) as bank, b.name, b.provider_updated_at as as_of, u.users
-from flanks_internal.living_products p
+from flanks_internal.identifiable_products p
 join flanks.real_accounts a using (real_account_id)
 join flanks.credentials c using (credential_id)
 cross join lateral (
