@@ -6,6 +6,7 @@
 
 #include "db/commands/run_explained.hpp"
 #include "db/pg/text_format.hpp"
+#include "db/transaction_sql.hpp"
 #include "db/windows/removals.hpp"
 #include "sync/succession.hpp"
 #include "sync/types.hpp"
@@ -75,14 +76,16 @@ where s.state <> excluded.state or excluded.succeeded_rows > 0
   or (s.compared_rows, s.paired_rows) is distinct from (excluded.compared_rows, excluded.paired_rows))"};
 
 constexpr statement give_back{"reverse_succession", R"(
-with back as (
-  select t._id, t.credential_id, to_jsonb(t) as content from flanks.transactions t
+with back as materialized (
+  select t._id, t.credential_id, t.updated_at, to_jsonb(t) as content from flanks.transactions t
   where t.credential_id = $3 and t.product = $2 and t.removed_at is not null and t.removal_reason = 'succeeded'
     and coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id) in (
-      select product_id from flanks_internal.identifiable_products where real_account_id = $1 and product = $2 and credential_id = $3)),
+      select product_id from flanks_internal.identifiable_products where real_account_id = $1 and product = $2 and credential_id = $3)
+  order by t._id for update of t),
 kept as (
-  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
-  select _id, credential_id, $5, 'restored', content from back),
+  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, valid_from, reason, content)
+  select b._id, b.credential_id, $5, )" FLANKS_VALID_FROM("b._id", "b.updated_at") R"(,
+    'restored', b.content from back b),
 given as (
   update flanks.transactions t set removed_at = null, removal_reason = null, successor_id = null, updated_at = now()
   from back b where t._id = b._id)

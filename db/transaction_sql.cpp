@@ -62,6 +62,15 @@ std::string identity_columns(std::string_view alias) {
   return text;
 }
 
+std::string notation_columns(std::string_view alias) {
+  std::string text;
+  for (const table_column& c : transaction_columns) {
+    if (c.type != column_type::decimal && c.type != column_type::json) continue;
+    text += fmt::format("{}{}.{}::text", text.empty() ? "" : ", ", alias, c.name);
+  }
+  return text;
+}
+
 std::string all_columns(std::string_view alias) {
   std::vector<std::string_view> names(own_columns.begin(), own_columns.end());
   for (const table_column& c : transaction_columns)

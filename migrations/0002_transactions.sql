@@ -68,7 +68,7 @@ comment on column flanks.transactions.card_number is 'Number of the card, masked
 comment on column flanks.transactions.transfer is 'Beneficiary and payer with their IBANs, when it is a transfer.';
 comment on column flanks.transactions.extra is 'Every field of the provider that has no column here; null when there is none.';
 comment on column flanks.transactions.first_seen_at is 'When it first came.';
-comment on column flanks.transactions.updated_at is 'When this row was last written; an unchanged re-read does not write.';
+comment on column flanks.transactions.updated_at is 'When this row was last written; an unchanged re-read does not write, and a new content_hash alone does not count.';
 comment on column flanks.transactions.removed_at is 'When the provider stopped showing it; null while it shows it.';
 comment on column flanks.transactions.removal_reason is 'Why it is no longer shown: absent (a whole answer lacked it), renumbered (the same credential shows it under another _id), succeeded (another credential of the same real account has taken over), confirmed (a person said so).';
 comment on column flanks.transactions.successor_id is 'The _id that the operation has now, where it was recognised: renumbered or succeeded. flanks.current_id() follows it.';
@@ -100,21 +100,23 @@ create table flanks.transaction_revisions (
   _id text collate "C" not null,
   credential_id bigint not null,
   sync_run_id uuid not null,
+  valid_from timestamptz not null,
   replaced_at timestamptz not null default now(),
-  reason text not null check (reason in ('changed', 'restored', 'removed', 'renumbered', 'succeeded', 'handed_over')),
+  reason text not null check (reason in ('changed', 'rewritten', 'restored', 'removed', 'renumbered', 'succeeded', 'handed_over', 'aged_out')),
   content jsonb not null
 );
 -- The history of one operation, newest last.
 create index transaction_revisions_by_id on flanks.transaction_revisions (_id, revision_id);
 -- What was overwritten since a moment: written in this order, so BRIN does.
 create index transaction_revisions_by_time on flanks.transaction_revisions using brin (replaced_at) with (autosummarize = on);
-comment on table flanks.transaction_revisions is 'Every version of a transaction that was overwritten or removed.';
+comment on table flanks.transaction_revisions is 'Every version of a transaction that was overwritten or removed. flanks.transactions_as_of() puts them together again.';
 comment on column flanks.transaction_revisions.revision_id is 'Grows with time within one operation.';
 comment on column flanks.transaction_revisions._id is 'The operation.';
 comment on column flanks.transaction_revisions.credential_id is 'The credential that the old version belonged to.';
 comment on column flanks.transaction_revisions.sync_run_id is 'The run that replaced it (sync_runs.sync_run_id).';
-comment on column flanks.transaction_revisions.replaced_at is 'When it was replaced.';
-comment on column flanks.transaction_revisions.reason is 'changed: the provider sends other content; restored: it had been removed and is shown again; removed: the provider no longer shows it; renumbered: the provider shows it under another _id; succeeded: another credential of its real account has taken over; handed_over: its credential no longer speaks for it (removed, gone, long blocked) and another one shows it.';
+comment on column flanks.transaction_revisions.valid_from is 'Since when it was the stored version: its updated_at, but never before the version before it ended. It was stored while valid_from <= t < replaced_at; at no instant when replaced_at is not later (two versions in one transaction).';
+comment on column flanks.transaction_revisions.replaced_at is 'When it was replaced: when the transaction that did began.';
+comment on column flanks.transaction_revisions.reason is 'changed: the provider sends other content; rewritten: it sends equal values in other digits (1.0 as 1.00); restored: it had been removed or had aged out and is shown again; removed: the provider no longer shows it; renumbered: the provider shows it under another _id; succeeded: another credential of its real account has taken over; handed_over: its credential no longer speaks for it (removed, gone, long blocked) and another one shows it; aged_out: the bank''s history no longer reaches back to it, or its account is closed.';
 comment on column flanks.transaction_revisions.content is 'The whole old row, as to_jsonb gives it.';
 comment on index flanks.transaction_revisions_by_id is 'The history of one operation.';
 comment on index flanks.transaction_revisions_by_time is 'What was overwritten since a moment.';
@@ -129,4 +131,4 @@ language sql stable parallel safe as $$
     and t._id in (select r._id from flanks.transaction_revisions r where r.replaced_at >= transactions_changed_since.moment)
 $$;
 comment on function flanks.transactions_changed_since(timestamptz) is
-  'The transactions that came, changed, were removed or came back since a moment, as they are now. Not among them: what an erasure deleted or gave to another credential, for it leaves no trace; and what was written again with equal values (1.0 as 1.00). For loading them elsewhere bit by bit. Times are those at which a window began to be written: ask for some minutes more than since the last time.';
+  'The transactions that came, changed, were removed, aged out or came back since a moment, as they are now. Not among them: what an erasure deleted or gave to another credential, for it leaves no trace. For loading them elsewhere bit by bit. Times are those at which a window began to be written: ask for some minutes more than since the last time.';

@@ -76,7 +76,7 @@ delete from flanks.transaction_sightings where credential_id = $1 and product = 
 // the statement itself has made would compare each with each.
 constexpr statement remove_rows{"remove_absent", R"(
 with gone as materialized (
-  select t._id, t.credential_id, t.product, to_jsonb(t) as content, h.credential_id as heir, h.product as heir_product,
+  select t._id, t.credential_id, t.product, t.updated_at, to_jsonb(t) as content, h.credential_id as heir, h.product as heir_product,
     i.reason, nullif(i.successor_id, '') as successor_id
   from unnest($4::text[], $5::text[], $6::text[]) i(_id, reason, successor_id)
   join flanks.transactions t on t._id = i._id
@@ -87,9 +87,10 @@ with gone as materialized (
     order by s.first_seen_at, s.credential_id limit 1) h on true
   where t.credential_id = $1 and t.product = $2 and t.removed_at is null),
 kept as (
-  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
-  select _id, credential_id, $3, case when heir is not null then 'handed_over' when reason in ('renumbered', 'succeeded') then reason
-    else 'removed' end, content from gone),
+  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, valid_from, reason, content)
+  select g._id, g.credential_id, $3, )" FLANKS_VALID_FROM("g._id", "g.updated_at") R"(,
+    case when g.heir is not null then 'handed_over' when g.reason in ('renumbered', 'succeeded') then g.reason
+    else 'removed' end, g.content from gone g),
 own as (
   delete from flanks.transaction_sightings s using gone g where s._id = g._id and s.credential_id = g.heir)
 update flanks.transactions t set credential_id = coalesce(g.heir, g.credential_id),
@@ -150,9 +151,18 @@ const std::string& recognise_text() {
 constexpr statement read_now{"read_now", "select now()"};
 
 constexpr statement age_out{"age_out", R"(
-update flanks.transactions set aged_out_at = now(), updated_at = now()
-where _id = any($3::text[]) and credential_id = $1 and product = $2 and removed_at is null and aged_out_at is null
-returning operation_date)"};
+with aged as materialized (
+  select t._id, t.credential_id, t.updated_at, to_jsonb(t) as content
+  from unnest($4::text[]) i(_id) join flanks.transactions t on t._id = i._id
+  where t.credential_id = $1 and t.product = $2 and t.removed_at is null and t.aged_out_at is null),
+kept as (
+  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, valid_from, reason, content)
+  select a._id, a.credential_id, $3, )" FLANKS_VALID_FROM("a._id", "a.updated_at") R"(,
+    'aged_out', a.content from aged a)
+update flanks.transactions t set aged_out_at = now(), updated_at = now()
+from aged a
+where t._id = a._id
+returning t.operation_date)"};
 
 // Hands out the ids as array literals of bounded length.
 template <class Ids>
@@ -239,8 +249,10 @@ void take_recognised(pg_connection& db, const list_of_rows& list, const std::str
   std::erase_if(fresh, [&](const std::string& id) { return ids.contains(id); });
   facts.stored -= static_cast<std::int64_t>(ids.size());
   remove(db, list, std::move(renumbered), done);
+  const std::string old = aged.take();
+  db.run(lock_rows, sql_values(old));
   for (const auto& r :
-       db.run(age_out, sql_values(list.credential, to_string(list.what), aged.take())))
+       db.run(age_out, sql_values(list.credential, to_string(list.what), list.sync_run_id, old)))
     done.days.insert(r[0].as<day>());
 }
 

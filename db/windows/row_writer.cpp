@@ -19,19 +19,21 @@ const std::string& copy_text() {
   return text;
 }
 
-// Only what really differs becomes a revision: 1.0 and 1.00 are the same amount, spaces in a JSON
-// object are no change; and what does not differ, its content hash included, is not written. No
-// lock is taken first: a version that somebody has replaced since is not found under its ctid and
-// xmin, and is missing in what comes back. (xmin: after waiting for the other one, not every
-// release of PostgreSQL looks at the ctid again.) No join of what was written with what was asked:
-// under force_index_plans() it would compare each with each.
+// Whatever is overwritten becomes a revision, or transactions_as_of() would not know it. 1.0
+// and 1.00 are the same amount, so that such a row counts as unchanged; a content hash under
+// another key is written and is no new version. What does not differ, its content hash included, is
+// not written. No lock is taken first: a version that somebody has replaced since is not found
+// under its ctid and xmin, and is missing in what comes back. (xmin: after waiting for the other
+// one, not every release of PostgreSQL looks at the ctid again.) No join of what was written with
+// what was asked: under force_index_plans() it would compare each with each.
 constexpr const char* update_template = R"(
 with old as materialized (
-  select i.*, t.ctid as place, t.xmin as version, t.updated_at <> now() as first, to_jsonb(w) as was,
+  select i.*, t.ctid as place, t.xmin as version, t.updated_at <> now() as first, t.updated_at as was_written, to_jsonb(w) as was,
     t.credential_id as was_of, t.product as was_product, t.removed_at is not null as was_removed,
     (t.credential_id, t.product, t.removed_at, {table})
     is distinct from (i.credential_id, i.product, null::timestamptz, {input}) as differs,
-    t.content_hash <> i.content_hash or t.aged_out_at is not null as other_state,
+    t.content_hash <> i.content_hash as other_hash, t.aged_out_at is not null as was_aged_out,
+    t.content_hash <> i.content_hash and ({table_notation}) is distinct from ({input_notation}) as other_notation,
     case when coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id)
         <> coalesce(i.account_id, i.card_id, i.investment_id, i.liability_id)
       then coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id) else '' end as other_account,
@@ -41,23 +43,25 @@ with old as materialized (
     as i(credential_id, product, sync_run_id, content_hash, _id, {names}, nr)
   join flanks.transactions t on t._id = i._id
   cross join lateral (select {all}) w),
+judged as (select o.*, o.differs or o.was_aged_out or o.other_notation as replaced from old o),
 kept as (
-  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, reason, content)
-  select o._id, o.was_of, o.sync_run_id,
-    case when o.was_removed then 'restored' when o.was_of <> o.credential_id then 'handed_over' else 'changed' end, o.was
-  from old o where o.differs),
+  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, valid_from, reason, content)
+  select o._id, o.was_of, o.sync_run_id, )" FLANKS_VALID_FROM("o._id", "o.was_written") R"(,
+    case when o.was_removed or o.was_aged_out then 'restored' when o.was_of <> o.credential_id then 'handed_over'
+      when o.differs then 'changed' else 'rewritten' end, o.was
+  from judged o where o.replaced),
 written as (
   update flanks.transactions t set credential_id = o.credential_id, product = o.product, removed_at = null,
-    removal_reason = null, successor_id = null, aged_out_at = null, updated_at = now(),
-    content_hash = o.content_hash, {set}
-  from old o
-  where t.ctid = o.place and t.xmin = o.version and (o.differs or o.other_state)
-  returning o.nr::integer, o.differs, o.first, o.was_of = o.credential_id and o.was_product = o.product,
+    removal_reason = null, successor_id = null, aged_out_at = null,
+    updated_at = case when o.replaced then now() else t.updated_at end, content_hash = o.content_hash, {set}
+  from judged o
+  where t.ctid = o.place and t.xmin = o.version and (o.replaced or o.other_hash)
+  returning o.nr::integer, o.differs, o.first and o.replaced, o.was_of = o.credential_id and o.was_product = o.product,
     o.other_account, o.other_operation)
 select * from written
 union all
 select o.nr::integer, false, false, o.was_of = o.credential_id and o.was_product = o.product, '', ''
-from old o where not (o.differs or o.other_state))";
+from judged o where not (o.replaced or o.other_hash))";
 
 std::string content_parameters() {
   std::string text;
@@ -72,6 +76,8 @@ const std::string& update_text() {
   static const std::string text = fmt::format(
       fmt::runtime(update_template), fmt::arg("table", content_columns("t")),
       fmt::arg("input", content_columns("i")), fmt::arg("parameters", content_parameters()),
+      fmt::arg("table_notation", notation_columns("t")),
+      fmt::arg("input_notation", notation_columns("i")),
       fmt::arg("names", for_each_content_column("{}")), fmt::arg("all", all_columns("t")),
       fmt::arg("set", for_each_content_column("{0} = o.{0}")));
   return text;

@@ -39,9 +39,9 @@ struct inserted_rows {
 
 struct updated_row {
   row_to_write row;
-  bool differs = false;   // from what was stored, in more than its notation: that is a revision now
-  bool first = false;     // this transaction has not written it before
-  bool in_place = false;  // it was this list's already
+  bool differs = false;       // from what was stored, in more than its notation
+  bool first = false;         // the first new version of it in this transaction
+  bool in_place = false;      // it was this list's already
   std::string other_account;  // the account that it was stored for, when that is another one
   // Day, amount and text of what it stood for, when all three are others now.
   std::string other_operation;

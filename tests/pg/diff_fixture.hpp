@@ -164,8 +164,8 @@ class model {
       return;  // else a conflict: it never overwrites
     }
     const bool same_amount = std::max(r.as.content, 1) == std::max(s.content, 1);
-    if (r.removed || r.as.on != s.on || !same_amount)
-      keep(s.id, r, r.removed ? "restored" : "changed");
+    const bool changed = r.as.on != s.on || !same_amount;
+    keep(s.id, r, r.removed ? "restored" : changed ? "changed" : "rewritten");
     r = {who, s, false};
   }
   void miss(int who, int id, row& r) {
