@@ -99,6 +99,9 @@ begin
   if to_regprocedure('flanks.transactions_changed_since(timestamptz)') is not null then
     grant execute on function flanks.transactions_changed_since(timestamptz) to flanks_reader;
   end if;
+  if to_regprocedure('flanks.transactions_as_of(timestamptz)') is not null then
+    grant execute on function flanks.transactions_as_of(timestamptz) to flanks_reader;
+  end if;
 
   grant select on flanks.credentials, flanks.user_credentials, flanks.sync_status to flanks_application;
   grant execute on function flanks.register_credential(text, text) to flanks_application;

@@ -67,10 +67,15 @@ noted as (
 update flanks.transactions t set credential_id = h.credential_id, product = h.product, updated_at = now()
 from heirs h where t._id = h._id)"};
 
-// What an operation of somebody else's has become names none of these.
+// What an operation of somebody else's has become, or had become once, names none of these.
 constexpr statement forget_successors{"erase_successors", R"(
 update flanks.transactions t set successor_id = null from flanks.transactions v
 where v.credential_id = any($1::bigint[]) and t.successor_id = v._id and t.credential_id <> all($1::bigint[]))"};
+constexpr statement forget_old_successors{"erase_old_successors", R"(
+update flanks.transaction_revisions r set content = r.content || '{"successor_id": null}'
+where r.credential_id in (select s.from_credential_id from flanks.successions s where s.to_credential_id = any($1::bigint[]))
+  and r.credential_id <> all($1::bigint[])
+  and r.content->>'successor_id' in (select v._id from flanks.transactions v where v.credential_id = any($1::bigint[])))"};
 constexpr statement delete_successions{"erase_successions", R"(
 delete from flanks.successions where from_credential_id = any($1::bigint[]) or to_credential_id = any($1::bigint[]))"};
 // By what their products were known: the user's name, and ids that are made from it.
@@ -153,6 +158,7 @@ class eraser {
     report_.handed_over =
         static_cast<std::int64_t>(db_.run(hand_over, sql_values(victims_)).affected_rows());
     db_.run(forget_successors, sql_values(victims_));
+    db_.run(forget_old_successors, sql_values(victims_));
     count("flanks.successions", db_.run(delete_successions, sql_values(victims_)));
     count("flanks_internal.real_account_keys",
           db_.run(delete_keys, sql_values(victims_, user_.value)));
