@@ -52,6 +52,8 @@ class Login:
 class Life:
     """`happenings`: what befalls it at which step: {step: [name, ...]}."""
 
+    login_type = Login
+
     def __init__(self, seed, number, today):
         self.number = number
         self.random = random.Random(f"{seed}/{number}")
@@ -73,7 +75,7 @@ class Life:
         self.next_operation = 0
         for account in self.accounts:
             self.fill(account)
-        self.logins.append(Login(self, f"user-{number}", f"user-{number}"))
+        self.logins.append(self.login_type(self, f"user-{number}", f"user-{number}"))
 
     def fill(self, account):
         r, balance, day = self.random, 100_000, self.first_day
@@ -110,7 +112,7 @@ class Life:
             return []
         old = self.random.choice(self.living())
         orders = self.end(old)
-        self.logins.append(Login(self, old.user, old.external))
+        self.logins.append(self.login_type(self, old.user, old.external))
         return orders + [("register", self.logins[-1])]
 
     def rotate(self, step):
@@ -128,7 +130,7 @@ class Life:
         if len({login.user for login in self.living()}) > 1:
             return []
         user = f"user-{self.number}-partner-{len(self.logins)}"
-        self.logins.append(Login(self, user, user if self.random.random() < 0.5 else None))
+        self.logins.append(self.login_type(self, user, user if self.random.random() < 0.5 else None))
         return [("register", self.logins[-1])]
 
     def leave(self, step):
@@ -191,6 +193,10 @@ class Life:
     def shows(self, account, o, step):
         return not account.closed and self.clock[step] - self.rolling * DAY <= o.day <= self.clock[step]
 
+    def withheld(self, login, o, step):
+        """The bank shows it, but not to this login."""
+        return False
+
     def scripts(self, step, timestamp):
         """What the provider says of each login now; and, with it, what a mirror can know from then on."""
         scripts = []
@@ -211,7 +217,7 @@ class Life:
                                  "alias": f"Account {account.n}", "currency": "EUR", "balance": 1,
                                  "external_id": digest(login.external, account.n) if login.external else None})
                 for o in account.operations:
-                    if not self.shows(account, o, step):
+                    if not self.shows(account, o, step) or self.withheld(login, o, step):
                         continue
                     record = {"_id": login.id_of("operation", o.id_of), "account_id": product_id, "amount": o.cents / 100, "currency": "EUR",
                               "operationDate": str(o.day), "description": o.text}
@@ -225,7 +231,7 @@ class Life:
                             "last_update_timestamp": timestamp})
         return scripts
 
-    # ---- what is true at the end
+    # ---- what is true at the end (of a Life; of a JointLife the logins may disagree)
 
     @staticmethod
     def totals(operations):
@@ -241,3 +247,23 @@ class Life:
 
     def naive(self):
         return self.totals(self.by_id.values())
+
+
+class JointLogin(Login):
+    def id_of(self, *parts):
+        return digest(self.life.number, self.salt, *parts)
+
+
+class JointLife(Life):
+    """Its logins show its operations under the same ids (a renumbered one under its own), each with a few gaps now and then."""
+
+    login_type = JointLogin
+
+    def __init__(self, seed, number, today):
+        super().__init__(seed, number, today)
+        self.seed = seed
+        for step, kind in ((1, "joint"), (3, "correct"), (4, "leave"), (5, "joint"), (6, "reconnect")):
+            self.happenings[step].append(kind)
+
+    def withheld(self, login, o, step):
+        return step > 1 and int(digest(self.seed, login.token, o.number, step), 16) % 50 == 0
