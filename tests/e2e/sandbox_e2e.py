@@ -296,6 +296,42 @@ class Arrivals(unittest.TestCase):
                     break
             self.assertEqual(sorted(found), ids(one["record"] for one in box.ledger(first)))
 
+    def test_aggregation_in_every_way_that_a_deployment_may_speak_it(self):
+        with Sandbox(credentials=1, transactions=3000, no_oddities=True) as box:
+            first = box.credentials()[0]["credentials_token"]
+            days = sorted(one["record"]["operationDate"] for one in box.ledger(first))
+            middle = days[len(days) // 2]
+
+            def ask(call="transactions", **query):
+                return box.api("POST", "/aggregation/v2/list-" + call, {"query": {"connection_id_in": [first], **query}})
+
+            def dates(**query):
+                return sorted(item["date"] for item in ask(**query).json()["items"])
+
+            def complaints(**query):
+                answer = ask(**query)
+                self.assertEqual(answer.status, 400)
+                return [(d["error_type"], d["field"]) for d in answer.json()["error"]["details"]]
+
+            self.assertEqual(dates(date_from=days[-900]), [d for d in days if d >= days[-900]])
+            self.assertEqual(dates(date_to=days[900]), [d for d in days if d <= days[900]])
+            self.assertEqual(dates(date_from=middle, date_to=middle), [middle] * days.count(middle))
+            self.assertEqual(dates(product_id_in=[]), [], "an empty list shows nothing")
+            self.assertEqual(complaints(date_from="yesterday"), [("value_error.date", "query.date_from")])
+            self.assertEqual(box.requests()["days"][:3], [f"{days[-900]}..", f"..{days[900]}", f"{middle}..{middle}"])
+            box.speak(dates="refuse", last_page="absent", type_key="product_type", type="Account")
+            self.assertEqual(complaints(date_from=middle, date_to=middle),
+                             [("value_error.extra", "query.date_from"), ("value_error.extra", "query.date_to")])
+            products = ask("products").json()
+            self.assertEqual({p["product_type"] for p in products["items"]}, {"Account", "Card", "Investment", "Liability"})
+            self.assertNotIn("next_page_token", products)
+            self.assertIn("next_page_token", ask().json(), "of a page that is not the last one")
+            box.speak(dates="ignore")
+            self.assertEqual(len(dates(date_from=middle, date_to=middle)), 1000)
+            self.assertEqual(ask("products").json()["items"][0]["type"], "account")
+            answer = box.request("POST", "/_sandbox/aggregation", {"dates": "perhaps"})
+            self.assertEqual((answer.status, answer.json()["error"]), (400, "dates cannot be perhaps"))
+
     def test_joint_account_shows_the_same_ids_twice(self):
         with Sandbox(credentials=4, transactions=40, joint=True) as box:
             tokens = [one["credentials_token"] for one in box.credentials()]

@@ -1,6 +1,7 @@
 #include "tests/sandbox/control.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <stdexcept>
 
@@ -219,6 +220,7 @@ reply control::route(const request& asked) {
   if (what == "script") return apply_scripts(asked.body);
   if (what == "withhold") return withhold(order);
   if (what == "time") return time(order);
+  if (what == "aggregation") return aggregation(order);
   if (what == "credentials") return add_credential(order);
   if (what == "links") return add_link(order);
   if (what == "expire-tokens") return provider_.expire_tokens(), done();
@@ -313,6 +315,25 @@ reply control::time(const object& order) {
   const auto today = read_day(string_of(order, "today", ""));
   if (!today) throw invalid_argument("today is not YYYY-MM-DD");
   world_.set_today(*today);
+  return done();
+}
+
+reply control::aggregation(const object& order) {
+  allow(order, {"dates", "last_page", "type_key", "type"});
+  const auto one_of = [&](std::string_view name, const std::vector<std::string>& words) {
+    const auto said = string_of(order, name, words.front());
+    const auto found = std::find(words.begin(), words.end(), said);
+    if (found == words.end()) throw invalid_argument(std::string(name) + " cannot be " + said);
+    return static_cast<std::size_t>(found - words.begin());
+  };
+  using filter = aggregation_style::dates_filter;
+  constexpr std::array filters{filter::take, filter::refuse, filter::ignore};
+  aggregation_style how;
+  how.dates = filters.at(one_of("dates", {"take", "refuse", "ignore"}));
+  how.absent_end = one_of("last_page", {"null", "absent"}) == 1;
+  how.type_key = one_of("type_key", {"type", "product_type"}) == 1 ? "product_type" : "type";
+  how.capital = one_of("type", {"account", "Account"}) == 1;
+  provider_.speak(std::move(how));
   return done();
 }
 

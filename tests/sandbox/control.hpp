@@ -27,6 +27,7 @@ class control {
   reply refresh(const object& order);
   reply status(const object& order);
   reply apply_scripts(std::string_view order);
+  reply aggregation(const object& order);
   reply withhold(const object& order);
   reply time(const object& order);
   reply add_credential(const object& order);

@@ -52,12 +52,18 @@ std::shared_ptr<void> counters::begin(const std::string& credentials_token,
           }};
 }
 
+void counters::asked_for_days(std::string days) {
+  constexpr std::size_t most = 10000;
+  if (days_.size() < most) days_.push_back(std::move(days));
+}
+
 void counters::reset() {
   connections_accepted_ = handshakes_resumed_ = requests_ = unauthorized_ = tokens_issued_ =
       faults_served_ = 0;
   most_connections_ = connections_open_;
   most_running_ = running_;
   endpoints_.clear();
+  days_.clear();
   std::erase_if(credentials_, [](const auto& entry) { return entry.second.running == 0; });
   for (auto& [token, one] : credentials_) {
     one.calls.clear();
@@ -83,6 +89,7 @@ json::object counters::report() const {
           {"max_connections", most_connections_},
           {"max_concurrent", most_running_},
           {"endpoints", listed(endpoints_)},
+          {"days", json::array(days_.begin(), days_.end())},
           {"credentials", std::move(credentials)}};
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace sandbox {
 
@@ -20,6 +21,8 @@ class counters {
   void refused_token() { ++unauthorized_; }
   void issued_token() { ++tokens_issued_; }
   void faulty() { ++faults_served_; }
+  // A call asked for these days of Aggregation v2: "2026-01-01..2026-01-31", "2026-01-01..", or "".
+  void asked_for_days(std::string days);
   // Counts a call for this credential; it runs until the result is released.
   [[nodiscard]] std::shared_ptr<void> begin(const std::string& credentials_token,
                                             std::string_view endpoint);
@@ -46,6 +49,7 @@ class counters {
   std::uint64_t most_running_ = 0;
   std::map<std::string, std::uint64_t, std::less<>> endpoints_;
   std::unordered_map<std::string, of_credential> credentials_;
+  std::vector<std::string> days_;
 };
 
 }  // namespace sandbox

@@ -39,6 +39,14 @@ struct link {
   std::uint64_t transactions = 0;
 };
 
+// How this deployment speaks Aggregation v2 (contract, section 5, [seen]).
+struct aggregation_style {
+  enum class dates_filter { take, refuse, ignore } dates = dates_filter::take;
+  bool absent_end = false;        // no next_page_token at all after the last page, else null
+  std::string type_key = "type";  // of a listed product
+  bool capital = false;           // Account, else account
+};
+
 // One call, past the access token.
 struct call {
   const request& asked;
@@ -57,6 +65,7 @@ class provider {
   // Something was done to the credential's operations: what is remembered of them is made anew now,
   // and not when it is asked for.
   void changed(std::uint32_t credential);
+  void speak(aggregation_style how) { style_ = std::move(how); }
   const link& add_link(link one);  // an empty code or link_token is made up
 
   // An answer of the kind ValidationError, with a fresh trace_id.
@@ -112,6 +121,7 @@ class provider {
   std::uint64_t given_out_ = 0;
   std::unordered_map<std::string, std::chrono::steady_clock::time_point> expires_;
   std::deque<link> links_;
+  aggregation_style style_;
 };
 
 // Says which members of `body` the contract does not name.

@@ -184,6 +184,10 @@ class Sandbox:
         """This credential alone does not show these operations from now on (none: all again)."""
         self.control("POST", "withhold", {"credentials_token": token, "product": product, "ids": list(ids)})
 
+    def speak(self, **how):
+        """How this deployment speaks Aggregation v2 from now on: dates, last_page, type_key, type (README)."""
+        self.control("POST", "aggregation", how)
+
     def script(self, scripts):
         """What these credentials show from now on, and nothing else: one script or a list, all in one call.
 
