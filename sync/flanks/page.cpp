@@ -102,6 +102,23 @@ bool read_items(std::string_view list, page& out) {
 constexpr std::array<std::string_view, 7> types{"account",   "card",     "investment", "liability",
                                                 "portfolio", "identity", "holder"};
 
+std::string_view text_of(const json::object& object, std::string_view key) {
+  const json::value* const value = object.if_contains({key.data(), key.size()});
+  if (value == nullptr || !value->is_string()) return {};
+  return {value->get_string().data(), value->get_string().size()};
+}
+
+// "account" of {"product_type": "Account"} and of {"type": "account"}. Beside a product_type, type
+// is the product's own (a kind of account).
+std::string type_of(const json::object& listed) {
+  std::string_view said = text_of(listed, "product_type");
+  if (said.empty()) said = text_of(listed, "type");
+  std::string type{said};
+  for (char& c : type)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return type;
+}
+
 failure misfit(const call_info& call, const std::string& what) {
   failure f{stage::answer, verdict::later, "unexpected_page",
             call.what + " answered 200 with a page " + what};
@@ -139,8 +156,6 @@ page read_page(const answer& a, const call_info& call) {
   }
   if (!members.at_end()) throw not_json(call, a.body_bytes);
   if (!has_items) throw from_body(a, call, "a page of items");
-  // Without the word that it was the last one, nobody knows whether it was.
-  if (!has_next) throw misfit(call, "without next_page_token");
   return out;
 }
 
@@ -154,8 +169,7 @@ std::vector<listed_product> read_products(const page& p, const answer& a, const 
       throw misfit(call, "with a product that has no product_id");
     listed_product product;
     product.id = id->as_string();
-    const json::value* const type = o->if_contains("type");
-    if (type != nullptr && type->is_string()) product.type = type->as_string();
+    product.type = type_of(*o);
     // Its transactions would belong to no list that is read, and be lost without a word.
     if (std::find(types.begin(), types.end(), product.type) == types.end())
       throw misfit(call, "with a product of a type that is not known here");

@@ -1,5 +1,5 @@
-// One page of Aggregation v2, {"items": [...], "next_page_token": "..."|null}, taken apart without
-// losing a digit: each item stays the text that was sent (API contract, section 5). Pure.
+// One page of Aggregation v2, {"items": [...], "next_page_token": "..."|null|absent}, taken apart
+// without losing a digit: each item stays the text that was sent (API contract, section 5). Pure.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,7 @@ namespace flanks {
 // The items point into the page's text.
 struct page {
   std::vector<std::string_view> items;
-  std::optional<std::string> next;  // the token of the next page; none after the last
+  std::optional<std::string> next;  // the token of the next page; none on the last one
 };
 
 // Takes a whole 2xx body. Throws failure for what is no such page: then nothing of it counts. The
@@ -28,7 +28,7 @@ struct page {
 // A product of a connection as list-products says it.
 struct listed_product {
   std::string id;
-  std::string type;  // account, card, ...; empty when it is not said
+  std::string type;  // account, card, ...
 };
 [[nodiscard]] std::vector<listed_product> read_products(const page& p, const answer& a,
                                                         const call_info& call);

@@ -6,8 +6,10 @@ from world import WorldTest, parse, number_of, PRODUCTS
 
 
 class Aggregation(WorldTest):
-    def world_v2(self, **options):
-        return self.world(settings={"sync": {"source": "v2"}}, **options)
+    def world_v2(self, speaks=None, **options):
+        world = self.world(settings={"sync": {"source": "v2"}}, **options)
+        world.sandbox.speak(**(speaks or {}))
+        return world
 
     def assert_v2_mirrors(self, world, ids):
         expected = {}
@@ -50,6 +52,15 @@ class Aggregation(WorldTest):
         today = world.sql("select distinct upper(days) - 1 from flanks.coverage")
         self.assertEqual(len(today.split()), 1)
         self.assertEqual(world.sql("select count(*) from flanks.coverage where last_sweep_at is not null"), "8")
+
+    def test_other_spellings_and_an_end_that_is_not_said(self):
+        world = self.world_v2({"last_page": "absent", "type_key": "product_type", "type": "Account"},
+                              credentials=2, transactions=9000, seed=30)
+        ids = world.register_all()
+        world.ok("backfill")
+        self.assertEqual(self.assert_v2_mirrors(world, ids), 18000)
+        world.sandbox.speak(last_page="absent", type="Account")
+        world.ok("verify")
 
     def test_a_page_that_fails_stores_nothing_of_the_others_and_is_asked_for_again(self):
         world = self.world_v2(credentials=1, transactions=9000, seed=23)

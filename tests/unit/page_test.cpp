@@ -66,14 +66,22 @@ TEST(page, items_stay_the_text_that_was_sent) {
   EXPECT_FALSE(read_page(last, call).next);
 }
 
+TEST(page, without_a_token_it_is_the_last_one) {
+  const answer empty = body(R"({"items":[]})");
+  EXPECT_TRUE(read_page(empty, call).items.empty());
+  EXPECT_FALSE(read_page(empty, call).next);
+  const answer more = body(R"({"items":[{"a":1}],"pages":1})");
+  EXPECT_THAT(read_page(more, call).items, ElementsAre(R"({"a":1})"));
+  EXPECT_FALSE(read_page(more, call).next);
+}
+
 TEST(page, what_is_no_page_is_an_error_and_never_empty) {
   for (const char* const text :
        {"", "[]", "{}", "null", "<html>", R"({"message":"later"})",
         R"({"items":null,"next_page_token":null})", R"({"items":{},"next_page_token":null})",
-        R"({"items":[]})", R"({"items":[],"next_page_token":""})",
-        R"({"items":[],"next_page_token":7})", R"({"items":[)",
-        R"({"items":[{}],"next_page_token":null)", R"({"items":[{},],"next_page_token":null})",
-        R"({"items":[],"next_page_token":null}x)",
+        R"({"items":[],"next_page_token":""})", R"({"items":[],"next_page_token":7})",
+        R"({"items":[)", R"({"items":[{}],"next_page_token":null)",
+        R"({"items":[{},],"next_page_token":null})", R"({"items":[],"next_page_token":null}x)",
         R"({"items":[],"items":[],"next_page_token":null})",
         R"({"items":[],"next_page_token":nul})", R"({"items":[{"a":1],"next_page_token":null})"})
     EXPECT_NE(error_of(text), "") << text;
@@ -123,6 +131,22 @@ TEST(page, a_product_of_a_new_type_fails_loudly) {
     const answer a = body("{\"items\":[" + std::string(item) + "],\"next_page_token\":null}");
     EXPECT_THROW((void)read_products(read_page(a, call), a, call), failure) << item;
   }
+}
+
+TEST(page, a_product_says_its_type_in_several_spellings) {
+  const auto type_of = [](const char* said) {
+    const answer a = body(R"({"items":[{"product_id":"p",)" + std::string(said) + "}]}");
+    return read_products(read_page(a, call), a, call).at(0).type;
+  };
+  for (const char* const said :
+       {R"("product_type":"Account")", R"("product_type":"account")", R"("type":"Account")",
+        R"("type":"ACCOUNT")", R"("type":"account")",
+        R"("type":"Savings","product_type":"Account")", R"("product_type":"Account","type":3)",
+        R"("product_type":null,"type":"Account")"})
+    EXPECT_EQ(type_of(said), "account") << said;
+  EXPECT_EQ(type_of(R"("product_type":"Liability")"), "liability");
+  for (const char* const said : {R"("product_type":"Pension","type":"account")", R"("type":3)"})
+    EXPECT_THROW((void)type_of(said), failure) << said;
 }
 
 TEST(page, a_walk_that_leads_in_a_circle_ends) {
