@@ -10,8 +10,8 @@
 
 #include "daemon/task_group.hpp"
 #include "daemon/worker.hpp"
-#include "db/pg/dsn.hpp"
 #include "db/commands/migrate.hpp"
+#include "db/pg/dsn.hpp"
 #include "db/pg_store.hpp"
 #include "db/rate_grants.hpp"
 #include "sync/flanks/api.hpp"
@@ -95,8 +95,7 @@ db_options database_options(const configuration& c) {
 sync_policy policy_of(const config::settings& s) {
   return sync_policy{s.sync,
                      s.sync.product_details,
-                     {s.sync.removal_threshold_percent, s.sync.removal_threshold_rows},
-                     s.sync.from == transaction_source::v2};
+                     {s.sync.removal_threshold_percent, s.sync.removal_threshold_rows}};
 }
 
 std::unique_ptr<log> log_of(const invocation& asked, const configuration& c) {

@@ -43,6 +43,10 @@ class flanks_api {
   // POST /v0/bank/credentials/status (API contract, section 2).
   virtual boost::asio::awaitable<credential_status> status(const secret& credentials_token) = 0;
 
+  // Whether transactions() can be asked for a part of history. Where the deployment of the provider
+  // has no filter by day, it hands on all history for every window. May have to ask the provider.
+  virtual boost::asio::awaitable<bool> takes_windows(const secret& credentials_token) = 0;
+
   // The transactions of one product whose operationDate lies in `days` (API contract, section 3).
   // Hands them on in batches; when this returns, every array element was handed on and the array
   // was closed. When it throws, what was handed on must be forgotten.

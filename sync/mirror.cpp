@@ -187,13 +187,15 @@ class credential_story {
     evidence.limits = t_.policy.removals;
     // What came since the end of an older plan is within the next window's overlap.
     const bool whole = now.last && p.days.to >= all.to - std::max(t_.policy.overlap, chr::days{1});
-    evidence.all_history = whole && p.days.from <= all.from;
+    // Where all history comes every time, only a comparison with the table is the sweep (P14).
+    evidence.all_history =
+        whole && p.days.from <= all.from && (has_windows_ || p.how == comparing::values);
     evidence.recent_history =
         whole && p.days.from <= std::max(all.from, all.to - t_.policy.recent_sweep_days);
     const int known = job_.credential.of(p.what).window_days;
     if (const auto limit = split_.reduced_limit()) {
       evidence.window_days = limit;
-    } else if (known > 0 && now.last && p.days.days() >= known) {
+    } else if (has_windows_ && known > 0 && now.last && p.days.days() >= known) {
       evidence.window_days = grown(known, all);
     }
     if (const auto begin = split_.history_begins()) {
@@ -245,7 +247,17 @@ class credential_story {
   // one finishes the item, and decides about the rows that none of them has shown.
   awaitable<void> fetch(planned_window whole) {
     absent_ = absent_rows{};
-    split_ = window_split(whole.days, job_.credential.of(whole.what).window_days);
+    const std::optional<failure> unknown = co_await ask_for_windows();
+    if (unknown) {
+      const sub_window all{whole.days, true};
+      co_await give_up(whole, all, *unknown);
+      co_return;
+    }
+    // All history comes anyway: then it is planned, compared month by month and proved as such. A
+    // plan's item stays what somebody has asked for.
+    if (!has_windows_ && !job_.items) whole.days = all_history();
+    const int limit = has_windows_ ? job_.credential.of(whole.what).window_days : 0;
+    split_ = window_split(whole.days, limit);
     while (!split_.done()) {
       const window days = split_.next();
       const sub_window next{days, split_.done()};
@@ -255,7 +267,7 @@ class credential_story {
         continue;
       }
       // Without windows on the other side, a smaller one would be the same answer.
-      if (!t_.policy.whole_history && split_.split_after(*failed)) continue;
+      if (has_windows_ && split_.split_after(*failed)) continue;
       co_await give_up(whole, next, *failed);
       co_return;
     }
@@ -265,6 +277,18 @@ class credential_story {
     const sub_window last{split_.last_served(), true};
     const std::optional<failure> failed = co_await fetch_window(whole, last);
     if (failed) co_await give_up(whole, last, *failed);
+  }
+
+  // Learns whether there are windows on the other side; why not, when that failed.
+  awaitable<std::optional<failure>> ask_for_windows() {
+    std::optional<failure> failed;
+    try {
+      awaitable<bool> asking = t_.api.takes_windows(job_.credential.credentials_token);
+      has_windows_ = co_await std::move(asking);
+    } catch (const failure& f) {
+      failed = f;
+    }
+    co_return failed;
   }
 
   // Tries one window until it is stored or the verdict says that trying again is of no use.
@@ -400,6 +424,7 @@ class credential_story {
   credential_status status_;  // asked before anything is fetched
   std::optional<instant> provider_update_;
   bool availability_changed_ = false;  // the status says something else of what can be fetched
+  bool has_windows_ = true;            // the provider takes a part of history
   window_split split_;                 // of the planned_window in hand
   absent_rows absent_;                 // what its parts so far have not shown
   int requests_ = 0;                   // for the window in hand, failed attempts included

@@ -38,7 +38,6 @@ struct removal_limits {
 struct sync_policy : fetch_settings {
   std::vector<product_kind> product_kinds{all_product_kinds.begin(), all_product_kinds.end()};
   removal_limits removals;
-  bool whole_history = false;  // every fetch reads all history: the provider has no windows (v2)
 
   bool operator==(const sync_policy&) const = default;
 };

@@ -27,8 +27,8 @@ struct api_timeouts {
 
 // How the app gets its access token (API contract, section 1: an app has exactly one valid grant).
 enum class grant : std::uint8_t { client_credentials, password };
-// Where transactions come from: one array a product with a window (v1), or pages of all history
-// (v2, Aggregation v2: it knows no filter by day). API contract, sections 3 and 5.
+// Where transactions come from: one array for each product (v1), or pages (v2, Aggregation v2; not
+// every deployment of it filters by day). API contract, sections 3 and 5.
 enum class transaction_source : std::uint8_t { v1, v2 };
 
 struct provider_options {

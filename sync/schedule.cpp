@@ -91,7 +91,7 @@ fetch_decision decide_fetch(const credential_status& status, const product_cover
   if (!decision.fetch) return decision;
   // A full sweep asks for all of it, also for what the bank has refused.
   window all = history(today, policy.history_months);
-  const bool probes = again == sweep::full || policy.whole_history;
+  const bool probes = again == sweep::full;
   if (covered.history_days > 0 && !probes)
     all.from = std::max(all.from, today - std::chrono::days{covered.history_days - 1});
   decision.days = probes ? all : next_window(covered_days(covered), all, policy.overlap);

@@ -1,13 +1,13 @@
 // The endpoints: what is asked, and what is made of the answer. How a request is sent, and sent
-// again, is in requester.cpp.
+// again, is in requester.cpp; how pages are walked, in aggregation.cpp.
 #include "sync/flanks/api.hpp"
 
 #include <fmt/format.h>
 
 #include <boost/asio/use_awaitable.hpp>
 
+#include "sync/flanks/aggregation.hpp"
 #include "sync/flanks/errors.hpp"
-#include "sync/flanks/page.hpp"
 #include "sync/flanks/parse.hpp"
 #include "sync/flanks/products.hpp"
 #include "sync/flanks/query.hpp"
@@ -21,8 +21,7 @@ using asio::awaitable;
 
 namespace {
 
-constexpr std::size_t status_limit = 1024 * 1024;     // bytes of a status
-constexpr std::size_t page_limit = 32 * 1024 * 1024;  // a page of Aggregation v2
+constexpr std::size_t status_limit = 1024 * 1024;  // bytes of a status
 
 json_call posting(std::string_view endpoint, secret body, std::size_t limit,
                   const secret* credentials_token) {
@@ -37,9 +36,12 @@ json_call posting(std::string_view endpoint, secret body, std::size_t limit,
 class https_api final : public provider_client {
  public:
   https_api(const asio::any_io_executor& executor, api_options options)
-      : options_(std::move(options)), requests_(executor, options_) {}
+      : options_(std::move(options)),
+        requests_(executor, options_),
+        pages_(executor, requests_, options_.limits.answer_pages) {}
 
   awaitable<credential_status> status(const secret& credentials_token) override;
+  awaitable<bool> takes_windows(const secret& credentials_token) override;
   awaitable<response_summary> transactions(const secret& credentials_token, product what,
                                            window days, connection_use over,
                                            batch_sink& sink) override;
@@ -64,14 +66,12 @@ class https_api final : public provider_client {
   awaitable<product_batch> ask_for_list(product_list list, const secret* credentials_token,
                                         connection_use over);
 
-  awaitable<page> ask_page(std::string_view endpoint, secret body, const secret& credentials_token,
-                           answer& a);
-  awaitable<std::vector<std::string>> product_ids(const secret& credentials_token, product what);
   awaitable<response_summary> fetch_pages(const secret& credentials_token, product what,
-                                          batch_sink& sink);
+                                          window days, batch_sink& sink);
 
   api_options options_;
   requester requests_;
+  aggregation pages_;
 };
 
 call_info https_api::call(std::string_view endpoint, const secret& credentials_token) const {
@@ -140,89 +140,33 @@ awaitable<response_summary> https_api::fetch_window(const secret& credentials_to
   co_return summary;
 }
 
-// One page of Aggregation v2: its body, and where it came from, are kept in `a`.
-awaitable<page> https_api::ask_page(std::string_view endpoint, secret body,
-                                    const secret& credentials_token, answer& a) {
-  page found;
-  json_call asked = posting(endpoint, std::move(body), page_limit, &credentials_token);
-  asked.records = true;
-  const call_info who = requests_.call(asked);
-  asked.read = [&](const answer& came) {
-    a = came;
-    found = read_page(a, who);
-  };
-  std::optional<failure> failed;
-  try {
-    awaitable<void> asking = ask_json(std::move(asked));
-    co_await std::move(asking);
-    co_return found;
-  } catch (const failure& f) {
-    failed.emplace(f);
-  }
-  // A smaller window would be the same pages.
-  if (failed->verdict == verdict::halve) failed->verdict = verdict::later;
-  throw failure{*failed};
-}
-
-awaitable<std::vector<std::string>> https_api::product_ids(const secret& credentials_token,
-                                                           product what) {
-  const call_info who = call(list_products_endpoint, credentials_token);
-  const std::vector<std::string> none;
-  std::vector<std::string> ids;
-  page_walk walk(who, options_.limits.answer_pages);
-  do {
-    secret body = listing_body(credentials_token, none, walk.token());
-    answer a;
-    awaitable<page> asking =
-        ask_page(list_products_endpoint, std::move(body), credentials_token, a);
-    const page p = co_await std::move(asking);
-    for (const listed_product& listed : read_products(p, a, who)) {
-      if (listed.type == to_string(what)) ids.push_back(listed.id);
-    }
-    walk.go_on(p);
-  } while (walk.more());
-  co_return ids;
-}
-
-// Every page of the product's transactions. The answer is many answers: it counts only when the
-// provider did not refresh its data in between.
+// The answer is many answers: it counts only when the provider did not refresh its data in between.
 awaitable<response_summary> https_api::fetch_pages(const secret& credentials_token, product what,
-                                                   batch_sink& sink) {
-  response_summary summary;
-  const call_info who = call(list_transactions_endpoint, credentials_token);
+                                                   window days, batch_sink& sink) {
   const credential_status before = co_await status(credentials_token);
-  const std::vector<std::string> ids = co_await product_ids(credentials_token, what);
-  page_walk walk(who, options_.limits.answer_pages);
-  listed_transactions reader(who, what, ids);
-  for (bool more = !ids.empty(); more; more = walk.more()) {
-    secret body = listing_body(credentials_token, ids, walk.token());
-    answer a;
-    awaitable<page> asking =
-        ask_page(list_transactions_endpoint, std::move(body), credentials_token, a);
-    const page p = co_await std::move(asking);
-    summary.bytes += a.body_bytes;
-    summary.elements += static_cast<std::int64_t>(p.items.size());
-    const std::size_t most = parse_limits{}.batch_records;
-    for (std::size_t at = 0; at < p.items.size(); at += most) {
-      transaction_batch batch = reader.read(p, a, at, most);
-      awaitable<void> taking = sink.take(std::move(batch));
-      co_await std::move(taking);
-    }
-    walk.go_on(p);
-  }
+  awaitable<response_summary> walking = pages_.transactions(credentials_token, what, days, sink);
+  const response_summary summary = co_await std::move(walking);
   const credential_status now = co_await status(credentials_token);
   if (now.last_update != before.last_update) {
     throw failure(stage::receive, verdict::retry, "moved_while_paging",
-                  fmt::format("{}: the provider refreshed its data between two pages", who.what));
+                  fmt::format("{}: the provider refreshed its data between two pages",
+                              call(list_transactions_endpoint, credentials_token).what));
   }
   co_return summary;
+}
+
+awaitable<bool> https_api::takes_windows(const secret& credentials_token) {
+  if (options_.source == transaction_source::v1) co_return true;
+  awaitable<bool> asking = pages_.filters_by_day(credentials_token);
+  const bool filters = co_await std::move(asking);
+  co_return filters;
 }
 
 awaitable<response_summary> https_api::transactions(const secret& credentials_token, product what,
                                                     window days, connection_use over,
                                                     batch_sink& sink) {
   return options_.source == transaction_source::v2
-             ? fetch_pages(credentials_token, what, sink)
+             ? fetch_pages(credentials_token, what, days, sink)
              : fetch_window(credentials_token, what, days, over, sink);
 }
 

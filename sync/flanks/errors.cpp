@@ -21,7 +21,7 @@ struct error_object {
   std::string text;
   std::string code;
   std::string trace_id;
-  bool of_window = false;  // a field that it names is operationDate, or inside it
+  bool of_window = false;  // a field that it names is one of days, or inside it
 };
 
 const json::value* find(const json::object& object, std::string_view key) {
@@ -34,14 +34,18 @@ std::string_view text_of(const json::value* value) {
 }
 
 // `field`: a path such as query.operationDate.0.gte.
-bool is_window(std::string_view field) {
-  constexpr std::string_view name = "operationDate";
+bool names(std::string_view field, std::string_view name) {
   const auto edge = [&](std::size_t at) {
     return at >= field.size() ||
            std::string_view(".[]/'\"").find(field[at]) != std::string_view::npos;
   };
   const std::size_t at = field.find(name);
   return at != std::string_view::npos && (at == 0 || edge(at - 1)) && edge(at + name.size());
+}
+
+// As they are named in a query object (operationDate) and in Aggregation v2.
+bool is_window(std::string_view field) {
+  return names(field, "operationDate") || names(field, "date_from") || names(field, "date_to");
 }
 
 // "missing credentials_token, wrong_type query" of a ValidationError.

@@ -178,6 +178,15 @@ std::vector<listed_product> read_products(const page& p, const answer& a, const 
   return out;
 }
 
+bool shows_only(const page& p, const answer& a, const call_info& call, day on) {
+  return std::all_of(p.items.begin(), p.items.end(), [&](std::string_view item) {
+    const json::value v = parsed(item, a, call);
+    const json::object* const o = v.if_object();
+    const auto date = o == nullptr ? std::nullopt : day_from(text_of(*o, "date").substr(0, 10));
+    return !date || *date == on;
+  });
+}
+
 void page_walk::go_on(const page& answered) {
   token_ = answered.next;
   if (!token_) return;

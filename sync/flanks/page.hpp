@@ -33,6 +33,9 @@ struct listed_product {
 [[nodiscard]] std::vector<listed_product> read_products(const page& p, const answer& a,
                                                         const call_info& call);
 
+// Whether no transaction of the page has another date. One whose date cannot be read says nothing.
+[[nodiscard]] bool shows_only(const page& p, const answer& a, const call_info& call, day on);
+
 // From page to page. Throws failure when the provider leads in a circle, or has more than
 // `most_pages` (limits.answer_pages).
 class page_walk {

@@ -94,7 +94,7 @@ secret products_body(const secret& credentials_token) {
 }
 
 secret listing_body(const secret& credentials_token, const std::vector<std::string>& product_ids,
-                    const std::optional<std::string>& page_token) {
+                    std::optional<window> days, const std::optional<std::string>& page_token) {
   std::size_t room = room_for(credentials_token.reveal()) + room_for(page_token.value_or(""));
   for (const std::string& id : product_ids)
     room += room_for(id);
@@ -110,6 +110,10 @@ secret listing_body(const secret& credentials_token, const std::vector<std::stri
       append_json_string(query, id, false);
     }
     query += "]";
+  }
+  if (days) {
+    query += R"(,"date_from":")" + to_string(days->from) + "\"";
+    if (!days->open) query += R"(,"date_to":")" + to_string(days->to) + "\"";
   }
   query += "}";
   object_text body(room + 256);

@@ -31,10 +31,13 @@ inline constexpr std::string_view status_endpoint = "/v0/bank/credentials/status
 // Aggregation v2 (API contract, section 5). A connection id is a credentials_token.
 inline constexpr std::string_view list_products_endpoint = "/aggregation/v2/list-products";
 inline constexpr std::string_view list_transactions_endpoint = "/aggregation/v2/list-transactions";
-// {"query": {"connection_id_in": [..], "product_id_in": [..]}, "page_token": "..."|null}; without
-// product ids every product is meant.
+// {"query": {"connection_id_in": [..], "product_id_in": [..], "date_from": "..", "date_to": ".."},
+// "page_token": "..."|null}; without product ids every product is meant, and without days all
+// history. An open window has no date_to. Both days are taken for inclusive, like the bounds of the
+// query object (section 3).
 [[nodiscard]] secret listing_body(const secret& credentials_token,
                                   const std::vector<std::string>& product_ids,
+                                  std::optional<window> days,
                                   const std::optional<std::string>& page_token);
 
 // {"credentials_token", "ignore_data_error": false}: every product of a list.

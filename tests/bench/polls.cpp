@@ -44,6 +44,7 @@ class quiet_provider final : public flanks_api {
       s.created = true, s.errored = false;
     co_return said;
   }
+  awaitable<bool> takes_windows(const secret&) override { co_return true; }
   awaitable<response_summary> transactions(const secret&, product, window, connection_use,
                                            batch_sink&) override {
     throw std::logic_error("transactions were asked for");

@@ -29,7 +29,6 @@ TEST(defaults, every_setting_reaches_the_policy) {
   s.sync.tries = 4;
   s.sync.removal_threshold_percent = 13;
   s.sync.removal_threshold_rows = 14;
-  s.sync.from = transaction_source::v2;
   const sync_policy p = policy_of(s);
   EXPECT_EQ(p.products, s.sync.products);
   EXPECT_EQ(p.product_kinds, s.sync.product_details);
@@ -42,7 +41,6 @@ TEST(defaults, every_setting_reaches_the_policy) {
   EXPECT_EQ(p.recent_sweep_days, std::chrono::days{12});
   EXPECT_EQ(p.tries, 4);
   EXPECT_EQ(p.removals, (removal_limits{13, 14}));
-  EXPECT_TRUE(p.whole_history);
 }
 
 TEST(defaults, every_setting_reaches_the_database) {

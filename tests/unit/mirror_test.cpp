@@ -48,7 +48,13 @@ class scripted_api final : public flanks_api {
   std::optional<failure> status_fails;
   std::deque<step> script;
   std::vector<std::string> asked;
+  bool windows = true;
+  std::optional<failure> windows_unknown;
 
+  awaitable<bool> takes_windows(const secret&) override {
+    if (windows_unknown) throw *windows_unknown;
+    co_return windows;
+  }
   awaitable<credential_status> status(const secret&) override {
     if (status_fails) throw *status_fails;
     co_return said;
@@ -373,6 +379,52 @@ TEST_F(mirror_story, a_short_history_is_read_from_its_beginning_and_remembered_w
   EXPECT_TRUE(tell().ok());
   EXPECT_THAT(kept.stored, ElementsAre(testing::HasSubstr("sweep history 0")))
       << "a bank that serves all again";
+}
+
+TEST_F(mirror_story, without_windows_on_the_other_side_all_history_is_planned_as_such) {
+  product_coverage& c = job.credential.coverage[0];
+  c.from = today - std::chrono::days{735};
+  c.to = today;
+  c.last_success = c.last_recent_sweep = c.last_sweep;
+  c.window_days = 90;
+  api.script = {{{}, 3}, {{}, 3}, {{}, 3}};
+  const auto stored = [&] {
+    kept.stored.clear();
+    EXPECT_TRUE(tell().ok());
+    return kept.stored;
+  };
+  EXPECT_THAT(stored(), ElementsAre("account 2026-10-23..2026-11-22 3"));
+  api.windows = false;
+  EXPECT_THAT(stored(), ElementsAre("account 2024-11-22..2026-11-22 3"))
+      << "compared by fingerprints: no sweep, and nothing is learned of the size of windows";
+  EXPECT_EQ(kept.compared.back(), comparing::fingerprints);
+  c.last_sweep = instant{today - std::chrono::days{400}};
+  EXPECT_THAT(stored(), ElementsAre("account 2024-11-22..2026-11-22 3 sweep"));
+  EXPECT_EQ(kept.compared.back(), comparing::values);
+}
+
+TEST_F(mirror_story,
+       without_windows_on_the_other_side_a_part_is_asked_for_as_a_part_and_never_less) {
+  api.windows = false;
+  job.items = {plan_item{1, product::account, {today - std::chrono::days{9}, today}}};
+  api.script = {{of(verdict::later, "too_large", 413), 0}};
+  EXPECT_EQ(tell().failed, 1);
+  api.script = {{of(verdict::retry, "first_byte_timeout"), 0}};
+  EXPECT_EQ(tell().failed, 1);
+  EXPECT_THAT(api.asked,
+              ElementsAre("account 2026-11-13..2026-11-22", "account 2026-11-13..2026-11-22"));
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(kept.stored, ElementsAre("account 2026-11-13..2026-11-22 0 item 1"));
+}
+
+TEST_F(mirror_story, whether_there_are_windows_must_be_known) {
+  api.windows_unknown = of(verdict::retry, "http_500", 500);
+  job.items = {plan_item{1, product::account, {today, today}}};
+  EXPECT_EQ(tell().failed, 1);
+  EXPECT_TRUE(api.asked.empty());
+  EXPECT_THAT(kept.failed_items, testing::SizeIs(1));
+  ASSERT_EQ(kept.runs.size(), 1U);
+  EXPECT_EQ(kept.runs[0].error_class, "http_500");
 }
 
 TEST_F(mirror_story, a_slow_provider_is_asked_for_smaller_windows) {

@@ -149,6 +149,17 @@ TEST(page, a_product_says_its_type_in_several_spellings) {
     EXPECT_THROW((void)type_of(said), failure) << said;
 }
 
+TEST(page, other_days_than_the_one_asked_for_are_noticed) {
+  const auto shows_only_may_day = [](const char* items) {
+    const answer a = body("{\"items\":[" + std::string(items) + "]}");
+    return shows_only(read_page(a, call), a, call, *day_from("2026-05-01"));
+  };
+  EXPECT_TRUE(shows_only_may_day(""));
+  EXPECT_TRUE(shows_only_may_day(R"({"date":"2026-05-01"},{"date":"2026-05-01T23:59:59"})"));
+  EXPECT_TRUE(shows_only_may_day(R"({"date":null},{"date":"soon"},{},7)")) << "no day at all";
+  EXPECT_FALSE(shows_only_may_day(R"({"date":"2026-05-01"},{"date":"2026-04-30"})"));
+}
+
 TEST(page, a_walk_that_leads_in_a_circle_ends) {
   page_walk walk(call, 100);
   EXPECT_FALSE(walk.token());
@@ -168,11 +179,23 @@ TEST(page, a_walk_that_leads_in_a_circle_ends) {
 
 TEST(query, listing_bodies) {
   const secret token{std::string{"ct\"1"}};
-  EXPECT_EQ(listing_body(token, {}, std::nullopt).reveal(),
-            R"({"query":{"connection_id_in":["ct\"1"]},"page_token":null})");
+  EXPECT_EQ(listing_body(token, {}, std::nullopt, std::nullopt).reveal(),
+            R"({"query":{"connection_id_in":["ct\"1"]},"page_token":null})")
+      << "an empty list would be a filter that nothing passes";
   EXPECT_EQ(
-      listing_body(token, {"a", "b"}, "t").reveal(),
+      listing_body(token, {"a", "b"}, std::nullopt, "t").reveal(),
       R"({"query":{"connection_id_in":["ct\"1"],"product_id_in":["a","b"]},"page_token":"t"})");
+}
+
+TEST(query, listing_bodies_with_days) {
+  const secret token{std::string{"ct"}};
+  const window days{*day_from("2026-01-01"), *day_from("2026-01-31")};
+  EXPECT_EQ(listing_body(token, {"a"}, days, "t").reveal(),
+            R"({"query":{"connection_id_in":["ct"],"product_id_in":["a"],)"
+            R"("date_from":"2026-01-01","date_to":"2026-01-31"},"page_token":"t"})");
+  const window open{days.from, days.to, true};
+  EXPECT_EQ(listing_body(token, {}, open, std::nullopt).reveal(),
+            R"({"query":{"connection_id_in":["ct"],"date_from":"2026-01-01"},"page_token":null})");
 }
 
 TEST(page, a_walk_of_too_many_pages_ends_and_names_its_limit) {
