@@ -226,6 +226,7 @@ void add_sync(table& t, sync_settings& s) {
   t.duration("sync.interval", s.interval, 1s, 30 * one_day);
   t.number("sync.polls_per_day", s.polls_per_day, 1, 86'400);
   t.duration("sync.stale_after", s.stale_after, 1min, 366 * one_day);
+  t.flag("sync.notify_changes", s.notify_changes);
   t.duration("sync.overlap", s.overlap, 0s, 730 * one_day);
   t.duration("sync.sweep_interval", s.sweep_interval, 1min, 366 * one_day);
   t.duration("sync.recent_sweep_interval", s.recent_sweep_interval, 1min, 366 * one_day);

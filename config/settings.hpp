@@ -51,6 +51,7 @@ struct sync_settings : fetch_settings {
   int removal_threshold_rows = removal_limits{}.rows;
   std::chrono::seconds handover_after{std::chrono::days{30}};
   std::chrono::seconds stale_after{std::chrono::days{3}};
+  bool notify_changes = false;
   int concurrency = 64;  // credentials worked on at once
   std::chrono::seconds lease{std::chrono::minutes{1}};
   std::chrono::milliseconds poll{std::chrono::seconds{30}};

@@ -125,9 +125,11 @@ select case when g.watching = 3 and g.others = 0 and not c.relrowsecurity and no
 from pg_class c
 cross join lateral (
   select count(*) filter (where not t.is_ours) as others,
-    count(*) filter (where t.is_ours and t.tgenabled = 'A') as watching,
+    count(*) filter (where t.watches and t.tgenabled = 'A') as watching,
     string_agg(t.version, ' ' order by t.tgname) filter (where t.is_ours) as triggers
-  from (select tgname, tgenabled, xmin::text as version, tgname in ('void_content_hash', 'invalidate_fingerprints', 'invalidate_all_fingerprints') as is_ours
+  from (select tgname, tgenabled, xmin::text as version, tgname in ('void_content_hash', 'invalidate_fingerprints', 'invalidate_all_fingerprints') as watches,
+      tgname in ('void_content_hash', 'invalidate_fingerprints', 'invalidate_all_fingerprints',
+        'note_inserts', 'note_updates', 'note_updates_of_others', 'note_deletes', 'note_truncate') as is_ours
     from pg_trigger where tgrelid = c.oid and not tgisinternal) t) g
 where c.oid = 'flanks.transactions'::regclass;
 comment on view flanks_internal.transactions_watch is 'Whether fingerprints can be relied on now: one row.';

@@ -103,6 +103,13 @@ begin
     grant execute on function flanks.transactions_as_of(timestamptz) to flanks_reader;
   end if;
 
+  if to_regprocedure('flanks.running()') is not null then
+    grant execute on function flanks.running() to flanks_reader, flanks_application;
+  end if;
+  if to_regprocedure('flanks.changes_after(bigint, integer)') is not null then
+    grant execute on function flanks.changes_after(bigint, integer), flanks.changes_position() to flanks_reader;
+  end if;
+
   grant select on flanks.credentials, flanks.user_credentials, flanks.sync_status to flanks_application;
   grant execute on function flanks.register_credential(text, text) to flanks_application;
 end $$;

@@ -18,6 +18,11 @@ namespace flanks {
 
 namespace {
 
+stored_settings stored(const config::settings& s) {
+  return {s.sync.stale_after, s.sync.notify_changes};
+}
+
+
 namespace asio = boost::asio;
 namespace chr = std::chrono;
 
@@ -88,14 +93,14 @@ class daemon_story {
     try {
       configuration fresh = configure(asked_, config::secret_scope::all);
       apply(fresh.values());
-      write_settings(database_options(fresh), {fresh.values().sync.stale_after});
+      write_settings(database_options(fresh), stored(fresh.values()));
       engine_.events->info(
           "configuration reloaded: log.level, sync.* and limits.* apply from now on; flanks.*, "
           "database.*, admin.*, sync.source and sync.query need a restart");
     } catch (const refusal& r) {
       engine_.events->error("configuration not reloaded; the old one stays", {{"error", r.what()}});
     } catch (const failure& f) {
-      engine_.events->error("sync.stale_after could not be written to the database; the old one stays there",
+      engine_.events->error("sync.stale_after and sync.notify_changes could not be written to the database; the old ones stay there",
                             {{"error", f.what()}, {"hint", f.hint}});
     }
     notify::ready();
@@ -201,7 +206,7 @@ class daemon_story {
 exit_code command_run(const invocation& asked) {
   engine e(asked, configure(asked, config::secret_scope::all));
   require_schema(e.settings, asked.migrate, *e.events);
-  write_settings(database_options(e.settings), {e.settings.values().sync.stale_after});
+  write_settings(database_options(e.settings), stored(e.settings.values()));
   daemon_story story(asked, e);
   e.events->info("flanks-sync " FLANKS_SYNC_VERSION " runs",
                  {{"base_url", e.settings.values().flanks.base_url}});

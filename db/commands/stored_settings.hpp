@@ -10,6 +10,7 @@ namespace flanks {
 
 struct stored_settings {
   std::chrono::seconds stale_after{0};  // config: sync.stale_after
+  bool notify_changes = false;          // config: sync.notify_changes
 };
 
 // Writes it where it says something else. Blocks; opens a connection of its own. Throws `failure`.

@@ -24,6 +24,7 @@ constexpr std::array unnamed{
     "balances_product_check"sv,
     "cards_balance_check"sv,
     "cards_credit_limit_check"sv,
+    "changes_kind_check"sv,
     "coverage_credential_id_fkey"sv,
     "coverage_history_days_check"sv,
     "coverage_product_check"sv,

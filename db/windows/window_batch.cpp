@@ -33,6 +33,23 @@ class stopwatch {
   clock::time_point begin_ = clock::now();
 };
 
+// Updates and deletions are noted by triggers (migrations/0012_changes.sql).
+constexpr statement note_inserts{"note_changes", R"(
+insert into flanks.changes (kind, _id, credential_id, product, first_day, last_day)
+select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::date[], $6::date[]))"};
+
+void add_inserts(array_columns& lines, const window_in_batch& w) {
+  const inserted_rows_noted& rows = w.inserted;
+  const std::string_view what = to_string(w.scope().what);
+  if (rows.ids.size() > inserted_rows_noted::most) {
+    lines.add(
+        sql_values("window", nullptr, w.scope().credential, what, rows.first_day, rows.last_day));
+    return;
+  }
+  for (const std::string& id : rows.ids)
+    lines.add(sql_values("insert", id, w.scope().credential, what, nullptr, nullptr));
+}
+
 failure database_race(credential_id id, std::string_view what) {
   return failure(stage::write, verdict::retry, "database_race",
                  fmt::format("credential {}: {}", id.value, what));
@@ -221,7 +238,7 @@ bool window_batch::insert() {
     const transaction& t = *r.update.row;
     r.window->diff.inserted(1);
     r.window->fingerprints.inserted(t);
-    r.window->note_written(t, 1);
+    r.window->note_inserted(t);
   }
   for (const refused_row& r : done.refused)
     r.row.window->refuse(r);
@@ -321,6 +338,7 @@ void window_batch::record() {
   covered_windows covered;
   run_records runs;
   std::map<product, unknown_fields> unknown;
+  array_columns inserted;
   for (const auto& w : windows_) {
     const window_request& request = w->request;
     const window_scope& scope = w->scope();
@@ -337,11 +355,13 @@ void window_batch::record() {
     w->fingerprints.finish(db_, calls);
     const row_counts& n = record.counts;
     covered.add(scope, w->diff, record, request.evidence, n.inserted + n.updated + n.removed > 0);
+    add_inserts(inserted, *w);
     runs.add(request.sync_run_id, record);
     unknown[scope.what].add(w->unknown);
   }
   if (windows_.empty()) return;
   calls.push_back(covered.take());
+  if (!inserted.empty()) calls.push_back({note_inserts, inserted.take()});
   for (const auto& w : windows_) {
     const std::string& run = w->request.sync_run_id;
     if (const auto stored = w->in_quarantine.stored(); !stored.empty())

@@ -127,6 +127,14 @@ void window_in_batch::note_written(const transaction& t, std::int64_t rows) {
   if (last_written < on) last_written = on;
 }
 
+void window_in_batch::note_inserted(const transaction& t) {
+  note_written(t, 1);
+  const std::string_view on = t[column::operation_date];
+  if (inserted.first_day.empty() || on < inserted.first_day) inserted.first_day = on;
+  if (inserted.last_day < on) inserted.last_day = on;
+  if (inserted.ids.size() <= inserted_rows_noted::most) inserted.ids.emplace_back(t.id());
+}
+
 void window_in_batch::check_counts(pg_connection& db) const {
   const row_counts& counts = diff.counts();
   if (!counts.adds_up()) {

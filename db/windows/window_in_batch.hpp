@@ -19,6 +19,14 @@
 
 namespace flanks {
 
+// What flanks.changes says of the rows that a window has inserted: each, or, when they are many,
+// their days.
+struct inserted_rows_noted {
+  static constexpr std::size_t most = 100;
+  std::vector<std::string> ids;     // at most one more than that
+  std::string first_day, last_day;  // YYYY-MM-DD
+};
+
 struct window_in_batch {
   // Those of the requests, with what else has a say about them. Says also to the triggers that this
   // transaction keeps the fingerprints right itself, where it will.
@@ -39,6 +47,7 @@ struct window_in_batch {
   // came, with a warning that names both.
   void warn_of_reused_id(const updated_row& row);
   void note_written(const transaction& t, std::int64_t rows);
+  void note_inserted(const transaction& t);
   // Throws failure when the counts do not add up, or the table does not hold what was written.
   void check_counts(pg_connection& db) const;
   // What the run says of records that an object of a customer's refused.
@@ -62,6 +71,7 @@ struct window_in_batch {
   // Rows that this transaction wrote, each counted once, and the days that they lie in.
   std::int64_t written = 0;
   std::string first_written, last_written;
+  inserted_rows_noted inserted;
 };
 
 }  // namespace flanks

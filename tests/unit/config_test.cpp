@@ -453,6 +453,7 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  interval: 24h  # default\n"
             "  polls_per_day: 6  # default\n"
             "  stale_after: 3d  # default\n"
+            "  notify_changes: false  # default\n"
             "  overlap: 0s\n"
             "  sweep_interval: 30d  # default\n"
             "  recent_sweep_interval: 7d  # default\n"
