@@ -102,6 +102,27 @@ class table {
         [&into] { return duration_text(into); });
   }
 
+  // A duration, or never, which is zero.
+  void age(std::string path, std::chrono::seconds& into, milliseconds least, milliseconds most) {
+    add(
+        std::move(path), key::need::optional,
+        [&into, least, most](std::string_view value) -> verdict_on_value {
+          if (value == "never") {
+            into = retention_ages::never;
+            return std::nullopt;
+          }
+          milliseconds read = into;
+          auto wrong = read_duration(value, 1s, least, most, read);
+          if (!wrong) into = std::chrono::duration_cast<std::chrono::seconds>(read);
+          if (wrong && !wrong->hint.empty())
+            wrong->hint = "write never, or a whole number and d: 90d";
+          return wrong;
+        },
+        [&into] {
+          return into == retention_ages::never ? std::string{"never"} : duration_text(into);
+        });
+  }
+
   template <class Enum>
   void choice(std::string path, Enum& into, name_list names) {
     add(
@@ -251,6 +272,17 @@ void add_limits(table& t, sync_limits& s) {
   t.number("limits.unknown_fields_per_day", s.unknown_fields_per_day, 1, 10'000);
 }
 
+void add_retention(table& t, retention_ages& s) {
+  const auto add = [&t](const char* path, std::chrono::seconds& into) {
+    t.age(path, into, one_day, 3650 * one_day);
+  };
+  add("retention.run_logs", s.run_logs);
+  add("retention.resolved_quarantine", s.resolved_quarantine);
+  add("retention.credential_states", s.credential_states);
+  add("retention.revisions", s.revisions);
+  add("retention.removed_rows", s.removed_rows);
+}
+
 }  // namespace
 
 std::vector<key> keys_of(settings& s) {
@@ -259,6 +291,7 @@ std::vector<key> keys_of(settings& s) {
   add_database(t, s.database);
   add_sync(t, s.sync);
   add_limits(t, s.limits);
+  add_retention(t, s.retention);
   t.text("admin.listen", key::need::optional, s.admin.listen, read_listen);
   t.texts("admin.hosts", s.admin.hosts, read_host);
   t.choice("log.level", s.log.level, levels);

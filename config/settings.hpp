@@ -14,6 +14,7 @@
 #include "sync/policy.hpp"
 #include "sync/provider_options.hpp"
 #include "sync/query_filter.hpp"
+#include "sync/retention.hpp"
 
 namespace flanks::config {
 
@@ -78,6 +79,7 @@ struct settings {
   database_settings database;
   sync_settings sync;
   sync_limits limits;
+  retention_ages retention;
   admin_settings admin;
   log_settings log;
 };

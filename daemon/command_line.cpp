@@ -236,6 +236,10 @@ class grammar {
         add(&app_, "erase", "Removes a person's data for good, from every table", command::erase);
     erase->add_option("--user", asked_.user, "Whose data")->required()->type_name("U");
     erase->add_flag("--yes", asked_.yes, "Do not ask");
+    CLI::App* const prune =
+        add(&app_, "prune", "Deletes what is older than retention.* keeps, as the daemon does daily",
+            command::prune);
+    prune->add_flag("--dry-run", asked_.dry_run, "Say what would be deleted, delete nothing");
   }
 
   void numbered(CLI::App* sub) {

@@ -31,6 +31,7 @@ enum class command : std::uint8_t {
   link_exchange,
   link_sessions,
   erase,
+  prune,
   removals_list,
   removals_confirm,
   removals_reject,
@@ -57,7 +58,7 @@ struct invocation {
   bool once = false;            // run
   bool migrate = false;         // run, backfill
   bool restart = false;         // backfill
-  bool dry_run = false;         // backfill, credentials discover, link sessions
+  bool dry_run = false;         // backfill, credentials discover, link sessions, prune
   bool exit_code = false;       // status
   bool repair = false;          // verify
   std::string user;             // credentials add, erase

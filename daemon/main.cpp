@@ -52,6 +52,8 @@ exit_code dispatch(const invocation& asked) {
       return command_arrivals(asked);
     case command::erase:
       return command_erase(asked);
+    case command::prune:
+      return command_prune(asked);
     case command::verify:
       return command_verify(asked);
     case command::removals_list:

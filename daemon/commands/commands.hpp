@@ -15,6 +15,7 @@ namespace flanks {
 // credentials discover, credentials remove --upstream, link exchange, link sessions.
 [[nodiscard]] exit_code command_arrivals(const invocation& asked);
 [[nodiscard]] exit_code command_erase(const invocation& asked);
+[[nodiscard]] exit_code command_prune(const invocation& asked);
 [[nodiscard]] exit_code command_removals(const invocation& asked);
 [[nodiscard]] exit_code command_successions(const invocation& asked);
 [[nodiscard]] exit_code command_migrate(const invocation& asked);

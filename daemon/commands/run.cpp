@@ -8,6 +8,7 @@
 #include "daemon/commands/commands.hpp"
 #include "daemon/discovery.hpp"
 #include "daemon/notify.hpp"
+#include "daemon/pruning.hpp"
 #include "daemon/scheduler.hpp"
 #include "db/credential_book.hpp"
 #include "db/commands/read_gauges.hpp"
@@ -57,6 +58,8 @@ class daemon_story {
         options_(options_of(e.settings.values())),
         discover_interval_(e.settings.values().sync.discover_interval),
         limits_(e.settings.values().limits),
+        keep_(e.settings.values().retention),
+        database_(database_options(e.settings)),
         source_(make_credential_source(*e.api)),
         book_(make_credential_book(e.executor, database_options(e.settings))),
         scheduler_(tools(), options_),
@@ -68,6 +71,7 @@ class daemon_story {
     task_group watching(engine_.executor);
     watching.spawn(feed_service_manager());
     if (!asked_.once) watching.spawn(discovering());
+    if (!asked_.once) watching.spawn(pruning_daily());
     if (admin_) watching.spawn(admin_->serve());
     std::exception_ptr error;
     try {
@@ -95,8 +99,8 @@ class daemon_story {
       apply(fresh.values());
       write_settings(database_options(fresh), stored(fresh.values()));
       engine_.events->info(
-          "configuration reloaded: log.level, sync.* and limits.* apply from now on; flanks.*, "
-          "database.*, admin.*, sync.source and sync.query need a restart");
+          "configuration reloaded: log.level, sync.*, limits.* and retention.* apply from now on; "
+          "flanks.*, database.*, admin.*, sync.source and sync.query need a restart");
     } catch (const refusal& r) {
       engine_.events->error("configuration not reloaded; the old one stays", {{"error", r.what()}});
     } catch (const failure& f) {
@@ -163,11 +167,16 @@ class daemon_story {
     options_ = options_of(s);
     discover_interval_ = s.sync.discover_interval;
     limits_ = s.limits;
+    keep_ = s.retention;
   }
 
   asio::awaitable<void> discovering() {
     return discover_on_schedule(*source_, *book_, *engine_.clock, *engine_.events,
                                 discover_interval_, limits_);
+  }
+
+  asio::awaitable<void> pruning_daily() {
+    return prune_on_schedule(engine_.executor, database_, *engine_.clock, *engine_.events, keep_);
   }
 
   // The watchdog is fed from the event loop, and only while the scheduler makes progress: a loop
@@ -193,6 +202,8 @@ class daemon_story {
   scheduler_options options_;
   chr::seconds discover_interval_;
   sync_limits limits_;
+  retention_ages keep_;
+  db_options database_;
   std::unique_ptr<credential_source> source_;
   std::unique_ptr<credential_book> book_;
   scheduler scheduler_;

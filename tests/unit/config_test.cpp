@@ -145,6 +145,25 @@ TEST(config, more_hosts_of_the_admin_listener) {
                 "c.yaml:6:34: admin.hosts: \"A\" is in the list twice\n");
 }
 
+TEST(config, what_is_kept_and_how_long) {
+  const retention_ages by_default = read(smallest()).values.retention;
+  EXPECT_EQ(by_default.run_logs, 90 * 24h);
+  EXPECT_EQ(by_default.resolved_quarantine, 90 * 24h);
+  EXPECT_EQ(by_default.credential_states, 730 * 24h);
+  EXPECT_EQ(by_default.revisions, retention_ages::never);
+  EXPECT_EQ(by_default.removed_rows, retention_ages::never);
+  const loaded l = read(smallest("", "retention: {run_logs: never, revisions: 365d}\n"));
+  EXPECT_EQ(told(l), "");
+  EXPECT_EQ(l.values.retention.run_logs, retention_ages::never);
+  EXPECT_EQ(l.values.retention.revisions, 365 * 24h);
+  EXPECT_EQ(read(show(l.values)).values.retention.run_logs, retention_ages::never);
+  EXPECT_EQ(told(smallest("", "retention:\n  run_logs: 23h\n  revisions: 0\n  removed_rows: no\n")),
+            "c.yaml:6:13: retention.run_logs: \"23h\" must be between 24h and 3650d\n"
+            "c.yaml:7:14: retention.revisions: \"0\" must be between 24h and 3650d\n"
+            "c.yaml:8:17: retention.removed_rows: \"no\" is not a duration\n"
+            "  hint: write never, or a whole number and d: 90d\n");
+}
+
 TEST(config, product_details_may_be_none_and_are_checked_by_name) {
   const loaded none = read(smallest("", "sync: {product_details: []}\n"));
   EXPECT_EQ(told(none), "");
@@ -283,7 +302,7 @@ TEST(config, the_example_names_the_bounds_that_are_kept) {
     }
     comment.clear();
   }
-  EXPECT_EQ(checked, 36);
+  EXPECT_EQ(checked, 41);
 }
 
 TEST(config, the_example_loads_as_it_is) {
@@ -474,6 +493,12 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  bank_name_bytes: 256  # default\n"
             "  quarantine_per_day: 100  # default\n"
             "  unknown_fields_per_day: 100  # default\n"
+            "retention:\n"
+            "  run_logs: 90d  # default\n"
+            "  resolved_quarantine: 90d  # default\n"
+            "  credential_states: 730d  # default\n"
+            "  revisions: never  # default\n"
+            "  removed_rows: never  # default\n"
             "admin:\n"
             "  listen: \"127.0.0.1:9464\"  # default\n"
             "  hosts: []  # default\n"
