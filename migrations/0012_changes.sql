@@ -18,7 +18,7 @@ create table flanks.changes (
 );
 comment on table flanks.changes is 'What changed in flanks.transactions. Read it with flanks.changes_after().';
 comment on column flanks.changes.position is 'Where it stands: grows with the transactions that write.';
-comment on column flanks.changes.kind is 'insert, update (content, or shown again, aged out, handed over), remove, succeed (another credential of the same real account has taken over, or the operation has another _id), erase (the row is gone for good), window (more than 100 rows at once: read the days of this list again).';
+comment on column flanks.changes.kind is 'insert, update (content, or shown again, aged out, handed over), remove, succeed (another credential of the same real account has taken over, or the operation has another _id), erase (the row is gone for good: all that is left of an erased operation is its _id in this line), window (more than 100 rows at once: read the days of this list again).';
 comment on column flanks.changes._id is 'The operation; null for a window.';
 comment on column flanks.changes.credential_id is 'The credential that the row belongs to now; of a window null: read everything again. Null for an erased row.';
 comment on column flanks.changes.product is 'account, card, investment or liability.';

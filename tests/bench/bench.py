@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/bench")]
 os.environ.setdefault("FLANKS_TEST_DEADLINE", "600")
 
+import day  # noqa: E402
 import in_memory  # noqa: E402
 import schedule  # noqa: E402
 import whole_way  # noqa: E402
@@ -29,6 +30,7 @@ SCENARIOS = {
     "one-response": whole_way.one_response,
     "latency": whole_way.latency,
     "schedule": schedule.schedule,
+    "day": day.quiet_day,
 }
 
 
