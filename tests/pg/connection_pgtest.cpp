@@ -147,6 +147,16 @@ TEST_F(connection, statements_sent_together_fail_as_one_and_leave_the_connection
   EXPECT_EQ(entities(), "2");
 }
 
+// The server answers COMMIT with ROLLBACK then, and no error.
+TEST_F(connection, transaction_that_failed_is_not_taken_for_committed) {
+  pg_connection db(options_);
+  db.begin();
+  db.run(statement{"add", "insert into flanks.entities (entity_id) values ('a')"});
+  EXPECT_THROW(db.run(statement{"divide", "select 1 / 0"}), sql_problem);
+  EXPECT_THROW(db.commit(), sql_problem);
+  EXPECT_EQ(value("select count(*) from flanks.entities"), "0");
+}
+
 TEST_F(connection, small_work_goes_on_while_windows_hold_their_lanes) {
   std::vector<claimed_credential> claimed;
   std::vector<std::unique_ptr<window_ledger>> windows;
