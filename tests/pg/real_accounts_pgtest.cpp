@@ -168,6 +168,28 @@ TEST_F(real_accounts, what_vanishes_from_the_middle_is_removed_and_does_not_age)
             "a10 absent");
 }
 
+TEST_F(real_accounts, what_vanishes_on_the_oldest_day_that_is_shown_is_removed_and_does_not_age) {
+  std::vector<sample> all = days("a", "acc-a", 1, 20);
+  all.push_back({"b01", "2026-05-01", "-2", "the same day", std::nullopt, "acc-a"});
+  answer(first_, all);
+  all.pop_back();
+  EXPECT_EQ(answer(first_, all).counts.removed, 1);
+  EXPECT_EQ(value("select _id || ' ' || removal_reason from flanks.transactions where removed_at "
+                  "is not null"),
+            "b01 absent");
+}
+
+TEST_F(real_accounts, nothing_ages_where_much_of_what_is_not_older_vanished_too) {
+  answer(first_, days("a", "acc-a", 1, 20));
+  std::vector<sample> rest;
+  for (const int day : {10, 13, 16, 19})
+    rest.push_back(days("a", "acc-a", day, day).front());
+  EXPECT_EQ(answer(first_, rest).outcome, outcome::suspicious);
+  EXPECT_EQ(value("select count(aged_out_at) || ' ' || count(removed_at) from flanks.transactions"),
+            "0 0");
+  EXPECT_EQ(value("select count(*) from flanks.removal_candidates"), "16");
+}
+
 TEST_F(real_accounts, rows_of_a_closed_account_stay_and_count) {
   show(first_, {{"acc-a", "ES1", ""}, {"acc-b", "ES2", ""}});
   std::vector<sample> all = days("a", "acc-a", 1, 20), other = days("b", "acc-b", 5, 25);
