@@ -1,6 +1,8 @@
 // The truth table of a window: what came, what was stored, what is then in the database.
 #include <fmt/format.h>
 
+#include <future>
+
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -343,6 +345,22 @@ TEST_F(ledger, row_whose_day_moves_out_of_the_window_is_updated) {
               counts(expected{.fetched = 2, .updated = 1, .unchanged = 1}));
 }
 
+// A sweep has not loaded the values of a row outside of its days: the database compares them.
+TEST_F(ledger, row_outside_of_its_days_that_a_sweep_meets_again_is_not_written) {
+  const claimed_credential c = claim(first_);
+  const auto sweep = [&] {
+    const auto window = run(
+        store_->open_window(c.id, c.lease, product::account, may, std::nullopt, comparing::values));
+    run(window->apply(batch_of({{"a", "2026-04-02"}, {"b"}})));
+    return commit(*window, record_for(c)).counts;
+  };
+  sweep();
+  const std::string before = writes();
+  EXPECT_THAT(sweep(), counts(expected{.fetched = 2, .unchanged = 2}));
+  EXPECT_EQ(before, "2 0 0");
+  EXPECT_EQ(writes(), before);
+}
+
 TEST_F(ledger, other_product_with_equal_content_is_the_same_row_and_with_other_a_conflict) {
   store_window(first_, {{"a", "2026-05-10", "1"}}, product::account);
   EXPECT_THAT(store_window(first_, {{"a", "2026-05-10", "1"}}, product::card),
@@ -527,6 +545,44 @@ TEST_F(ledger, reader_sees_all_or_nothing) {
   EXPECT_EQ(
       value("select count(*) from flanks.transactions t, flanks.coverage c, flanks.sync_runs r"),
       "1");
+}
+
+TEST_F(ledger, window_whose_run_cannot_be_recorded_leaves_nothing) {
+  sql("alter table flanks.sync_runs add constraint theirs check (outcome <> 'ok')");
+  const claimed_credential c = claim(first_);
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                        comparing::fingerprints));
+  run(window->apply(batch_of({{"a"}})));
+  EXPECT_EQ(failure_of([&] { commit(*window, record_for(c)); }).error_class, "database_constraint");
+  EXPECT_EQ(value("select count(*) from flanks.transactions"), "0");
+  EXPECT_EQ(value("select count(*) from flanks.coverage"), "0");
+  EXPECT_EQ(value("select count(last_success_at) from flanks.credentials"), "0");
+}
+
+TEST_F(ledger, nobody_takes_the_lease_of_a_window_that_commits) {
+  const claimed_credential c = claim(first_);
+  auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                        comparing::fingerprints));
+  run(window->apply(batch_of({{"a"}})));
+  pg_connection db(options_);
+  db.begin();
+  db.run(statement{"test", "lock table flanks.sync_runs in exclusive mode"});
+  auto committing =
+      std::async(std::launch::async, [&] { return commit(*window, record_for(c)).counts; });
+  wait_for_a_waiter();
+  db_options hasty = options_;
+  hasty.lock_timeout = std::chrono::seconds{1};
+  std::string refused;
+  try {
+    query(hasty,
+          "update flanks_internal.leases set lease_id = gen_random_uuid() where lease_id "
+          "is not null");
+  } catch (const sql_problem& problem) {
+    refused = problem.sqlstate;
+  }
+  EXPECT_EQ(refused, "55P03") << "it waits until the window is stored";
+  db.commit();
+  EXPECT_THAT(committing.get(), counts(expected{.fetched = 1, .inserted = 1}));
 }
 
 TEST_F(ledger, killed_backend_fails_the_window_and_the_next_one_works) {
