@@ -154,6 +154,17 @@ TEST_F(products, many_that_vanish_at_once_are_not_believed_at_once) {
   EXPECT_EQ(store_rows(few, refreshed_at + 24h).counts.removed, 5);
 }
 
+// It may be the answer to an earlier request.
+TEST_F(products, a_list_of_a_rested_connection_that_lacks_products_is_not_believed) {
+  store_rows({account("a"), account("b")});
+  product_batch batch;
+  batch.rested_connection = true;
+  batch.records = {account("a"), account("c")};
+  const failure f = failure_of([&] { store_batch(std::move(batch), refreshed_at + 24h); });
+  EXPECT_EQ(f.error_class, "unconfirmed_answer");
+  EXPECT_THAT(accounts(), ElementsAre("a|1.00|f", "b|1.00|f"));
+}
+
 TEST_F(products, nothing_is_marked_as_vanished_while_a_record_could_not_be_read) {
   store_rows({account("a"), account("b")});
   product_batch batch;

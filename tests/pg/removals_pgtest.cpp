@@ -101,6 +101,35 @@ TEST_F(removing, an_answer_that_was_filtered_proves_no_absence) {
   EXPECT_THAT(removed(), IsEmpty());
 }
 
+// It may be the answer to an earlier request.
+TEST_F(removing, an_answer_of_a_rested_connection_that_lacks_rows_is_not_believed) {
+  answer(first_, {{"a"}, {"b"}});
+  const auto rested = [&](const std::vector<sample>& samples) {
+    const claimed_credential c = claim(first_);
+    auto ledger = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
+                                          comparing::fingerprints));
+    run(ledger->apply(batch_of(samples)));
+    window_evidence evidence;
+    evidence.provable = may;
+    evidence.rested_connection = true;
+    std::string refused;
+    try {
+      commit(*ledger, record_for(c), evidence);
+    } catch (const failure& f) {
+      refused = f.error_class;
+      run(ledger->abandon());
+    }
+    release(c);
+    return refused;
+  };
+  EXPECT_EQ(rested({{"b"}, {"new"}}), "unconfirmed_answer");
+  EXPECT_EQ(rested({}), "unconfirmed_answer");
+  EXPECT_EQ(value("select string_agg(_id, ' ' order by _id) from flanks.transactions_current"),
+            "a b");
+  EXPECT_EQ(value("select count(*) from flanks.removal_reviews"), "0");
+  EXPECT_EQ(rested({{"a"}, {"b"}, {"new"}}), "") << "it lacks nothing";
+}
+
 TEST_F(removing, rows_outside_of_the_window_or_of_what_history_proves_stay) {
   answer(first_, batch_of({{"april", "2026-04-10"}, {"old", "2026-05-02"}, {"a"}, {"b"}}));
   const window proves{may.from + std::chrono::days{5}, may.to};

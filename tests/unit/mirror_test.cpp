@@ -43,6 +43,7 @@ class scripted_api final : public flanks_api {
   struct step {
     std::optional<failure> fails;
     int rows = 0;
+    bool rested = false, repeats = false;
   };
   credential_status said;
   std::optional<failure> status_fails;
@@ -50,6 +51,7 @@ class scripted_api final : public flanks_api {
   std::vector<std::string> asked;
   bool windows = true;
   std::optional<failure> windows_unknown;
+  std::vector<connection_use> over;
 
   awaitable<bool> takes_windows(const secret&) override {
     if (windows_unknown) throw *windows_unknown;
@@ -59,8 +61,9 @@ class scripted_api final : public flanks_api {
     if (status_fails) throw *status_fails;
     co_return said;
   }
-  awaitable<response_summary> transactions(const secret&, product what, window days, connection_use,
-                                           batch_sink& sink) override {
+  awaitable<response_summary> transactions(const secret&, product what, window days,
+                                           connection_use use, batch_sink& sink) override {
+    over.push_back(use);
     asked.push_back(std::string(to_string(what)) + " " + to_string(days.from) + ".." +
                     to_string(days.to));
     step next;
@@ -75,6 +78,8 @@ class scripted_api final : public flanks_api {
     if (next.fails) throw *next.fails;
     response_summary summary;
     summary.elements = next.rows;
+    summary.rested_connection = next.rested;
+    summary.repeats = next.repeats;
     co_return summary;
   }
   std::map<product_kind, failure> products_fail;
@@ -314,6 +319,27 @@ TEST_F(mirror_story, failure_after_some_rows_forgets_them_and_tries_the_whole_wi
   EXPECT_EQ(kept.abandoned, 1);
   EXPECT_THAT(kept.stored, ElementsAre("account 2024-11-22..2026-11-22 5 sweep"));
   EXPECT_EQ(clock.slept.size(), 1U);
+}
+
+TEST_F(mirror_story, nothing_at_the_first_time_is_believed_over_a_connection_of_its_own_only) {
+  api.script = {{{}, 0, true, true}, {{}, 3}};
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(api.over, ElementsAre(connection_use::any, connection_use::fresh));
+  EXPECT_THAT(kept.stored, ElementsAre("account 2024-11-22..2026-11-22 3 sweep"));
+  EXPECT_TRUE(clock.slept.empty());
+}
+
+TEST_F(mirror_story, an_answer_that_the_store_doubts_is_asked_for_over_a_connection_of_its_own) {
+  api.script = {{{}, 2, true}, {{}, 5}};
+  kept.commit_fails = {unconfirmed_answer(job.credential.id, "account transactions")};
+  EXPECT_TRUE(tell().ok());
+  EXPECT_THAT(api.over, ElementsAre(connection_use::any, connection_use::fresh));
+  EXPECT_THAT(kept.stored, ElementsAre("account 2024-11-22..2026-11-22 5 sweep"));
+  // What the store judges by comes from the answer.
+  api.script = {{{}, 2, true}};
+  tell();
+  EXPECT_FALSE(kept.evidence.front().rested_connection);
+  EXPECT_TRUE(kept.evidence.back().rested_connection);
 }
 
 TEST_F(mirror_story, three_answers_that_break_off_give_up_and_store_nothing) {
