@@ -535,6 +535,17 @@ TEST_F(ledger, touching_windows_become_one_range_and_the_claim_tells_the_latest)
   EXPECT_FALSE(c.of(product::card).from);
 }
 
+TEST_F(ledger, what_was_covered_under_another_filter_is_not_covered) {
+  const window june{may.to + std::chrono::days{1}, may.to + std::chrono::days{30}};
+  store_window(first_, {{"a"}});
+  store_.reset();
+  db_options filtered = options_;
+  filtered.query = R"({"currency":["^EUR$"]})";
+  store_ = make_store(loop_.get_executor(), filtered);
+  store_window(first_, {{"b", "2026-06-10"}}, product::account, june);
+  EXPECT_EQ(value("select days::text from flanks.coverage"), "{[2026-06-01,2026-07-01)}");
+}
+
 TEST_F(ledger, reader_sees_all_or_nothing) {
   const claimed_credential c = claim(first_);
   auto window = run(store_->open_window(c.id, c.lease, product::account, may, std::nullopt,
