@@ -128,6 +128,15 @@ TEST_F(real_accounts, two_products_that_a_login_shows_at_once_are_two_accounts) 
   EXPECT_THAT(accounts(), ElementsAre("1 a1|1", "1 a2|2"));
 }
 
+TEST_F(real_accounts, one_that_no_longer_tells_its_iban_is_not_merged_with_another_iban) {
+  show(first_, {{"a1", "ES1", "x1"}});
+  show(second_, {{"b1", "ES2", "x2"}});
+  show(first_, {{"a1", "", "x2"}});
+  EXPECT_THAT(accounts(), ElementsAre("1 a1|1", "2 b1|2"));
+  EXPECT_EQ(value("select string_agg(iban, ' ' order by iban) from flanks.real_accounts"),
+            "ES1 ES2");
+}
+
 TEST_F(real_accounts, cards_are_known_by_bank_masked_number_and_user) {
   show_card(first_, "k1", "4548********1234");
   show_card(second_, "k2", "4548********1234");
@@ -264,6 +273,26 @@ TEST_F(real_accounts, a_credential_that_ends_is_succeeded_by_one_that_shows_its_
   EXPECT_EQ(value("select count(*) from flanks.transactions_distinct"), "25");
 }
 
+TEST_F(real_accounts, twins_are_succeeded_one_to_one) {
+  show(first_, {{"acc-a", "ES1", ""}});
+  show(second_, {{"acc-b", "ES1", ""}});
+  std::vector<sample> before = days("a", "acc-a", 1, 5), after = days("b", "acc-b", 1, 5);
+  for (const char* const twin : {"t1", "t2"}) {
+    before.push_back(before[2]);
+    before.back().id = std::string("a-") + twin;
+    after.push_back(after[2]);
+    after.back().id = std::string("b-") + twin;
+  }
+  answer(first_, before);
+  answer(second_, after);
+  become(first_, "gone");
+  follow(second_);
+  EXPECT_EQ(live(first_), "");
+  EXPECT_EQ(value("select paired_rows || ' of ' || compared_rows from flanks.successions"),
+            "7 of 7");
+  EXPECT_EQ(value("select count(distinct successor_id) from flanks.transactions"), "7");
+}
+
 TEST_F(real_accounts, evidence_that_is_not_enough_waits_for_a_person) {
   show(first_, {{"acc-a", "ES1", ""}});
   answer(first_, days("a", "acc-a", 1, 20));
@@ -342,6 +371,21 @@ TEST_F(real_accounts, two_holders_see_all_of_theirs_and_each_operation_counts_on
             "20 {ana,ben} 1");
   EXPECT_THAT(rows("select iban, users from flanks.assets"), ElementsAre("ES1|{ana,ben}"));
   EXPECT_EQ(value("select count(*) from flanks.user_assets where real_account_id = 1"), "2");
+}
+
+TEST_F(real_accounts, of_two_who_show_an_account_the_one_refreshed_last_is_right) {
+  show(first_, {{"acc-a", "ES1", ""}});
+  show(third_, {{"acc-c", "ES1", ""}});
+  answer(first_, days("a", "acc-a", 1, 20));
+  answer(third_, days("c", "acc-c", 1, 20));
+  const char* const who =
+      "select string_agg(distinct credential_id::text, ' ') || ' ' || count(*) from "
+      "flanks.transactions_distinct";
+  query(options_,
+        "update flanks.coverage set provider_seen_at = now() - interval '1 day' * credential_id");
+  EXPECT_EQ(value(who), "1 20");
+  become(first_, "gone");
+  EXPECT_EQ(value(who), "3 20") << "what is gone is not right any more";
 }
 
 TEST_F(real_accounts, an_id_that_stands_for_something_else_is_told) {
