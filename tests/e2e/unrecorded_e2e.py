@@ -80,6 +80,18 @@ class Unrecorded(WorldTest):
                 if name not in FOR_ALL:
                     self.assert_others_are_mirrored(world, ids, poor)
 
+    def test_an_attempt_whose_end_alone_cannot_be_recorded_has_failed(self):
+        world, ids, poor = self.troubled(
+            "create function public.theirs() returns trigger language plpgsql as $$ begin "
+            "if new.credential_id = {id} and new.last_confirmed_at is distinct from old.last_confirmed_at then "
+            "raise exception 'not on my watch'; end if; return new; end $$; "
+            "create trigger theirs before update on flanks.credentials for each row execute function public.theirs()")
+        done = world.cli("run", "--once")
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        self.assertRegex(done.stderr, "cannot record what happened to a credential .*not on my watch")
+        self.assertEqual(world.sql(f"select string_agg(distinct outcome, ' ') from flanks.sync_runs where credential_id = {ids[poor]}"), "ok")
+        self.assert_others_are_mirrored(world, ids, poor)
+
     def test_a_daemon_comes_back_with_the_delay_of_a_failure(self):
         for name, (obstacle, _) in OBSTACLES.items():
             with self.subTest(name):

@@ -218,6 +218,10 @@ TEST_F(products, the_watermark_is_what_was_read_last_and_never_of_the_future) {
   EXPECT_EQ(value("select provider_seen_at <= now() + interval '1 minute' from "
                   "flanks.product_coverage"),
             "t");
+  // One that an older version has left there is none, or nothing would be asked for until then.
+  sql("update flanks.product_coverage set provider_seen_at = now() + interval '1 day'");
+  const claimed_credential c = claim(id_);
+  EXPECT_FALSE(c.products_seen[static_cast<std::size_t>(product_kind::account)]);
 }
 
 TEST_F(products, a_lost_lease_stores_nothing) {

@@ -102,6 +102,7 @@ struct memory {
   std::vector<comparing> compared;  // what each window was compared with
   std::vector<std::string> failed_items, skipped_items;
   std::vector<product_run> products_stored, products_recorded;
+  std::optional<failure> recording_fails;
   int abandoned = 0;
   std::vector<window_evidence> evidence;
   std::vector<std::int64_t> parts_before;  // committed of the same piece
@@ -171,6 +172,7 @@ class memory_store final : public store {
   }
   bool news = true;
   awaitable<void> record_runs(std::vector<run_record> records) override {
+    if (memory_.recording_fails) throw failure{*memory_.recording_fails};
     for (run_record& record : records)
       memory_.runs.push_back(std::move(record));
     co_return;
@@ -240,6 +242,8 @@ class still_clock final : public engine_clock {
 class silent final : public mirror_observer {
  public:
   std::int64_t elements = 0;
+  int not_recorded = 0;
+  void unrecorded(credential_id, const failure&) override { ++not_recorded; }
   void received(std::int64_t n) override { elements += n; }
   void ended(const run_record&) override {}
 };
@@ -380,6 +384,18 @@ TEST_F(mirror_story,
   c.last_sweep = instant{today - 24h};
   job.items = {plan_item{1, product::account, {today, today}}};
   EXPECT_EQ(compared_with(), comparing::values);
+}
+
+TEST_F(mirror_story, what_cannot_be_recorded_is_a_failure_of_the_credential) {
+  auto& c = job.credential.coverage[0];
+  c.from = day_from("2024-01-01");
+  c.to = day_from("2026-11-21");
+  c.provider_seen = api.said.last_update;
+  kept.recording_fails = failure(stage::database, verdict::later, "database_disk_full", "full");
+  const credential_report r = tell();
+  EXPECT_FALSE(r.ok()) << "there was nothing to fetch, and nobody would know";
+  EXPECT_EQ(r.error, "full");
+  EXPECT_EQ(observer.not_recorded, 1);
 }
 
 TEST_F(mirror_story, too_large_is_asked_for_in_halves_oldest_first) {

@@ -50,6 +50,15 @@ TEST_F(states, pending_becomes_ok_within_minutes) {
   EXPECT_EQ(ends(answered(credential_state::ok)).state, credential_state::ok);
 }
 
+TEST_F(states, what_an_operator_must_mend_is_asked_again_soon_and_never_at_once) {
+  credential_report refused = failing("keys_refused");
+  refused.stopped_by = failure(stage::token, verdict::stop, "keys_refused", "refused");
+  const next_attempt next = ends(refused);
+  EXPECT_FALSE(next.failed) << "it says nothing of the credential";
+  EXPECT_GE(next.delay, 1min);
+  EXPECT_LE(next.delay, 5min);
+}
+
 TEST_F(states, what_the_end_user_must_do_is_asked_about_once_an_interval_and_heals) {
   for (const auto state : {credential_state::action_required, credential_state::blocked}) {
     const next_attempt waiting = ends(answered(state));
