@@ -249,6 +249,27 @@ TEST_F(fingerprints, a_full_sweep_puts_right_whatever_was_done_unseen) {
   });
 }
 
+// Whatever a window of ours has done wrong: no trigger tells of it.
+TEST_F(fingerprints, a_full_sweep_believes_none_that_are_kept) {
+  const answer all = with({{1, 0, 1}, {2, 5, 1}, {3, 4, 1}});
+  apply(all);
+  other_db_->run(statement{"test",
+                           "select set_config('flanks.writer', writer, false) from "
+                           "flanks_internal.secrets"});
+  for (const char* const wrong :
+       {"update flanks.transactions set amount = 99 where _id = 'id1'",
+        "delete from flanks.transactions where _id = 'id2'",
+        "insert into flanks.transactions (_id, credential_id, product, operation_date, amount, "
+        "content_hash) select 'id4', 1, 'account', operation_date, 98, gen_random_uuid() from "
+        "flanks.transactions where _id = 'id3'"})
+    other_db_->run(statement{"test", wrong});
+  EXPECT_EQ(apply(all).unchanged, 3) << "they are believed until then";
+  apply_by_values(all);
+  EXPECT_THAT(read("select _id || ' ' || amount from flanks.transactions where removed_at is null "
+                   "order by 1"),
+              ::testing::ElementsAre("id1 7.0", "id2 7.0", "id3 7.0"));
+}
+
 TEST_F(fingerprints, who_says_that_it_is_a_window_is_watched_all_the_same) {
   const answer twice = with({{1, 0, 1}, {2, 5, 1}});
   apply(twice);

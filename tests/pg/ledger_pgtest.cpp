@@ -345,6 +345,15 @@ TEST_F(ledger, row_whose_day_moves_out_of_the_window_is_updated) {
               counts(expected{.fetched = 2, .updated = 1, .unchanged = 1}));
 }
 
+// Only its content hash is looked at there, and the edit has voided that.
+TEST_F(ledger, row_outside_of_the_window_that_was_edited_by_hand_is_put_right) {
+  store_window(first_, {{"a", "2026-04-02", "1"}});
+  sql("update flanks.transactions set amount = 99");
+  EXPECT_THAT(store_window(first_, {{"a", "2026-04-02", "1"}}),
+              counts(expected{.fetched = 1, .updated = 1}));
+  EXPECT_EQ(value("select amount from flanks.transactions"), "1");
+}
+
 // A sweep has not loaded the values of a row outside of its days: the database compares them.
 TEST_F(ledger, row_outside_of_its_days_that_a_sweep_meets_again_is_not_written) {
   const claimed_credential c = claim(first_);
