@@ -236,6 +236,18 @@ TEST_F(real_accounts, what_a_renumbered_history_lacks_is_removed) {
   EXPECT_EQ(value("select count(*) from flanks.transactions_current"), "19");
 }
 
+TEST_F(real_accounts, what_comes_in_another_account_is_no_renumbering) {
+  show(first_, {{"acc-a", "ES1", ""}, {"acc-b", "ES2", ""}});
+  std::vector<sample> all = days("a", "acc-a", 1, 20);
+  answer(first_, all);
+  all.erase(all.begin() + 9);
+  all.push_back(days("b", "acc-b", 10, 10).front());
+  answer(first_, all);
+  EXPECT_EQ(value("select removal_reason || ' ' || coalesce(successor_id, '-') from "
+                  "flanks.transactions where removed_at is not null"),
+            "absent -");
+}
+
 TEST_F(real_accounts, twins_are_renumbered_one_to_one) {
   answer(first_, {{"t1", "2026-05-10"}, {"t2", "2026-05-10"}, {"t3", "2026-05-10"}});
   answer(first_, {{"u1", "2026-05-10"}, {"u2", "2026-05-10"}});
@@ -345,6 +357,19 @@ TEST_F(real_accounts,
   EXPECT_EQ(value("select succeeded_rows from flanks.successions"), "19");
   EXPECT_EQ(live(first_), "a10");
   EXPECT_EQ(value(total), "20");
+}
+
+TEST_F(real_accounts, days_that_the_old_one_has_not_proved_are_no_evidence) {
+  show(first_, {{"acc-a", "ES1", ""}});
+  answer(first_, days("a", "acc-a", 1, 20));
+  query(options_, "update flanks.coverage set unclean = '{[2026-05-10,2026-05-21)}'");
+  show(second_, {{"acc-b", "ES1", ""}});
+  answer(second_, days("b", "acc-b", 1, 9));
+  become(first_, "gone");
+  follow(second_);
+  EXPECT_EQ(value("select state || ' ' || paired_rows || ' of ' || compared_rows from "
+                  "flanks.successions"),
+            "confirmed 9 of 9");
 }
 
 TEST_F(real_accounts, what_both_show_under_one_id_is_no_evidence_against_them) {
