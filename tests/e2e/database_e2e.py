@@ -77,6 +77,19 @@ class Silence(DatabaseTest):
                 self.assertEqual(self.assert_mirrors(world, ids), written)
                 self.assertEqual(world.sql("select count(*) from flanks.transaction_revisions"), "0")
 
+    def test_of_the_commit_of_a_large_window_is_asked_about_before_it_is_believed(self):
+        for forward in (True, False):
+            with self.subTest(committed=forward):
+                world = self.world(credentials=1, transactions=8_000, products="account", no_oddities=True, settings=SILENT)
+                ids = world.register_all()
+                gate = self.gate(world)
+                world.write_config(database__dsn=gate.dsn("postgres", world.database))
+                gate.after, gate.mute_at, gate.forward, gate.times = b"copy_transactions", b"commit\0", forward, 1
+                world.ok("sync", timeout=100)
+                self.assertEqual(gate.muted, 1)
+                self.assertEqual(self.assert_mirrors(world, ids), 8_000)
+                self.assertEqual(world.sql("select count(*) from flanks.transaction_revisions"), "0")
+
 
 class Language(DatabaseTest):
     def test_of_the_server_changes_no_exit_code_and_no_hint(self):

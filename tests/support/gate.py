@@ -7,12 +7,13 @@ import threading
 
 class Gate:
     """`mute_at`: bytes of a client after which its connection gets no answer any more, b"" for the very first ones.
-    `forward`: whether the server still gets those bytes. `times`: of how many connections. `on_startup(parameters)` gets those of a connection and gives
-    the ones that the server shall see, or the bytes to answer with instead."""
+    `after`: bytes that it must have sent before. `forward`: whether the server still gets those bytes. `times`: of how many connections.
+    `on_startup(parameters)` gets those of a connection and gives the ones that the server shall see, or the bytes to answer with instead."""
 
     def __init__(self, socket, on_startup=None):
         self.socket, self.on_startup = socket, on_startup
         self.mute_at, self.forward, self.times, self.muted = None, True, 1_000_000, 0
+        self.after = b""
         self.sent = bytearray()  # by all clients, after the first message of each
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -66,13 +67,15 @@ class Gate:
                     end.close()
 
     async def up(self, data, reader, out, silent):
-        seen, first = b"", data
+        seen, first, passed = b"", data, False
         try:
             while data:
                 if data is not first:
                     self.sent += data
                 seen = (seen + data)[-65536:] if not silent.is_set() else b""
-                if self.mute_at is not None and not silent.is_set() and self.muted < self.times and self.mute_at in seen:
+                if not passed and self.after in seen:
+                    passed, seen = True, seen[seen.index(self.after):]
+                if passed and self.mute_at is not None and not silent.is_set() and self.muted < self.times and self.mute_at in seen:
                     silent.set()
                     self.muted += 1
                     if self.forward:
