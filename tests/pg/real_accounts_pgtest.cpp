@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "db/successions.hpp"
+#include "sync/schedule.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -446,6 +447,17 @@ TEST_F(real_accounts, a_credential_keeps_its_number_through_a_rotation) {
   EXPECT_EQ(value("select credentials_token from flanks_internal.credentials_tokens where "
                   "credential_id = 1"),
             "token-newer");
+}
+
+TEST_F(real_accounts, what_was_read_under_the_old_token_does_not_count_as_read_under_the_new) {
+  answer(first_, days("a", "acc-a", 1, 20));
+  query(options_, "update flanks.coverage set provider_seen_at = now(), last_sweep_at = now()");
+  query(options_, "select flanks.replace_credentials_token(1, 'token-new')");
+  const claimed_credential c = claim(first_);
+  EXPECT_FALSE(c.of(product::account).provider_seen);
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  EXPECT_EQ(sweep_due(first_, c.of(product::account), now, sync_policy{}), sweep::full)
+      << "older ones come under other ids too";
 }
 
 }  // namespace
