@@ -456,7 +456,7 @@ TEST_F(real_accounts, what_was_read_under_the_old_token_does_not_count_as_read_u
   const claimed_credential c = claim(first_);
   EXPECT_FALSE(c.of(product::account).provider_seen);
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  EXPECT_EQ(sweep_due(first_, c.of(product::account), now, sync_policy{}), sweep::full)
+  EXPECT_EQ(sweep_due(c, c.of(product::account), now, sync_policy{}), sweep::full)
       << "older ones come under other ids too";
 }
 

@@ -66,11 +66,11 @@ TEST(schedule, nothing_newer_upstream_but_history_incomplete_fetches) {
 TEST(schedule, days_with_records_in_quarantine_are_asked_for_again_however_old) {
   auto c = covered("2024-01-01", "2026-11-20", yesterday_night - 24h);
   c.unclean_from = day_from("2026-02-03");
-  EXPECT_EQ(decide(answered(), c).days, (window{*day_from("2026-02-03"), today}));
+  EXPECT_EQ(decide(answered(), c).days, (window{*day_from("2026-02-03"), today, true}));
   c.unclean_from = day_from("2026-11-10");
-  EXPECT_EQ(decide(answered(), c).days, (window{*day_from("2026-10-21"), today}));
+  EXPECT_EQ(decide(answered(), c).days, (window{*day_from("2026-10-21"), today, true}));
   c.unclean_from = day_from("2020-01-01");
-  EXPECT_EQ(decide(answered(), c).days, (window{*day_from("2024-11-22"), today}));
+  EXPECT_EQ(decide(answered(), c).days, (window{*day_from("2024-11-22"), today, true}));
 }
 
 TEST(schedule, an_unknown_last_update_fetches) {
