@@ -32,7 +32,7 @@ class Readme(WorldTest):
         world.register_all()
         world.ok("backfill")
         queries = re.findall(r"```sql\n(.*?);\n```", README, re.S)
-        self.assertEqual(len(queries), 3)
+        self.assertEqual(len(queries), 4)
         for query in queries:
             self.assertGreater(len(world.rows(query)), 0, query)
 
