@@ -83,7 +83,7 @@ class Unrecorded(WorldTest):
     def test_an_attempt_whose_end_alone_cannot_be_recorded_has_failed(self):
         world, ids, poor = self.troubled(
             "create function public.theirs() returns trigger language plpgsql as $$ begin "
-            "if new.credential_id = {id} and new.last_confirmed_at is distinct from old.last_confirmed_at then "
+            "if new.credential_id = {id} and new.state is distinct from old.state then "
             "raise exception 'not on my watch'; end if; return new; end $$; "
             "create trigger theirs before update on flanks.credentials for each row execute function public.theirs()")
         done = world.cli("run", "--once")
