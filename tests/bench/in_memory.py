@@ -9,6 +9,7 @@ from world import BUILD
 
 # Name at Google Benchmark, what it is for people, unit, counter, scale.
 RATES = (("parse_stage", "parse stage", "MB/s", "bytes_per_second", 1e-6),
+         ("raw_bytes", "JSON checked and raw bytes hashed, nothing read", "MB/s", "bytes_per_second", 1e-6),
          ("content_hash", "content hash", "M rows/s", "items_per_second", 1e-6),
          ("decimal", "decimal check", "M/s", "items_per_second", 1e-6),
          ("fingerprint_set_load/1000000", "fingerprints loaded, 1 M", "M rows/s", "items_per_second", 1e-6),

@@ -11,9 +11,9 @@ void window_plan(benchmark::State& state) {
   std::int64_t plans = 0;
   for ([[maybe_unused]] auto _ : state) {
     const day today = first + std::chrono::days{plans % 1000};
+    const window all = history(today, 24);
     const window covered{months_before(today, 24), today - std::chrono::days{plans % 90}};
-    const bool sweep = plans % 30 == 0;
-    const window next = next_window(covered, today, 24, std::chrono::days{30}, sweep);
+    const window next = next_window(covered, all, std::chrono::days{30});
     benchmark::DoNotOptimize(cut(next, 92));
     ++plans;
   }
