@@ -103,9 +103,11 @@ class model {
     int owner = 0;
     shown as;
     bool removed = false;
+    int first_seen = 0;  // the answer that brought it, counted from 1
   };
 
   void apply(const answer& a) {
+    ++answers_;
     std::set<int> here;
     for (const shown& s : a.records) {
       show(a.who, s);
@@ -114,12 +116,18 @@ class model {
     }
     for (const int id : shown_differently(a))
       replayed_.insert(id);
-    for (auto& [id, r] : rows_) {
+    std::set<int> absent;
+    for (const auto& [id, r] : rows_) {
       const bool told = r.owner == a.who || sighted_.contains({id, a.who});
       const bool within = a.from <= r.as.on && r.as.on <= a.to;
-      if (r.removed || !told || !within || here.contains(id) || asked_.contains({id, a.who}))
-        continue;
+      if (!r.removed && told && within && !here.contains(id)) absent.insert(id);
+    }
+    if (!absent.empty()) renumber(a.who, absent);
+    for (const int id : absent) {
+      row& r = rows_.at(id);
+      if (r.removed || asked_.contains({id, a.who})) continue;
       if (a.records.empty()) {
+        if (!is_asked(a.who)) raised_[a.who] = answers_;
         asked_.insert({id, a.who});
       } else {
         miss(a.who, id, r);
@@ -156,7 +164,7 @@ class model {
 
  private:
   void show(int who, const shown& s) {
-    const auto [at, is_new] = rows_.try_emplace(s.id, row{who, s, false});
+    const auto [at, is_new] = rows_.try_emplace(s.id, row{who, s, false, answers_});
     row& r = at->second;
     if (is_new || (r.owner == who && !r.removed && r.as == s)) return;
     if (r.owner != who && !r.removed) {
@@ -166,7 +174,35 @@ class model {
     const bool same_amount = std::max(r.as.content, 1) == std::max(s.content, 1);
     const bool changed = r.as.on != s.on || !same_amount;
     keep(s.id, r, r.removed ? "restored" : changed ? "changed" : "rewritten");
-    r = {who, s, false};
+    r = {who, s, false, r.first_seen};
+  }
+  [[nodiscard]] bool is_asked(int who) const {
+    return std::any_of(asked_.begin(), asked_.end(),
+                       [&](const auto& a) { return a.second == who; });
+  }
+  // What the answer does not show, or waits for a person, goes when its like has come, in this
+  // answer or since that person was asked: one for one, in the order of the ids.
+  void renumber(int who, const std::set<int>& absent) {
+    const int since = is_asked(who) ? raised_.at(who) : answers_;
+    std::map<std::pair<int, int>, std::pair<std::vector<int>, int>>
+        alike;  // gone, and how many came
+    for (const auto& [id, r] : rows_) {
+      if (r.removed || r.owner != who) continue;
+      auto& [gone, come] = alike[{r.as.on, std::max(r.as.content, 1)}];
+      if (absent.contains(id) || asked_.contains({id, who})) {
+        gone.push_back(id);
+      } else if (r.first_seen >= since) {
+        ++come;
+      }
+    }
+    for (auto& [what, both] : alike) {
+      auto& [gone, come] = both;
+      gone.resize(std::min(gone.size(), static_cast<std::size_t>(come)));
+      for (const int id : gone) {
+        asked_.erase({id, who});
+        miss(who, id, rows_.at(id));
+      }
+    }
   }
   void miss(int who, int id, row& r) {
     if (r.owner != who) {
@@ -185,7 +221,9 @@ class model {
   }
 
   std::map<int, row> rows_;
+  int answers_ = 0;
   std::set<std::pair<int, int>> sighted_, asked_;  // operation, credential
+  std::map<int, int> raised_;                      // credential, the answer since which it is asked
   std::map<int, std::vector<std::string>> history_;
   std::set<int> replayed_;
 };

@@ -158,10 +158,15 @@ TEST_F(together, claims_of_many_go_to_one_worker_each) {
 TEST_F(together, equal_status_takes_no_lock_and_no_transaction_id) {
   const auto all = claim_all();
   run(store_->record_status(all[0].id, all[0].lease, credential_status{}));
-  const std::string next = value("select pg_snapshot_xmax(pg_current_snapshot())");
-  for (int i = 0; i < 5; ++i)
+  // Ids are the whole cluster's, and its own workers take some at times: one round without is
+  // proof.
+  int rounds_without = 0;
+  for (int round = 0; round < 10 && rounds_without == 0; ++round) {
+    const std::string next = value("select pg_snapshot_xmax(pg_current_snapshot())");
     run(store_->record_status(all[0].id, all[0].lease, credential_status{}));
-  EXPECT_EQ(value("select pg_snapshot_xmax(pg_current_snapshot())"), next);
+    if (value("select pg_snapshot_xmax(pg_current_snapshot())") == next) ++rounds_without;
+  }
+  EXPECT_EQ(rounds_without, 1);
 }
 
 TEST_F(together, a_connection_that_dies_is_replaced_and_nothing_is_written_twice) {
