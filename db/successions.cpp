@@ -1,13 +1,11 @@
 #include "db/successions.hpp"
 
-#include <fmt/format.h>
-
 #include <optional>
+#include <vector>
 
-#include "db/commands/run_explained.hpp"
+#include "db/departures.hpp"
+#include "db/pg/connection.hpp"
 #include "db/pg/text_format.hpp"
-#include "db/transaction_sql.hpp"
-#include "db/windows/removals.hpp"
 #include "sync/succession.hpp"
 #include "sync/types.hpp"
 
@@ -75,39 +73,13 @@ on conflict (real_account_id, from_credential_id, to_credential_id) do update se
 where s.state <> excluded.state or excluded.succeeded_rows > 0
   or (s.compared_rows, s.paired_rows) is distinct from (excluded.compared_rows, excluded.paired_rows))"};
 
-constexpr statement give_back{"reverse_succession", R"(
-with back as materialized (
-  select t._id, t.credential_id, t.updated_at, to_jsonb(t) as content from flanks.transactions t
-  where t.credential_id = $3 and t.product = $2 and t.removed_at is not null and t.removal_reason = 'succeeded'
-    and coalesce(t.account_id, t.card_id, t.investment_id, t.liability_id) in (
-      select product_id from flanks_internal.identifiable_products where real_account_id = $1 and product = $2 and credential_id = $3)
-  order by t._id for update of t),
-kept as (
-  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, valid_from, reason, content)
-  select b._id, b.credential_id, $5, )" FLANKS_VALID_FROM("b._id", "b.updated_at") R"(,
-    'restored', b.content from back b),
-given as (
-  update flanks.transactions t set removed_at = null, removal_reason = null, successor_id = null, updated_at = now()
-  from back b where t._id = b._id)
+constexpr statement reverse_sql{"reverse_succession", R"(
 update flanks.successions set state = 'reversed', succeeded_rows = 0, decided_at = now(), decided_by = null
-where real_account_id = $1 and from_credential_id = $3 and to_credential_id = $4)"};
-
-constexpr statement list_sql{"list_successions", R"(
-select s.succession_id, s.real_account_id, s.product, coalesce(a.iban, ''), s.state,
-  to_char(s.raised_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), coalesce(s.first_day::text, ''), coalesce(s.decided_by, ''),
-  s.from_credential_id, s.to_credential_id, s.compared_rows, s.paired_rows, s.succeeded_rows
-from flanks.successions s join flanks.real_accounts a using (real_account_id)
-where ($1 or s.state = 'open') and ($2::bigint is null or s.succession_id = $2) order by s.raised_at, s.succession_id)"};
-
-struct pair {
-  std::int64_t real_account = 0;
-  std::string what;
-  credential_id from, to;
-};
+where real_account_id = $1 and from_credential_id = $2 and to_credential_id = $3)"};
 
 struct evidence {
   succession_facts facts;
-  std::vector<removals::departure> rows;
+  std::vector<departures::departure> rows;
   std::optional<std::string> first_day;
 };
 
@@ -134,9 +106,9 @@ void write(pg_connection& db, const pair& p, std::string_view state, const evide
 
 void take_over(pg_connection& db, const pair& p, evidence found,
                const std::optional<std::string>& decided_by) {
-  removals::result done;
-  const product what = product_from(p.what).value();
-  removals::remove(db, p.from, what, random_uuid(), std::move(found.rows), done);
+  departures::effect done;
+  departures::remove(db, {p.from, product_from(p.what).value(), random_uuid()},
+                     std::move(found.rows), done);
   write(db, p, "confirmed", found, done.removed, decided_by);
 }
 
@@ -144,7 +116,9 @@ void take_over(pg_connection& db, const pair& p, evidence found,
 void follow_pair(pg_connection& db, const pair& p, bool same_iban, bool reverse,
                  const std::string& known) {
   if (reverse) {
-    db.run(give_back, sql_values(p.real_account, p.what, p.from, p.to, random_uuid()));
+    departures::restore_succeeded(db, {p.from, product_from(p.what).value(), random_uuid()},
+                                  p.real_account);
+    db.run(reverse_sql, sql_values(p.real_account, p.from, p.to));
     return;
   }
   evidence found = compare(db, p, same_iban);
@@ -154,63 +128,6 @@ void follow_pair(pg_connection& db, const pair& p, bool same_iban, bool reverse,
   if (found.rows.empty() || decided == succession_verdict::nothing) return;
   if (decided == succession_verdict::confirm) return take_over(db, p, std::move(found), {});
   write(db, p, "open", found, 0, {});
-}
-
-succession read_one(const pg_row& r) {
-  succession s;
-  s.id = r[0].as<std::int64_t>();
-  s.real_account = r[1].as<std::int64_t>();
-  s.product = r[2].c_str();
-  s.iban = r[3].c_str();
-  s.state = r[4].c_str();
-  s.raised_at = r[5].c_str();
-  s.first_day = r[6].c_str();
-  s.decided_by = r[7].c_str();
-  s.from = credential_id{r[8].as<std::int64_t>()};
-  s.to = credential_id{r[9].as<std::int64_t>()};
-  s.compared = r[10].as<std::int64_t>();
-  s.paired = r[11].as<std::int64_t>();
-  s.succeeded = r[12].as<std::int64_t>();
-  return s;
-}
-
-[[noreturn]] void refuse_unknown(std::int64_t id, const std::string& why) {
-  failure f(stage::configuration, verdict::stop, "unknown_succession",
-            fmt::format("succession {} {}", id, why));
-  f.hint = "flanks-sync successions list shows the open ones";
-  throw f;
-}
-
-succession find(pg_connection& db, std::int64_t id) {
-  const pg_rows found = db.run(list_sql, sql_values(true, id));
-  if (found.empty()) refuse_unknown(id, "does not exist");
-  return read_one(found[0]);
-}
-
-succession decide(const db_options& options, std::int64_t id, bool confirmed) {
-  return on_own_connection(options, [&](pg_connection& db) {
-    db.begin();
-    const succession s = find(db, id);
-    if (s.state != "open") refuse_unknown(id, fmt::format("is {} already", s.state));
-    if (!db.run(lock_both, sql_values(s.from, s.to, std::int64_t{0}))[0][0].as<bool>()) {
-      failure f(
-          stage::lease, verdict::later, "succession_busy",
-          fmt::format("credential {} or {} is being synchronised now", s.from.value, s.to.value));
-      f.hint = "try again in a moment";
-      throw f;
-    }
-    const pair p{s.real_account, s.product, s.from, s.to};
-    const std::string who = db.run({"read_user", "select session_user"})[0][0].c_str();
-    evidence found = compare(db, p, false);
-    if (confirmed) {
-      take_over(db, p, std::move(found), who);
-    } else {
-      write(db, p, "rejected", found, 0, who);
-    }
-    const succession decided = find(db, id);
-    db.commit();
-    return decided;
-  });
 }
 
 }  // namespace
@@ -233,31 +150,22 @@ void follow(pg_connection& db, credential_id id) {
   for (const candidate& c : candidates) {
     db.begin();
     db.force_index_plans();
-    if (db.run(lock_both, sql_values(c.who.from, c.who.to, id))[0][0].as<bool>())
-      follow_pair(db, c.who, c.same_iban, c.reverse, c.state);
+    if (lock_leases(db, c.who, id)) follow_pair(db, c.who, c.same_iban, c.reverse, c.state);
     db.commit();
   }
 }
 
-std::vector<succession> list(const db_options& options, bool all) {
-  return on_own_connection(options, [&](pg_connection& db) {
-    std::vector<succession> found;
-    for (const auto& r : db.run(list_sql, sql_values(all, nullptr)))
-      found.push_back(read_one(r));
-    return found;
-  });
+bool lock_leases(pg_connection& db, const pair& p, credential_id held) {
+  return db.run(lock_both, sql_values(p.from, p.to, held))[0][0].as<bool>();
 }
 
-succession show(const db_options& options, std::int64_t id) {
-  return on_own_connection(options, [&](pg_connection& db) { return find(db, id); });
-}
-
-succession confirm(const db_options& options, std::int64_t id) {
-  return decide(options, id, true);
-}
-
-succession reject(const db_options& options, std::int64_t id) {
-  return decide(options, id, false);
+void apply_decision(pg_connection& db, const pair& p, bool confirmed, const std::string& who) {
+  evidence found = compare(db, p, false);
+  if (confirmed) {
+    take_over(db, p, std::move(found), who);
+  } else {
+    write(db, p, "rejected", found, 0, who);
+  }
 }
 
 }  // namespace flanks::successions

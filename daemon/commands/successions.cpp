@@ -8,7 +8,7 @@
 
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
-#include "db/successions.hpp"
+#include "db/commands/succession_reviews.hpp"
 
 namespace flanks {
 
@@ -16,7 +16,7 @@ namespace {
 
 namespace json = boost::json;
 
-using successions::succession;
+using succession_reviews::succession;
 
 json::value text_or_null(const std::string& text) {
   return text.empty() ? json::value(nullptr) : json::value(text);
@@ -96,7 +96,7 @@ exit_code command_successions(const invocation& asked) {
   const configuration c = configure(asked, config::secret_scope::database);
   const db_options options = database_options(c);
   if (asked.what == command::successions_list) {
-    const std::vector<succession> found = successions::list(options, asked.all);
+    const std::vector<succession> found = succession_reviews::list(options, asked.all);
     json::array all;
     for (const succession& s : found)
       all.push_back(succession_object(s));
@@ -109,9 +109,9 @@ exit_code command_successions(const invocation& asked) {
   }
   if (asked.what != command::successions_show) require_schema(c);
   const succession s =
-      asked.what == command::successions_show      ? successions::show(options, asked.succession)
-      : asked.what == command::successions_confirm ? successions::confirm(options, asked.succession)
-                                                   : successions::reject(options, asked.succession);
+      asked.what == command::successions_show      ? succession_reviews::show(options, asked.succession)
+      : asked.what == command::successions_confirm ? succession_reviews::confirm(options, asked.succession)
+                                                   : succession_reviews::reject(options, asked.succession);
   if (asked.json) {
     terminal::print_json(json::serialize(succession_object(s)));
   } else if (asked.what == command::successions_show) {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "db/commands/run_explained.hpp"
-#include "db/windows/removals.hpp"
+#include "db/departures.hpp"
 
 namespace flanks::removal_reviews {
 
@@ -89,12 +89,12 @@ decision_made decide(const db_options& options, const std::string& run, bool con
     const std::string state = db.run(lock_review, sql_values(run))[0][0].c_str();
     if (state != "open") refuse_unknown(run, fmt::format("is {} already", state));
     if (confirmed) {
-      std::vector<removals::departure> rows;
+      std::vector<departures::departure> rows;
       for (const auto& r : db.run(candidates_sql, sql_values(run)))
         rows.push_back({r[0].c_str(), "confirmed", {}});
-      removals::result done;
-      removals::remove(db, about.credential, product_from(about.what).value(), run, std::move(rows),
-                       done);
+      departures::effect done;
+      departures::remove(db, {about.credential, product_from(about.what).value(), run},
+                         std::move(rows), done);
       made.removed = done.removed;
     }
     db.run(decide_sql, sql_values(run, confirmed ? "confirmed" : "rejected", made.removed));

@@ -16,12 +16,8 @@ namespace flanks::removals {
 
 namespace {
 
-// One product of one credential, and the run that speaks of it.
-struct list_of_rows {
-  credential_id credential;
-  product what = product::account;
-  std::string sync_run_id;
-};
+using departures::departure;
+using departures::list_of_rows;
 
 constexpr std::size_t chunk = 10'000;  // ids in one statement
 
@@ -62,44 +58,6 @@ update flanks.removal_reviews set last_seen_at = now() where credential_id = $1 
 
 constexpr statement add_candidates{"insert_candidates", R"(
 insert into flanks.removal_candidates (sync_run_id, _id) select $1, i from unnest($2::text[]) i order by i on conflict do nothing)"};
-
-// In a statement of its own, in the order of _id: another credential that is just noting a sighting
-// holds its row until it commits, and what comes after this sees that sighting.
-constexpr statement lock_rows{"lock_absent", R"(
-select from flanks.transactions where _id = any($1::text[]) order by _id for update)"};
-
-constexpr statement drop_sightings{"drop_sightings", R"(
-delete from flanks.transaction_sightings where credential_id = $1 and product = $2 and _id = any($3::text[]))"};
-
-// A row that another credential still shows is handed to it; else it is removed. A credential that
-// an operator removed shows nothing any more. By key only: under force_index_plans() a join of what
-// the statement itself has made would compare each with each.
-constexpr statement remove_rows{"remove_absent", R"(
-with gone as materialized (
-  select t._id, t.credential_id, t.product, t.updated_at, to_jsonb(t) as content, h.credential_id as heir, h.product as heir_product,
-    i.reason, nullif(i.successor_id, '') as successor_id
-  from unnest($4::text[], $5::text[], $6::text[]) i(_id, reason, successor_id)
-  join flanks.transactions t on t._id = i._id
-  left join lateral (
-    select s.credential_id, s.product from flanks.transaction_sightings s
-    join flanks.credentials c on c.credential_id = s.credential_id
-    where s._id = t._id and c.removed_at is null and s.credential_id <> $1
-    order by s.first_seen_at, s.credential_id limit 1) h on true
-  where t.credential_id = $1 and t.product = $2 and t.removed_at is null),
-kept as (
-  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, valid_from, reason, content)
-  select g._id, g.credential_id, $3, )" FLANKS_VALID_FROM("g._id", "g.updated_at") R"(,
-    case when g.heir is not null then 'handed_over' when g.reason in ('renumbered', 'succeeded') then g.reason
-    else 'removed' end, g.content from gone g),
-own as (
-  delete from flanks.transaction_sightings s using gone g where s._id = g._id and s.credential_id = g.heir)
-update flanks.transactions t set credential_id = coalesce(g.heir, g.credential_id),
-  product = coalesce(g.heir_product, g.product), removed_at = case when g.heir is null then now() end,
-  removal_reason = case when g.heir is null then g.reason end, successor_id = case when g.heir is null then g.successor_id end,
-  updated_at = now()
-from gone g
-where t._id = g._id
-returning g.heir is null, t.operation_date, t.credential_id, t.product)"};
 
 // What of the absent rows is no removal. Renumbered: the same answer (or one since the rows are
 // under review) has brought a row that is equal but for its ids, each for one; twins in the order
@@ -150,20 +108,6 @@ const std::string& recognise_text() {
 
 constexpr statement read_now{"read_now", "select now()"};
 
-constexpr statement age_out{"age_out", R"(
-with aged as materialized (
-  select t._id, t.credential_id, t.updated_at, to_jsonb(t) as content
-  from unnest($4::text[]) i(_id) join flanks.transactions t on t._id = i._id
-  where t.credential_id = $1 and t.product = $2 and t.removed_at is null and t.aged_out_at is null),
-kept as (
-  insert into flanks.transaction_revisions (_id, credential_id, sync_run_id, valid_from, reason, content)
-  select a._id, a.credential_id, $3, )" FLANKS_VALID_FROM("a._id", "a.updated_at") R"(,
-    'aged_out', a.content from aged a)
-update flanks.transactions t set aged_out_at = now(), updated_at = now()
-from aged a
-where t._id = a._id
-returning t.operation_date)"};
-
 // Hands out the ids as array literals of bounded length.
 template <class Ids>
 void in_chunks(const Ids& ids, const std::function<void(std::string)>& take) {
@@ -182,32 +126,6 @@ void in_chunks(const Ids& ids, const std::function<void(std::string)>& take) {
 struct under_review {
   std::unordered_set<std::string> open, rejected;
 };
-
-void remove(pg_connection& db, const list_of_rows& list, std::vector<departure> rows,
-            result& done) {
-  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
-  for (std::size_t at = 0; at < rows.size(); at += chunk) {
-    array_literal id_list, reasons, successors;
-    for (const departure& d : std::span(rows).subspan(at, std::min(chunk, rows.size() - at))) {
-      id_list.add(std::string_view(d.id));
-      reasons.add(d.reason);
-      successors.add(std::string_view(d.successor));
-    }
-    const std::string ids = id_list.take();
-    db.run(lock_rows, sql_values(ids));
-    db.run(drop_sightings, sql_values(list.credential, to_string(list.what), ids));
-    for (const auto& r :
-         db.run(remove_rows, sql_values(list.credential, to_string(list.what), list.sync_run_id,
-                                        ids, reasons.take(), successors.take()))) {
-      done.days.insert(r[1].as<day>());
-      if (r[0].as<bool>()) {
-        ++done.removed;
-      } else {
-        done.heirs.emplace(credential_id{r[2].as<std::int64_t>()}, r[3].c_str());
-      }
-    }
-  }
-}
 
 std::vector<departure> absentees(std::vector<std::string> ids) {
   std::vector<departure> rows;
@@ -248,12 +166,8 @@ void take_recognised(pg_connection& db, const list_of_rows& list, const std::str
   }
   std::erase_if(fresh, [&](const std::string& id) { return ids.contains(id); });
   facts.stored -= static_cast<std::int64_t>(ids.size());
-  remove(db, list, std::move(renumbered), done);
-  const std::string old = aged.take();
-  db.run(lock_rows, sql_values(old));
-  for (const auto& r :
-       db.run(age_out, sql_values(list.credential, to_string(list.what), list.sync_run_id, old)))
-    done.days.insert(r[0].as<day>());
+  departures::remove(db, list, std::move(renumbered), done.departed);
+  departures::age_out(db, list, aged.take(), done.departed);
 }
 
 void raise(pg_connection& db, const list_of_rows& list, std::string_view reason,
@@ -337,7 +251,8 @@ result decide_about(pg_connection& db, const list_of_rows& list, under_review& r
                                      [&](const auto& id) { return reviewed.open.contains(id); });
   const removal_decision decision = decide_removal(facts, limits);
   done.suspicious = decision.suspicious;
-  if (decision.what == removal_verdict::remove) remove(db, list, absentees(std::move(fresh)), done);
+  if (decision.what == removal_verdict::remove)
+    departures::remove(db, list, absentees(std::move(fresh)), done.departed);
   if (decision.what == removal_verdict::review)
     raise(db, list, decision.reason, facts.stored, fresh);
   if (decision.suspicious) {
@@ -346,18 +261,14 @@ result decide_about(pg_connection& db, const list_of_rows& list, under_review& r
         fmt::format("the provider no longer shows {} of {} that it showed before{}; {} removed",
                     facts.fresh + facts.under_review, counted(facts.stored, "row"),
                     facts.empty_answer ? ", and its answer was empty" : "",
-                    done.removed == 0 ? std::string("none was")
-                                      : counted(done.removed, "new one was", "new ones were"));
+                    done.departed.removed == 0
+                        ? std::string("none was")
+                        : counted(done.departed.removed, "new one was", "new ones were"));
   }
   return done;
 }
 
 }  // namespace
-
-void remove(pg_connection& db, credential_id credential, product what,
-            const std::string& sync_run_id, std::vector<departure> rows, result& done) {
-  remove(db, list_of_rows{credential, what, sync_run_id}, std::move(rows), done);
-}
 
 result apply(pg_connection& db, const window_scope& scope, const std::string& sync_run_id,
              const window_evidence& evidence, window_diff& diff, absent_rows& absent,

@@ -320,11 +320,11 @@ void window_batch::remove_absent(window_in_batch& w) {
   const bool may_have_reviews = w.has_reviews || w.request.streamed;
   const removals::result done = removals::apply(
       db_, w.scope(), w.request.sync_run_id, w.request.evidence, w.diff, absent, may_have_reviews);
-  w.diff.counts().removed = done.removed;
-  for (const day on : done.days)
+  w.diff.counts().removed = done.departed.removed;
+  for (const day on : done.departed.days)
     w.fingerprints.invalidate(on);
   w.invalidated = w.diff.taken_from();
-  w.invalidated.insert(done.heirs.begin(), done.heirs.end());
+  w.invalidated.insert(done.departed.heirs.begin(), done.departed.heirs.end());
   if (!done.suspicious) return;
   record.outcome = outcome::suspicious;
   record.error_class = "suspicious_removal";

@@ -4,7 +4,7 @@
 
 #include "db/commands/erase.hpp"
 #include "db/pg/text_format.hpp"
-#include "db/windows/removals.hpp"
+#include "db/departures.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -198,8 +198,8 @@ TEST_F(as_of,
   early.begin();
   early.run(statement{"test", "select now()"});
   answer(ana_, {{"a", "2026-05-10", "2"}, {"b"}});
-  removals::result done;
-  removals::remove(early, ana_, product::account, random_uuid(), {{"a", "absent", {}}}, done);
+  departures::effect done;
+  departures::remove(early, {ana_, product::account, random_uuid()}, {{"a", "absent", {}}}, done);
   early.commit();
   EXPECT_EQ(done.removed, 1);
   EXPECT_EQ(value("select replaced_at < valid_from from flanks.transaction_revisions order by "

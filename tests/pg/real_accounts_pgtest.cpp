@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "db/successions.hpp"
+#include "db/commands/succession_reviews.hpp"
 #include "sync/schedule.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
@@ -320,21 +320,21 @@ TEST_F(real_accounts, evidence_that_is_not_enough_waits_for_a_person) {
   EXPECT_EQ(value("select count(*) from flanks.transactions_distinct"), "20");
   EXPECT_THAT(value("select what_next from flanks.sync_status where credential_id = 2"),
               HasSubstr("flanks-sync successions list"));
-  const auto open = successions::list(options_, false);
+  const auto open = succession_reviews::list(options_, false);
   ASSERT_EQ(open.size(), 1U);
   EXPECT_EQ(open[0].compared, 20);
   EXPECT_EQ(open[0].paired, 15);
-  EXPECT_EQ(successions::reject(options_, open[0].id).state, "rejected");
+  EXPECT_EQ(succession_reviews::reject(options_, open[0].id).state, "rejected");
   follow(second_);
   EXPECT_EQ(value("select count(*) from flanks.transactions where removed_at is not null"), "0");
   query(options_, "update flanks.successions set state = 'open', decided_at = null");
-  const auto confirmed = successions::confirm(options_, open[0].id);
+  const auto confirmed = succession_reviews::confirm(options_, open[0].id);
   EXPECT_EQ(confirmed.state, "confirmed");
   EXPECT_EQ(confirmed.succeeded, 20);
   EXPECT_EQ(live(first_), "");
-  EXPECT_THAT(failure_of([&] { (void)successions::confirm(options_, open[0].id); }).what(),
+  EXPECT_THAT(failure_of([&] { (void)succession_reviews::confirm(options_, open[0].id); }).what(),
               HasSubstr("is confirmed already"));
-  EXPECT_THAT(successions::list(options_, false), IsEmpty());
+  EXPECT_THAT(succession_reviews::list(options_, false), IsEmpty());
 }
 
 TEST_F(real_accounts,
