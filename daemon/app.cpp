@@ -31,19 +31,9 @@ namespace {
 }
 
 api_options options_of(const configuration& c, rate_grants& rate, rate_observer& waits) {
-  const config::settings& s = c.values();
-  api_options o;
-  static_cast<provider_options&>(o) = s.flanks;
-  o.client_secret = c.secrets.client_secret;
-  o.password = c.secrets.password;
-  o.ca_file = config::ca_file(c.file).string();
+  api_options o = provider_options_of(c);
   o.rate = &rate;
   o.waits = &waits;
-  o.retry.tries = s.sync.tries;
-  o.source = s.sync.from;
-  o.query = canonical_members(s.sync.query);
-  o.limits = s.limits;
-  o.user_agent = "flanks-sync/" FLANKS_SYNC_VERSION;
   return o;
 }
 
@@ -69,6 +59,21 @@ configuration configure(const invocation& asked, config::secret_scope scope) {
   if (!mistakes.empty()) refuse(mistakes);
   c.secrets = std::move(secrets.values);
   return c;
+}
+
+api_options provider_options_of(const configuration& c) {
+  const config::settings& s = c.values();
+  api_options o;
+  static_cast<provider_options&>(o) = s.flanks;
+  o.client_secret = c.secrets.client_secret;
+  o.password = c.secrets.password;
+  o.ca_file = config::ca_file(c.file).string();
+  o.retry.tries = s.sync.tries;
+  o.source = s.sync.from;
+  o.query = canonical_members(s.sync.query);
+  o.limits = s.limits;
+  o.user_agent = "flanks-sync/" FLANKS_SYNC_VERSION;
+  return o;
 }
 
 db_options database_options(const configuration& c) {

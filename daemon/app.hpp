@@ -47,6 +47,8 @@ struct configuration {
 // Reads both. Throws config_refusal (exit 78) whose message lists every mistake, a line each.
 [[nodiscard]] configuration configure(const invocation& asked, config::secret_scope scope);
 
+// Without a rate that others share: for the engine, and for one call by hand.
+[[nodiscard]] api_options provider_options_of(const configuration& c);
 [[nodiscard]] db_options database_options(const configuration& c);
 [[nodiscard]] sync_policy policy_of(const config::settings& s);
 [[nodiscard]] std::unique_ptr<log> log_of(const invocation& asked, const configuration& c);

@@ -291,6 +291,9 @@ class grammar {
     add(migrate, "up", "Applies what is missing", command::migrate_up);
     add(migrate, "status", "What is applied and what is not", command::migrate_status);
     add(migrate, "plan", "Prints the SQL that is missing, for a DBA to run", command::migrate_plan);
+    add(&app_, "doctor",
+        "Config, DNS, TLS, token, database, rights, schema, clocks, disk: what is wrong and what to do",
+        command::doctor);
     CLI::App* const configuration = app_.add_subcommand("config", "The configuration file");
     configuration->require_subcommand(1);
     add(configuration, "check", "Every mistake at once, with its place", command::config_check);

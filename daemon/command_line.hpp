@@ -42,6 +42,7 @@ enum class command : std::uint8_t {
   migrate_up,
   migrate_status,
   migrate_plan,
+  doctor,
   config_check,
   config_show,
   config_example,

@@ -69,6 +69,8 @@ exit_code dispatch(const invocation& asked) {
     case command::migrate_status:
     case command::migrate_plan:
       return command_migrate(asked);
+    case command::doctor:
+      return command_doctor(asked);
     case command::config_check:
     case command::config_show:
     case command::config_example:

@@ -19,6 +19,7 @@ namespace flanks {
 [[nodiscard]] exit_code command_removals(const invocation& asked);
 [[nodiscard]] exit_code command_successions(const invocation& asked);
 [[nodiscard]] exit_code command_migrate(const invocation& asked);
+[[nodiscard]] exit_code command_doctor(const invocation& asked);
 [[nodiscard]] exit_code command_config(const invocation& asked);
 
 }  // namespace flanks

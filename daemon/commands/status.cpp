@@ -18,12 +18,6 @@ namespace {
 
 namespace json = boost::json;
 
-// A state in which somebody has to look; waiting for the provider is none.
-bool is_problem(const status_row& r) {
-  return r.state == "stale" || r.state == "error" || r.state == "blocked" || r.state == "action_required" ||
-         r.state == "gone" || r.reviews > 0 || (r.state == "ok" && r.last_error.has_value());
-}
-
 std::string names_of(const std::vector<user_id>& users) {
   std::string text;
   for (const user_id& u : users)
@@ -133,7 +127,7 @@ exit_code command_status(const invocation& asked) {
   } else {
     print_people(rows);
   }
-  const bool problems = std::any_of(rows.begin(), rows.end(), is_problem);
+  const bool problems = std::any_of(rows.begin(), rows.end(), [](const status_row& r) { return is_problem(r); });
   return asked.exit_code && problems ? exit_code::some_failed : exit_code::done;
 }
 

@@ -80,6 +80,12 @@ std::vector<status_row> read(pg_connection& db, const selection& who) {
 
 }  // namespace
 
+bool is_problem(const status_row& r) {
+  return r.state == "stale" || r.state == "error" || r.state == "blocked" ||
+         r.state == "action_required" || r.state == "gone" || r.reviews > 0 ||
+         (r.state == "ok" && r.last_error.has_value());
+}
+
 std::vector<status_row> read_status(const db_options& options, const selection& who) {
   return on_own_connection(options, [&](pg_connection& db) { return read(db, who); });
 }

@@ -33,6 +33,9 @@ struct status_row {
   int reviews = 0;  // open removal reviews: a person must look
 };
 
+// Somebody has to look at it (`status --exit-code`, doctor); waiting for the provider is none.
+[[nodiscard]] bool is_problem(const status_row& r);
+
 // Problems first, as the view orders them; only what `who` names (its products do not matter).
 // Removed ones are left out. Throws failure{configuration} for a user or credential that does not
 // exist.

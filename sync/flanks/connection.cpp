@@ -145,6 +145,10 @@ bool connection::all_acknowledged() {
   return ::ioctl(socket_.native_handle(), SIOCOUTQ, &outstanding) != 0 || outstanding == 0;
 }
 
+std::optional<certificate_facts> connection::certificate() {
+  return tls_ ? certificate_of(tls_->native_handle()) : std::nullopt;
+}
+
 asio::awaitable<void> connection::shutdown(std::chrono::milliseconds limit) {
   if (tls_ && socket_.is_open()) {
     error_code ignored;

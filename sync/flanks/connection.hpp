@@ -48,6 +48,9 @@ class connection {
   [[nodiscard]] bool all_acknowledged();
   void extend_total(watchdog::clock::duration by) { watchdog_.extend_total(by); }
 
+  // Of the server, once open; nothing without TLS.
+  [[nodiscard]] std::optional<certificate_facts> certificate();
+
   // Says goodbye; at most `limit`.
   boost::asio::awaitable<void> shutdown(std::chrono::milliseconds limit);
   void close();

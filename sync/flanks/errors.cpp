@@ -124,21 +124,6 @@ std::string host_of(const answer& a, const call_info& call) {
   return std::string{clipped(location, 100)};
 }
 
-std::optional<std::chrono::sys_seconds> http_date(std::string_view text) {
-  // RFC 9110, 5.6.7: the preferred form and the two obsolete ones. The names of days and months are
-  // English, as in the C locale that the daemon runs in.
-  const std::string copy{text};
-  for (const char* const form :
-       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
-    std::tm parts{};
-    const char* const end = ::strptime(copy.c_str(), form, &parts);
-    if (end != nullptr && *end == '\0') {
-      return std::chrono::sys_seconds{std::chrono::seconds{::timegm(&parts)}};
-    }
-  }
-  return std::nullopt;
-}
-
 struct status_rule {
   int status;
   flanks::verdict verdict;
@@ -185,6 +170,20 @@ std::string presentable(std::string_view text, std::size_t limit,
     }
   }
   return std::string{clipped(clean, limit)};
+}
+
+std::optional<std::chrono::sys_seconds> http_date(std::string_view text) {
+  // The names of days and months are English, as in the C locale that the daemon runs in.
+  const std::string copy{text};
+  for (const char* const form :
+       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
+    std::tm parts{};
+    const char* const end = ::strptime(copy.c_str(), form, &parts);
+    if (end != nullptr && *end == '\0') {
+      return std::chrono::sys_seconds{std::chrono::seconds{::timegm(&parts)}};
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<std::chrono::seconds> retry_after(std::string_view value, std::string_view date) {

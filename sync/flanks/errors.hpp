@@ -55,6 +55,9 @@ inline constexpr std::size_t error_body_limit = 64 * 1024;
 [[nodiscard]] std::optional<std::chrono::seconds> retry_after(std::string_view value,
                                                               std::string_view date);
 
+// An HTTP-date (RFC 9110, 5.6.7): the preferred form and the two obsolete ones.
+[[nodiscard]] std::optional<std::chrono::sys_seconds> http_date(std::string_view text);
+
 // The first `limit` bytes of `text` without secrets and what steers a terminal (sync/text.hpp), in
 // valid UTF-8.
 [[nodiscard]] std::string presentable(std::string_view text, std::size_t limit,

@@ -74,6 +74,15 @@ int tls_client::keep_session(SSL* connection, SSL_SESSION* session) {
   return 1;  // the session is ours now
 }
 
+std::optional<certificate_facts> certificate_of(SSL* connection) {
+  const X509* const certificate = SSL_get0_peer_certificate(connection);
+  std::tm until{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &until) != 1)
+    return std::nullopt;
+  return certificate_facts{SSL_get_version(connection),
+                           std::chrono::system_clock::from_time_t(::timegm(&until))};
+}
+
 std::string certificate_objection(SSL* connection) {
   const long result = SSL_get_verify_result(connection);
   return result == X509_V_OK ? std::string{} : X509_verify_cert_error_string(result);

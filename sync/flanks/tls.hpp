@@ -5,7 +5,9 @@
 #include <openssl/ssl.h>
 
 #include <boost/asio/ssl/context.hpp>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "sync/flanks/origin.hpp"
@@ -34,6 +36,14 @@ class tls_client {
   boost::asio::ssl::context context_;
   std::unique_ptr<SSL_SESSION, free_session> session_;
 };
+
+// What a handshake that went well has shown of the server.
+struct certificate_facts {
+  std::string protocol;  // "TLSv1.3"
+  std::chrono::system_clock::time_point until;
+};
+// Nothing when it is not to be had.
+[[nodiscard]] std::optional<certificate_facts> certificate_of(SSL* connection);
 
 // Why the certificate was not accepted, in OpenSSL's words; empty when it was.
 [[nodiscard]] std::string certificate_objection(SSL* connection);

@@ -1,0 +1,117 @@
+// doctor: everything that must be right before anything can be mirrored, each line ok, warn or fail
+// and what to do. Changes nothing.
+#include <fmt/format.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+
+#include "daemon/commands/commands.hpp"
+#include "daemon/task_group.hpp"
+#include "daemon/terminal.hpp"
+#include "db/commands/examination.hpp"
+#include "sync/flanks/probe.hpp"
+
+namespace flanks {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+std::vector<finding> probe(const configuration& c) {
+  std::vector<finding> found;
+  const api_options options = provider_options_of(c);
+  asio::io_context loop{1};
+  const asio::any_io_executor executor = loop.get_executor();
+  task_group group(executor);
+  auto story = [&]() -> asio::awaitable<void> {
+    asio::awaitable<std::vector<finding>> probing = probe_provider(executor, options);
+    found = co_await std::move(probing);
+  };
+  group.spawn(story());
+  loop.run();
+  return found;
+}
+
+std::vector<finding> examine(const invocation& asked) {
+  std::vector<finding> found;
+  std::optional<configuration> c;
+  try {
+    c = configure(asked, config::secret_scope::all);
+    found.push_back(
+        {"config", grade::ok, fmt::format("{} has no mistake", c->file.file.string()), "", ""});
+  } catch (const config_refusal& r) {
+    // Each mistake has a hint of its own.
+    found.push_back({"config", grade::fail, r.what(), "", "configuration"});
+    return found;
+  }
+  for (finding& f : probe(*c))
+    found.push_back(std::move(f));
+  for (finding& f : examine_database(database_options(*c)))
+    found.push_back(std::move(f));
+  return found;
+}
+
+void print_json(const std::vector<finding>& found) {
+  json::array all;
+  for (const finding& f : found) {
+    all.push_back(json::object{{"check", f.check},
+                               {"result", to_string(f.how)},
+                               {"says", f.says},
+                               {"hint", f.hint},
+                               {"error_class", f.error_class}});
+  }
+  terminal::print_json(json::serialize(all));
+}
+
+// Lines after the first stand below it.
+std::string indented(const std::string& text) {
+  std::string out;
+  for (const char c : text)
+    out += c == '\n' ? "\n" + std::string(22, ' ') : std::string(1, c);
+  return out;
+}
+
+void print_people(const std::vector<finding>& found) {
+  const bool colour = terminal::has_colour(stdout);
+  for (const finding& f : found) {
+    const char* const paint = !colour                ? ""
+                              : f.how == grade::ok   ? "\033[32m"
+                              : f.how == grade::warn ? "\033[1;33m"
+                                                     : "\033[1;31m";
+    const std::string says = indented(f.says);
+    terminal::print("{}{:<4}{}  {:<14}  {}\n", terminal::verbatim{paint}, to_string(f.how),
+                    terminal::verbatim{colour ? "\033[0m" : ""}, f.check, terminal::lines{says});
+    if (!f.hint.empty()) terminal::print("                      {}\n", f.hint);
+  }
+}
+
+// That of the first thing that fails, as a command would end that needs it.
+exit_code code_of(const std::vector<finding>& found) {
+  for (const finding& f : found) {
+    if (f.how != grade::fail) continue;
+    if (f.check == "config") return exit_code::configuration;
+    if (f.error_class.empty()) return exit_code::failed;
+    const bool settings = f.check == "settings" || f.check == "tls";
+    return exit_code_of(failure{settings ? stage::configuration : stage::database, verdict::stop,
+                                f.error_class, f.says});
+  }
+  return exit_code::done;
+}
+
+}  // namespace
+
+exit_code command_doctor(const invocation& asked) {
+  const std::vector<finding> found = examine(asked);
+  if (asked.json) {
+    print_json(found);
+  } else {
+    print_people(found);
+  }
+  return code_of(found);
+}
+
+}  // namespace flanks

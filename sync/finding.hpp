@@ -1,0 +1,37 @@
+// One thing that `flanks-sync doctor` looked at, and what it found.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sync/failure.hpp"
+
+namespace flanks {
+
+enum class grade : std::uint8_t {
+  ok,
+  warn,  // it works, and will not for long, or not for everybody
+  fail,  // nothing can be mirrored
+};
+[[nodiscard]] constexpr std::string_view to_string(grade g) {
+  return g == grade::ok ? "ok" : g == grade::warn ? "warn" : "fail";
+}
+
+struct finding {
+  std::string check;  // one word: config, dns, tcp, tls, token, database, rights, schema, ...
+  grade how = grade::ok;
+  std::string says;         // one sentence without a full stop
+  std::string hint;         // what to do; empty when nothing is to be done
+  std::string error_class;  // of what failed, as in flanks.error_classes; empty: none
+};
+
+[[nodiscard]] inline finding failed(std::string check, const failure& f) {
+  return {std::move(check), grade::fail, f.what(), f.hint, f.error_class};
+}
+
+// Of two clocks that are compared to the second, `ahead` seconds apart.
+[[nodiscard]] finding clock_finding(std::string check, std::string_view whose, std::int64_t ahead);
+
+}  // namespace flanks
