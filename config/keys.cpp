@@ -158,6 +158,29 @@ class table {
     added.may_be_empty = true;
   }
 
+  // A program and its arguments, as execve(2) takes them.
+  void command(std::string path, std::vector<std::string>& into) {
+    key& added = add(
+        std::move(path), key::need::optional,
+        [&into](std::string_view value) -> verdict_on_value {
+          if (value.find('\0') != std::string_view::npos) return complaint{"holds a zero byte", ""};
+          if (into.empty() && !value.starts_with('/'))
+            return complaint{"must begin with the whole path of a program",
+                             "no shell and no search path is in between: [\"/usr/bin/vault\", \"read\", ...]"};
+          into.emplace_back(value);
+          return std::nullopt;
+        },
+        [&into] {
+          std::string all;
+          for (const std::string& text : into)
+            all += (all.empty() ? "" : ", ") + yaml_quoted(text);
+          return into.empty() ? std::string{} : "[" + all + "]";
+        });
+    added.takes = key::shape::list;
+    added.clear = [&into] { into.clear(); };
+    added.confidential = true;
+  }
+
   template <class Enum>
   key& names(std::string path, std::vector<Enum>& into,
              std::optional<Enum> (*from)(std::string_view), name_list known) {
@@ -210,7 +233,8 @@ class table {
 void add_provider(table& t, provider_settings& s) {
   t.text("flanks.base_url", key::need::optional, s.base_url, read_base_url).confidential = true;
   t.text("flanks.client_id", key::need::required, s.client_id).confidential = true;
-  t.text("flanks.client_secret_file", key::need::required, s.client_secret_file);
+  t.text("flanks.client_secret_file", key::need::optional, s.client_secret_file);
+  t.command("flanks.client_secret_command", s.client_secret_command);
   t.choice("flanks.grant_type", s.grant_type, grants);
   t.text("flanks.username", key::need::optional, s.username).confidential = true;
   t.text("flanks.password_file", key::need::optional, s.password_file);
@@ -229,6 +253,7 @@ void add_provider(table& t, provider_settings& s) {
 void add_database(table& t, database_settings& s) {
   t.text("database.dsn", key::need::required, s.dsn, read_dsn).confidential = true;
   t.text("database.password_file", key::need::optional, s.password_file);
+  t.command("database.password_command", s.password_command);
   t.number("database.connections", s.connections, 1, 64);
   t.duration("database.statement_timeout", s.statement_timeout, 100ms, 24h);
   t.duration("database.lock_timeout", s.lock_timeout, 100ms, 1h);

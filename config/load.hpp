@@ -56,6 +56,9 @@ struct loaded {
 // are the default marked so. Names of secret files are in it, secrets are not.
 [[nodiscard]] std::string show(const settings& s);
 
+// The paths of the keys whose values differ, in the order of the example.
+[[nodiscard]] std::vector<std::string> changed_keys(const settings& before, const settings& after);
+
 // The documented example (config/config.yaml): every key with comment, default and unit.
 [[nodiscard]] std::string_view example();
 

@@ -179,9 +179,16 @@ opened read_secrets(const loaded& configuration, const environment& lookup, secr
     }
   };
   const settings& s = configuration.values;
+  // Run when it is needed; whether it can be is seen now.
+  const auto look = [&](const std::string& key, const std::vector<std::string>& argv) {
+    if (argv.empty() || ::access(argv.front().c_str(), X_OK) == 0) return;
+    note(key, fmt::format("cannot run {}: {}", argv.front(), reason(errno)),
+         "name a program that the user that runs flanks-sync may execute");
+  };
   if (scope == secret_scope::all) {
     read("flanks.client_secret_file", s.flanks.client_secret_file, out.values.client_secret);
     read("flanks.password_file", s.flanks.password_file, out.values.password);
+    look("flanks.client_secret_command", s.flanks.client_secret_command);
     const fs::path ca = ca_file(configuration);
     if (!ca.empty() && ::access(ca.c_str(), R_OK) != 0) {
       note("flanks.ca_file", fmt::format("cannot open {}: {}", ca.string(), reason(errno)),
@@ -190,6 +197,7 @@ opened read_secrets(const loaded& configuration, const environment& lookup, secr
     }
   }
   read("database.password_file", s.database.password_file, out.values.database_password);
+  look("database.password_command", s.database.password_command);
   return out;
 }
 

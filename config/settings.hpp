@@ -28,14 +28,16 @@ enum class log_format : std::uint8_t { automatic, text, json, journal };
 // `flanks`: the provider. base_url has no path and no slash at the end; ca_file is absolute or from
 // the configuration's folder.
 struct provider_settings : provider_options {
-  std::string client_secret_file;
+  std::string client_secret_file;                  // one of the two, the other is empty
+  std::vector<std::string> client_secret_command;  // prints it; the program is a path
   std::string password_file;  // with grant::password only, else empty
 };
 
 // `database`: PostgreSQL.
 struct database_settings {
   std::string dsn;            // libpq conninfo or URI, without a password
-  std::string password_file;  // empty: no password of ours
+  std::string password_file;  // one of the two, or none: no password of ours
+  std::vector<std::string> password_command;
   int connections = 4;
   std::chrono::milliseconds statement_timeout{std::chrono::minutes{5}};
   std::chrono::milliseconds lock_timeout{std::chrono::seconds{10}};

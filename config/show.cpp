@@ -50,4 +50,14 @@ std::string show(const settings& s) {
   return out;
 }
 
+std::vector<std::string> changed_keys(const settings& before, const settings& after) {
+  settings one = before, other = after;
+  const auto keys = keys_of(one);
+  const auto others = keys_of(other);
+  std::vector<std::string> changed;
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    if (keys[i].show() != others[i].show()) changed.push_back(keys[i].path);
+  return changed;
+}
+
 }  // namespace flanks::config

@@ -36,6 +36,7 @@ class walker {
     }
     walk_map(root, "");
     check_required();
+    check_secrets();
     check_grant();
     check_source();
     std::stable_sort(out_.mistakes.begin(), out_.mistakes.end(),
@@ -186,6 +187,20 @@ class walker {
         note(given->second, path, "belongs to flanks.grant_type: password only",
              "remove it, or set flanks.grant_type: password");
       }
+    }
+  }
+
+  // A secret has one source: a file, or a command.
+  void check_secrets() {
+    if (!seen_.contains("flanks.client_secret_file") && !seen_.contains("flanks.client_secret_command"))
+      note(missing_place("flanks.client_secret_file"), "flanks.client_secret_file", "is missing",
+           "it has no default");
+    for (const auto& [file, command] :
+         {std::pair<std::string, std::string>{"flanks.client_secret_file", "flanks.client_secret_command"},
+          std::pair<std::string, std::string>{"database.password_file", "database.password_command"}}) {
+      const auto given = seen_.find(command);
+      if (given != seen_.end() && seen_.contains(file))
+        note(given->second, command, "stands beside " + file, "keep one of the two");
     }
   }
 

@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 
+#include "daemon/moving_secrets.hpp"
 #include "daemon/task_group.hpp"
 #include "daemon/worker.hpp"
 #include "db/commands/migrate.hpp"
@@ -30,8 +31,10 @@ namespace {
                        "flanks-sync config example prints every key with its meaning");
 }
 
-api_options options_of(const configuration& c, rate_grants& rate, rate_observer& waits) {
+api_options options_of(const configuration& c, std::shared_ptr<key_source> keys, rate_grants& rate,
+                       rate_observer& waits) {
   api_options o = provider_options_of(c);
+  o.keys = std::move(keys);
   o.rate = &rate;
   o.waits = &waits;
   return o;
@@ -65,8 +68,6 @@ api_options provider_options_of(const configuration& c) {
   const config::settings& s = c.values();
   api_options o;
   static_cast<provider_options&>(o) = s.flanks;
-  o.client_secret = c.secrets.client_secret;
-  o.password = c.secrets.password;
   o.ca_file = config::ca_file(c.file).string();
   o.retry.tries = s.sync.tries;
   o.source = s.sync.from;
@@ -80,8 +81,7 @@ db_options database_options(const configuration& c) {
   const config::settings& s = c.values();
   const config::database_settings& from = s.database;
   return db_options{
-      .dsn = from.dsn,
-      .password = c.secrets.database_password,
+      .login = std::make_shared<login_source>(login_of(c)),
       .connections = from.connections,
       // As many as can be fetched at once, and three for each connection to be written meanwhile.
       .open_windows = s.flanks.max_connections + 3 * from.connections,
@@ -114,9 +114,11 @@ engine::engine(const invocation& asked, configuration c)
       policy(policy_of(settings.values())),
       executor(loop_.get_executor()),
       clock(make_clock(executor)),
-      db(make_store(executor, database_options(settings))),
-      rate(make_rate_grants(executor, database_options(settings))),
-      api(make_flanks_api(executor, options_of(settings, *rate, rates))) {}
+      database(database_options(settings)),
+      keys(make_moving_keys(executor, settings)),
+      db(make_store(executor, database)),
+      rate(make_rate_grants(executor, database)),
+      api(make_flanks_api(executor, options_of(settings, keys, *rate, rates))) {}
 
 engine::~engine() = default;
 
@@ -174,23 +176,27 @@ exit_code engine::interrupted_code() const {
   return caught_ == SIGINT ? exit_code::interrupted : exit_code::terminated;
 }
 
-exit_code exit_code_of(const failure& f) {
+exit_code exit_code_of(stage at, std::string_view error_class) {
   for (const std::string_view name : {"token_refused", "database_auth", "database_rights"}) {
-    if (f.error_class == name) return exit_code::not_permitted;
+    if (error_class == name) return exit_code::not_permitted;
   }
   // What was named on the command line does not exist: nothing is wrong with the configuration.
-  if (f.error_class == "review_busy") return exit_code::try_again;
-  if (f.error_class.starts_with("unknown_") || f.error_class == "bad_credential" ||
-      f.error_class == "erased_credential" || f.error_class == "database_value")
+  if (error_class == "review_busy") return exit_code::try_again;
+  if (error_class.starts_with("unknown_") || error_class == "bad_credential" ||
+      error_class == "erased_credential" || error_class == "database_value")
     return exit_code::failed;
-  if (f.stage == stage::configuration || f.error_class == "database_schema" ||
-      f.error_class == "schema_newer" || f.error_class == "schema_changed")
+  if (at == stage::configuration || error_class == "database_schema" ||
+      error_class == "schema_newer" || error_class == "schema_changed")
     return exit_code::configuration;
-  if (f.error_class == "database_lock_timeout" || f.error_class == "migration_locked" ||
-      f.error_class == "claim_locked") {
+  if (error_class == "database_lock_timeout" || error_class == "migration_locked" ||
+      error_class == "claim_locked") {
     return exit_code::try_again;
   }
   return exit_code::unavailable;
+}
+
+exit_code exit_code_of(const failure& f) {
+  return exit_code_of(f.stage, f.error_class);
 }
 
 }  // namespace flanks

@@ -47,7 +47,7 @@ struct configuration {
 // Reads both. Throws config_refusal (exit 78) whose message lists every mistake, a line each.
 [[nodiscard]] configuration configure(const invocation& asked, config::secret_scope scope);
 
-// Without a rate that others share: for the engine, and for one call by hand.
+// Without keys, and without a rate that others share.
 [[nodiscard]] api_options provider_options_of(const configuration& c);
 [[nodiscard]] db_options database_options(const configuration& c);
 [[nodiscard]] sync_policy policy_of(const config::settings& s);
@@ -58,6 +58,8 @@ struct configuration {
 void require_schema(const configuration& c);
 // Applies what is missing first when `migrate` or database.migrate says so.
 void require_schema(const configuration& c, bool migrate, log& events);
+
+class moving_keys;
 
 // The event loop and what lives on it. Connections outlive the loop's work.
 class engine {
@@ -89,6 +91,8 @@ class engine {
  public:
   boost::asio::any_io_executor executor;
   std::unique_ptr<engine_clock> clock;
+  db_options database;  // its login is that of every connection of this process
+  std::shared_ptr<moving_keys> keys;
   std::unique_ptr<store> db;
   std::unique_ptr<rate_grants> rate;
   std::unique_ptr<provider_client> api;

@@ -20,5 +20,6 @@ enum class exit_code : int {
 
 // The exit code of a command that a failure ended.
 [[nodiscard]] exit_code exit_code_of(const failure& f);
+[[nodiscard]] exit_code exit_code_of(stage at, std::string_view error_class);
 
 }  // namespace flanks

@@ -250,6 +250,12 @@ void scheduler::count(const credential_report& report) {
                        {"pause_minutes", static_cast<std::int64_t>(pause.count())}});
 }
 
+void scheduler::look_again() {
+  paused_until_ = {};
+  quiet_until_ = {};
+  group_.wake();
+}
+
 void scheduler::stop() {
   stopping_ = true;
   group_.wake();

@@ -37,6 +37,8 @@ class scheduler {
   // Ends after stop() when all work in hand has ended, or with `once` when nothing is due. Throws
   // only what is a bug.
   boost::asio::awaitable<void> run();
+  // An operator has acted: ends the pause after a failure that only that could mend.
+  void look_again();
   // No new work; what is in hand has stop_grace to end, then it is abandoned cleanly (no half
   // window is ever stored).
   void stop();

@@ -139,6 +139,7 @@ constexpr error_class_info known_classes[] = {
     {"bad_base_url", the_operator, false, "flanks.base_url cannot be used."},
     {"bad_ca_file", the_operator, false,
      "flanks.ca_file, or the system's certificates, cannot be used."},
+    {"secret_command", the_operator, false, "A command that prints a secret fails."},
     {"secret_file", the_operator, false, "A file with a secret cannot be read."},
     {"bad_credential", the_operator, false, "A credentials_token or user_id cannot be registered."},
     {"erased_credential", the_operator, false, "The credential was erased with its user."},

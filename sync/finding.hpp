@@ -22,13 +22,14 @@ enum class grade : std::uint8_t {
 struct finding {
   std::string check;  // one word: config, dns, tcp, tls, token, database, rights, schema, ...
   grade how = grade::ok;
-  std::string says;         // one sentence without a full stop
-  std::string hint;         // what to do; empty when nothing is to be done
-  std::string error_class;  // of what failed, as in flanks.error_classes; empty: none
+  std::string says;            // one sentence without a full stop
+  std::string hint;            // what to do; empty when nothing is to be done
+  std::string error_class;     // of what failed, as in flanks.error_classes; empty: none
+  stage at = stage::database;  // where it failed
 };
 
 [[nodiscard]] inline finding failed(std::string check, const failure& f) {
-  return {std::move(check), grade::fail, f.what(), f.hint, f.error_class};
+  return {std::move(check), grade::fail, f.what(), f.hint, f.error_class, f.stage};
 }
 
 // Of two clocks that are compared to the second, `ahead` seconds apart.

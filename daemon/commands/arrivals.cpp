@@ -101,7 +101,7 @@ class arrivals_story {
       : asked_(asked),
         engine_(e),
         source_(make_credential_source(*e.api)),
-        book_(make_credential_book(e.executor, database_options(e.settings))) {}
+        book_(make_credential_book(e.executor, e.database)) {}
 
   asio::awaitable<void> tell() {
     if (asked_.what == command::link_exchange) {
@@ -142,7 +142,7 @@ asio::awaitable<void> remove_upstream(credential_source& there, registry& here,
 }
 
 exit_code remove(engine& e, const invocation& asked) {
-  registry here(database_options(e.settings));
+  registry here(e.database);
   const std::unique_ptr<credential_source> there = make_credential_source(*e.api);
   e.run(remove_upstream(*there, here, asked), [] {});
   return exit_code::done;

@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "daemon/commands/commands.hpp"
+#include "daemon/moving_secrets.hpp"
 #include "daemon/task_group.hpp"
 #include "daemon/terminal.hpp"
 #include "db/commands/examination.hpp"
@@ -23,9 +24,10 @@ namespace json = boost::json;
 
 std::vector<finding> probe(const configuration& c) {
   std::vector<finding> found;
-  const api_options options = provider_options_of(c);
   asio::io_context loop{1};
   const asio::any_io_executor executor = loop.get_executor();
+  api_options options = provider_options_of(c);
+  options.keys = make_moving_keys(executor, c);
   task_group group(executor);
   auto story = [&]() -> asio::awaitable<void> {
     asio::awaitable<std::vector<finding>> probing = probe_provider(executor, options);
@@ -95,9 +97,7 @@ exit_code code_of(const std::vector<finding>& found) {
     if (f.how != grade::fail) continue;
     if (f.check == "config") return exit_code::configuration;
     if (f.error_class.empty()) return exit_code::failed;
-    const bool settings = f.check == "settings" || f.check == "tls";
-    return exit_code_of(failure{settings ? stage::configuration : stage::database, verdict::stop,
-                                f.error_class, f.says});
+    return exit_code_of(f.at, f.error_class);
   }
   return exit_code::done;
 }

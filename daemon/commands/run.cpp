@@ -1,14 +1,18 @@
 // run: the daemon. What it adds to the scheduler: the service manager, reload, and the end.
 #include <fmt/format.h>
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <cstdio>
 #include <system_error>
 
 #include "daemon/admin.hpp"
 #include "daemon/commands/commands.hpp"
 #include "daemon/discovery.hpp"
+#include "daemon/moving_secrets.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/pruning.hpp"
+#include "daemon/reload.hpp"
 #include "daemon/scheduler.hpp"
 #include "db/credential_book.hpp"
 #include "db/commands/read_gauges.hpp"
@@ -59,11 +63,10 @@ class daemon_story {
         discover_interval_(e.settings.values().sync.discover_interval),
         limits_(e.settings.values().limits),
         keep_(e.settings.values().retention),
-        database_(database_options(e.settings)),
         source_(make_credential_source(*e.api)),
-        book_(make_credential_book(e.executor, database_options(e.settings))),
+        book_(make_credential_book(e.executor, e.database)),
         scheduler_(tools(), options_),
-        gauges_(make_gauge_source(e.executor, database_options(e.settings))) {
+        gauges_(make_gauge_source(e.executor, e.database)) {
     if (!asked.once && listen() != "none") open_admin();
   }
 
@@ -91,23 +94,22 @@ class daemon_story {
     scheduler_.stop();
   }
 
-  // Reads the file again. A mistake changes nothing; what cannot change while running is said.
+  // Reads the file and every secret again, on a thread of its own: a database may take its time. A
+  // mistake changes nothing.
   void reload() {
     notify::reloading();
-    try {
-      configuration fresh = configure(asked_, config::secret_scope::all);
-      apply(fresh.values());
-      write_settings(database_options(fresh), stored(fresh.values()));
-      engine_.events->info(
-          "configuration reloaded: log.level, sync.*, limits.* and retention.* apply from now on; "
-          "flanks.*, database.*, admin.*, sync.source and sync.query need a restart");
-    } catch (const refusal& r) {
-      engine_.events->error("configuration not reloaded; the old one stays", {{"error", r.what()}});
-    } catch (const failure& f) {
-      engine_.events->error("sync.stale_after and sync.notify_changes could not be written to the database; the old ones stay there",
-                            {{"error", f.what()}, {"hint", f.hint}});
-    }
-    notify::ready();
+    asio::post(reloading_, [this] {
+      try {
+        auto fresh = std::make_shared<const configuration>(configure(asked_, config::secret_scope::all));
+        // With the new login: what cannot connect is not taken.
+        write_settings(database_options(*fresh), stored(fresh->values()));
+        asio::post(engine_.executor, [this, fresh] { reloaded(*fresh); });
+      } catch (const refusal& r) {
+        asio::post(engine_.executor, [this, what = std::string(r.what()), hint = r.hint] { not_reloaded(what, hint); });
+      } catch (const failure& f) {
+        asio::post(engine_.executor, [this, what = std::string(f.what()), hint = f.hint] { not_reloaded(what, hint); });
+      }
+    });
   }
 
   [[nodiscard]] const scheduler_totals& totals() const { return scheduler_.totals(); }
@@ -161,6 +163,24 @@ class daemon_story {
                        stopped_by->error_class);
   }
 
+  void reloaded(const configuration& fresh) {
+    const config::settings& s = fresh.values();
+    engine_.database.login->replace(login_of(fresh));
+    engine_.keys->replace(fresh);
+    apply(s);
+    engine_.events->info(reload_summary(engine_.settings.values(), loaded_, s));
+    loaded_ = s;
+    reload_trouble_.clear();
+    scheduler_.look_again();
+    notify::ready();
+  }
+
+  void not_reloaded(const std::string& what, const std::string& hint) {
+    engine_.events->error("configuration not reloaded; the old one stays", {{"error", what}, {"hint", hint}});
+    reload_trouble_ = "; its configuration could not be reloaded: the log says why";
+    notify::ready();
+  }
+
   void apply(const config::settings& s) {
     engine_.events->set_level(asked_.level.value_or(s.log.level));
     engine_.policy = policy_of(s);
@@ -176,7 +196,7 @@ class daemon_story {
   }
 
   asio::awaitable<void> pruning_daily() {
-    return prune_on_schedule(engine_.executor, database_, *engine_.clock, *engine_.events, keep_);
+    return prune_on_schedule(engine_.executor, engine_.database, *engine_.clock, *engine_.events, keep_);
   }
 
   // The watchdog is fed from the event loop, and only while the scheduler makes progress: a loop
@@ -187,7 +207,7 @@ class daemon_story {
     const chr::milliseconds turn =
         period ? chr::duration_cast<chr::milliseconds>(*period) : chr::milliseconds{5000};
     for (;;) {
-      notify::status(scheduler_.summary());
+      notify::status(scheduler_.summary() + reload_trouble_);
       const auto quiet = chr::steady_clock::now() - scheduler_.last_progress();
       const auto limit = 2 * options_.poll + engine_.settings.values().database.statement_timeout;
       if (period && quiet < limit) notify::watchdog();
@@ -203,13 +223,15 @@ class daemon_story {
   chr::seconds discover_interval_;
   sync_limits limits_;
   retention_ages keep_;
-  db_options database_;
   std::unique_ptr<credential_source> source_;
   std::unique_ptr<credential_book> book_;
   scheduler scheduler_;
   bool stopping_ = false;
+  config::settings loaded_ = engine_.settings.values();
+  std::string reload_trouble_;
   std::unique_ptr<gauge_source> gauges_;
   std::unique_ptr<admin> admin_;
+  asio::thread_pool reloading_{1};  // joined first of all
 };
 
 }  // namespace
@@ -217,7 +239,7 @@ class daemon_story {
 exit_code command_run(const invocation& asked) {
   engine e(asked, configure(asked, config::secret_scope::all));
   require_schema(e.settings, asked.migrate, *e.events);
-  write_settings(database_options(e.settings), stored(e.settings.values()));
+  write_settings(e.database, stored(e.settings.values()));
   daemon_story story(asked, e);
   e.events->info("flanks-sync " FLANKS_SYNC_VERSION " runs",
                  {{"base_url", e.settings.values().flanks.base_url}});

@@ -87,8 +87,8 @@ std::string command_line(const db_options& o) {
   return out;
 }
 
-keywords keywords_of(const db_options& o, bool with_options) {
-  keywords c = parse(o.dsn);
+keywords keywords_of(const db_options& o, const login& who, bool with_options) {
+  keywords c = parse(who.dsn);
   std::erase_if(c, [](const auto& kv) { return kv.first == "client_encoding"; });
   c.emplace_back("client_encoding", "UTF8");
   if (with_options) {
@@ -222,10 +222,11 @@ void check_settings(const db_target& at, const pg_rows& found) {
   }
 }
 
-pg_handle open_connection(const db_options& options) {
+pg_handle open_connection(const db_options& options, const login& who) {
+  const secret password = who.password ? who.password() : secret{};
   for (const bool with_options : {true, false}) {
-    const keywords c = keywords_of(options, with_options);
-    const parameters p(c, options.password);
+    const keywords c = keywords_of(options, who, with_options);
+    const parameters p(c, password);
     pg_handle open(PQconnectdbParams(p.keys.data(), p.texts.data(), 0), &PQfinish);
     if (!open) throw connect_failure({}, "", "out of memory");
     if (PQstatus(open.get()) != CONNECTION_OK) {

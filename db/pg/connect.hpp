@@ -16,8 +16,8 @@ namespace flanks {
 using pg_handle = std::unique_ptr<PGconn, decltype(&PQfinish)>;
 
 // Throws `failure`: connect_failure() when there is no connection, database_encoding when the
-// database is not UTF8. A pooler that refuses what is asked for is connected to without asking.
-[[nodiscard]] pg_handle open_connection(const db_options& options);
+// database is not UTF8; what the login's password throws. A pooler that refuses what is asked for is connected to without asking.
+[[nodiscard]] pg_handle open_connection(const db_options& options, const login& who);
 
 // Selects the settings of the session that the meaning of our statements rests on, in one row.
 [[nodiscard]] std::string settings_query();

@@ -58,7 +58,9 @@ pg_connection::pg_connection(const db_options& options)
       limits_(options.limits),
       unlimited_(options.statement_timeout.count() == 0),
       patience_(unlimited_ ? look_again : options.statement_timeout + options.answer_grace) {
-  connection_ = open_connection(options);
+  const login_source::version who = options.login->current();
+  login_number_ = who.number;
+  connection_ = open_connection(options, who.who);
   target_ = target_of(connection_.get());
   PQsetnonblocking(connection_.get(), 1);
   try {
@@ -77,6 +79,10 @@ void pg_connection::check_session() {
 
 pg_connection::~pg_connection() {
   rollback();
+}
+
+bool pg_connection::superseded() const {
+  return !in_transaction_ && options_.login->number() != login_number_;
 }
 
 bool pg_connection::alive() const {

@@ -128,6 +128,8 @@ class pg_connection {
   // False after the server or the network ended it, or a change of the schema made what is prepared
   // here useless.
   [[nodiscard]] bool alive() const;
+  // The login has been replaced since it was opened, and no transaction needs it any more.
+  [[nodiscard]] bool superseded() const;
   [[nodiscard]] const db_target& target() const { return target_; }
   // What contents are hashed with. Asked for once a connection, and made where it is missing: then
   // rows look changed once, and are written anew.
@@ -156,6 +158,7 @@ class pg_connection {
   db_target target_;
   sync_limits limits_;
   std::optional<content_key> key_;
+  std::uint64_t login_number_ = 0;
   pg_handle connection_{nullptr, &PQfinish};
   bool unlimited_ = false;                            // a statement may take any time (a migration)
   std::chrono::seconds patience_;                     // of one statement, or of one look

@@ -47,7 +47,7 @@ void perform(connection_thread& l, const db_options& options, const step& s) {
   for (bool again = false;; again = true) {
     // Work that is not repeatable goes on with an open transaction: a new connection is of no use
     // to it.
-    const bool fresh = s.repeatable && (l.db == nullptr || !l.db->alive());
+    const bool fresh = s.repeatable && (l.db == nullptr || !l.db->alive() || l.db->superseded());
     if (fresh) {
       l.db.reset();
       l.db = std::make_unique<pg_connection>(options);
@@ -72,6 +72,12 @@ void perform(connection_thread& l, const db_options& options, const step& s) {
       throw;
     }
   }
+}
+
+void close_if_superseded(connection_thread& l) {
+  asio::post(l.thread, [&l] {
+    if (l.db && l.db->superseded()) l.db.reset();
+  });
 }
 
 }  // namespace
@@ -118,6 +124,8 @@ pg_connection_pool::pg_connection_pool(asio::any_io_executor loop, db_options op
     threads_.push_back(std::make_unique<connection_thread>());
     free_.push_back(threads_.back().get());
   }
+  first_login_ = options_.login->number();
+  on_new_login_ = options_.login->when_replaced([this] { close_superseded(); });
 }
 
 pg_connection_pool::~pg_connection_pool() {
@@ -125,6 +133,7 @@ pg_connection_pool::~pg_connection_pool() {
 }
 
 void pg_connection_pool::close() {
+  on_new_login_.reset();
   closed_ = true;
   for (const auto& l : threads_)
     l->thread.join();
@@ -184,7 +193,15 @@ void pg_connection_pool::keep_alive() {
   }
 }
 
+// The login has been replaced: what rests is closed, what is in hand when it is given back.
+void pg_connection_pool::close_superseded() {
+  if (closed_) return;
+  for (connection_thread* const resting : free_)
+    close_if_superseded(*resting);
+}
+
 void pg_connection_pool::give_back(connection_thread& which, pool_use use) {
+  if (options_.login->number() != first_login_ && !closed_) close_if_superseded(which);
   if (use == pool_use::held) std::erase(held_, &which);
   free_.push_back(&which);
   if (!closed_) serve_waiters();

@@ -94,6 +94,7 @@ class pg_connection_pool : public std::enable_shared_from_this<pg_connection_poo
   void clean_then_give_back(const std::shared_ptr<pg_connection_pool>& self,
                             connection_thread& which, pool_use use);
   void serve_waiters();
+  void close_superseded();
 
   boost::asio::any_io_executor loop_;
   db_options options_;
@@ -102,6 +103,8 @@ class pg_connection_pool : public std::enable_shared_from_this<pg_connection_poo
   std::deque<waiter*> waiting_;
   std::vector<connection_thread*> held_;
   bool closed_ = false;
+  std::uint64_t first_login_ = 0;  // the login's number when we were made
+  login_source::handle on_new_login_;
 };
 
 }  // namespace flanks

@@ -2,18 +2,18 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
+#include "db/pg/login.hpp"
 #include "sync/limits.hpp"
-#include "sync/secret.hpp"
 
 namespace flanks {
 
 // What has no default here is set by who makes one: the configuration has the defaults
 // (config/settings.hpp), and the compiler names the field that was forgotten.
 struct db_options {
-  std::string dsn;   // a libpq conninfo or URI; what it leaves out comes from libpq's environment
-  secret password;   // empty: whatever the dsn or libpq finds by itself
+  std::shared_ptr<login_source> login;  // never null; may be replaced while connections are open
   int connections;   // at least 2: one always stays free for small work (see connection_pool.hpp)
   int open_windows;  // at once (window_permits.hpp)
 

@@ -9,18 +9,17 @@
 #include "sync/flanks/caller.hpp"
 #include "sync/flanks_api.hpp"
 #include "sync/limits.hpp"
+#include "sync/provider_keys.hpp"
 #include "sync/provider_options.hpp"
 #include "sync/rate_grants.hpp"
 #include "sync/rate_observer.hpp"
 #include "sync/retry.hpp"
-#include "sync/secret.hpp"
 
 namespace flanks {
 
 // What the configuration sets, and what only the program knows.
 struct api_options : provider_options {
-  secret client_secret;
-  secret password;                 // grant password only
+  std::shared_ptr<key_source> keys;  // never null
   rate_grants* rate = nullptr;     // must outlive the client; null: nobody shares it
   rate_observer* waits = nullptr;  // must outlive the client; null: nobody is told
   retry_policy retry;

@@ -94,9 +94,11 @@ class probe {
   awaitable<void> ask_for_token(http_client& client, std::vector<finding>& found) {
     const std::unique_ptr<http_place> place = co_await client.enter();
     const http_place& held = *place;
+    awaitable<provider_keys> asking = options_.keys->current();
+    const provider_keys keys = co_await std::move(asking);
     http_request request;
     request.target = token_endpoint;
-    request.body = token_body(options_);
+    request.body = token_body(options_, keys);
     awaitable<std::unique_ptr<http_response>> sending = client.send(held, std::move(request));
     const std::unique_ptr<http_response> response = co_await std::move(sending);
     const auto came = chr::floor<chr::seconds>(chr::system_clock::now());
@@ -115,7 +117,7 @@ class probe {
       found.push_back(clock_finding("provider_clock", "the provider", (*theirs - came).count()));
     const call_info who{
         fmt::format("POST {}{} at {}", where_.path_prefix, token_endpoint, where_.authority()),
-        {&options_.client_secret, &options_.password}};
+        {&keys.client_secret, &keys.password}};
     if (a.status != 200) throw from_token_status(a, who, options_.client_id);
     const granted_token token = read_token(a, who);
     found.push_back(

@@ -55,15 +55,15 @@ std::string_view transactions_endpoint(product what) {
   return {};
 }
 
-secret token_body(const api_options& options) {
+secret token_body(const provider_options& options, const provider_keys& keys) {
   const bool by_password = options.grant_type == grant::password;
-  object_text body(room_for(options.client_id) + room_for(options.client_secret.reveal()) +
-                   room_for(options.username) + room_for(options.password.reveal()));
+  object_text body(room_for(options.client_id) + room_for(keys.client_secret.reveal()) +
+                   room_for(options.username) + room_for(keys.password.reveal()));
   body.field("client_id", options.client_id)
-      .field("client_secret", options.client_secret.reveal())
+      .field("client_secret", keys.client_secret.reveal())
       .field("grant_type", by_password ? "password" : "client_credentials");
   if (by_password) {
-    body.field("username", options.username).field("password", options.password.reveal());
+    body.field("username", options.username).field("password", keys.password.reveal());
   }
   return body.finish();
 }

@@ -19,7 +19,7 @@ inline constexpr std::string_view status_endpoint = "/v0/bank/credentials/status
 
 // {"client_id", "client_secret", "grant_type"} and, for the grant password, "username" and
 // "password".
-[[nodiscard]] secret token_body(const api_options& options);
+[[nodiscard]] secret token_body(const provider_options& options, const provider_keys& keys);
 // {"credentials_token"}
 [[nodiscard]] secret status_body(const secret& credentials_token);
 // {"credentials_token", "query": {"operationDate": [{"gte", "lte"}]}, "ignore_data_error": false}.

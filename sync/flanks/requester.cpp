@@ -72,7 +72,7 @@ call_info requester::call(const json_call& asked) const {
   call_info who = asked.info(where_.authority());
   who.what = fmt::format("{} {}{} at {}", asked.method, where_.path_prefix, asked.endpoint,
                          where_.authority());
-  who.secrets.insert(who.secrets.end(), {&options_.client_secret, &options_.password});
+  who.secrets.insert(who.secrets.end(), {&keys_.client_secret, &keys_.password});
   return who;
 }
 
@@ -191,7 +191,7 @@ awaitable<access_token> requester::fresh_token(const http_place& place, attempts
     std::optional<access_token> held = token_.usable(now);
     if (held) co_return *held;
     const std::optional<failure> refusal = token_.standing_refusal(now);
-    if (refusal) throw failure{*refusal};
+    if (refusal && refused_number_ == options_.keys->number()) throw failure{*refusal};
     if (flight_ == nullptr) {
       co_await fetch_token(place, so_far);
       access_token brought = token_.newest();
@@ -228,6 +228,7 @@ awaitable<void> requester::fetch_token(const http_place& place, attempts& so_far
     }
   };
   const landing at_the_end{*this, *flight};
+  const std::uint64_t asked_with = options_.keys->number();
   const try_once once = [&](attempts& until_now) { return fetch_token_once(place, until_now); };
   const repeat_rule may_repeat = always;
   std::optional<failure> failed;
@@ -239,7 +240,10 @@ awaitable<void> requester::fetch_token(const http_place& place, attempts& so_far
   } catch (const failure& f) {
     failed.emplace(f);
   }
-  if (failed->verdict == verdict::stop) token_.keys_refused(*failed, clock_type::now());
+  if (failed->verdict == verdict::stop) {
+    token_.keys_refused(*failed, clock_type::now());
+    refused_number_ = asked_with;
+  }
   // Those who wait must not try it all again, each on his own.
   if (failed->verdict == verdict::retry) failed->verdict = verdict::later;
   flight->failed = failed;
@@ -248,12 +252,15 @@ awaitable<void> requester::fetch_token(const http_place& place, attempts& so_far
 
 awaitable<void> requester::fetch_token_once(const http_place& place, attempts& so_far) {
   co_await tries_.take_turn(so_far);
+  awaitable<provider_keys> asking = options_.keys->current();
+  provider_keys now = co_await std::move(asking);
+  keys_ = std::move(now);
   json_call asked;
   asked.endpoint = token_endpoint;
   const call_info who = call(asked);
   http_request request;
   request.target = token_endpoint;
-  request.body = token_body(options_);
+  request.body = token_body(options_, keys_);
   awaitable<std::unique_ptr<http_response>> sending = send(place, std::move(request), so_far);
   const std::unique_ptr<http_response> response = co_await std::move(sending);
   http_response& open = *response;

@@ -64,6 +64,8 @@ class requester final : public json_caller {
   http_client client_;
   retrying tries_;
   token_state token_;
+  provider_keys keys_;               // those of the last token call
+  std::uint64_t refused_number_ = 0;  // of the keys that were refused
   std::shared_ptr<token_flight> flight_;  // while a token call is on its way
 };
 

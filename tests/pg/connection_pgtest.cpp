@@ -12,8 +12,7 @@ class connection : public database_test {
  protected:
   failure open(const std::string& dsn, const std::string& password = "") {
     db_options options = options_;
-    options.dsn = dsn;
-    options.password = secret(password);
+    options.login = fixed_login(dsn, secret(password));
     const auto s = make_store(loop_.get_executor(), options);
     return failure_of([&] { (void)run(s->next_due()); });
   }
@@ -56,8 +55,7 @@ TEST_F(connection, wrong_password_is_told_apart_and_never_shown) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
   while (!refused && std::chrono::steady_clock::now() < deadline) {
     db_options options = options_;
-    options.dsn = dsn;
-    options.password = secret("geheim");
+    options.login = fixed_login(dsn, secret("geheim"));
     try {
       const pg_connection let_in(options);
     } catch (const failure& f) {

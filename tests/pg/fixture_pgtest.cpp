@@ -15,8 +15,7 @@ std::string server_dsn() {
 
 db_options options_for(const std::string& database) {
   return db_options{
-      .dsn = server_dsn() + " dbname=" + database,
-      .password = {},
+      .login = fixed_login(server_dsn() + " dbname=" + database),
       .connections = 3,
       .open_windows = 20,
       .connect_timeout = std::chrono::seconds{10},

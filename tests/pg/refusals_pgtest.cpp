@@ -61,7 +61,8 @@ TEST_F(settings_of_others, of_the_dsn_do_not_reach_us) {
   std::string asked;
   for (const wish& w : wishes)
     asked += fmt::format(" -c {}={}", w.name, w.value);
-  options_.dsn += fmt::format(" options='{}'", asked);
+  options_.login =
+      fixed_login(options_.login->current().who.dsn + fmt::format(" options='{}'", asked));
   mirrors();
 }
 
@@ -217,7 +218,7 @@ TEST_F(objects_of_others, row_security_is_an_error_that_names_the_table) {
   sql("grant all on all tables in schema flanks, flanks_internal to " + role);
   sql("grant execute on all functions in schema flanks, flanks_internal to " + role);
   db_options as_daemon = options_;
-  as_daemon.dsn += " user=" + role;
+  as_daemon.login = fixed_login(options_.login->current().who.dsn + " user=" + role);
   for (const char* table : {"flanks_internal.leases", "flanks.credentials", "flanks.sync_runs",
                             "flanks.transactions", "flanks.holders"}) {
     const run_record record = record_for(claim(id_));

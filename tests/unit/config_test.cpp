@@ -424,6 +424,26 @@ TEST(config, nearest_key_is_suggested_only_when_near) {
   EXPECT_EQ(hint(std::string(500, 'x')), "`flanks-sync config example` lists every key");
 }
 
+TEST(config, a_secret_has_one_source) {
+  EXPECT_EQ(told(smallest("  client_secret_command: [\"/bin/true\"]\n")),
+            "c.yaml:4:26: flanks.client_secret_command: stands beside flanks.client_secret_file\n"
+            "  hint: keep one of the two\n");
+  EXPECT_EQ(
+      told("flanks:\n  client_id: id\n  client_secret_command: [true]\n"
+           "database:\n  dsn: dbname=x\n"),
+      "c.yaml:3:27: flanks.client_secret_command: must begin with the whole path of a program\n"
+      "  hint: no shell and no search path is in between: [\"/usr/bin/vault\", \"read\", ...]\n");
+  const loaded l = read(
+      "flanks:\n  client_id: id\n  client_secret_command: [/bin/echo, a b, a b]\n"
+      "database: {dsn: dbname=x, password_command: [/bin/pw]}\n");
+  EXPECT_EQ(told(l), "");
+  EXPECT_THAT(l.values.flanks.client_secret_command,
+              ::testing::ElementsAre("/bin/echo", "a b", "a b"));
+  EXPECT_THAT(changed_keys(settings{}, l.values),
+              ::testing::ElementsAre("flanks.client_id", "flanks.client_secret_command",
+                                     "database.dsn", "database.password_command"));
+}
+
 TEST(config, shown_settings_load_again_to_the_same) {
   const loaded l = read(smallest("  ca_file: 'a\"b\\${x}'\n  requests_per_second: 0.1\n"
                                  "  timeouts: {idle: 1500ms}\n",
@@ -440,6 +460,7 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  base_url: \"https://api.flanks.io\"  # default\n"
             "  client_id: \"id\"\n"
             "  client_secret_file: \"s\"\n"
+            "  # client_secret_command: (not set)\n"
             "  grant_type: client_credentials  # default\n"
             "  # username: (not set)\n"
             "  # password_file: (not set)\n"
@@ -457,6 +478,7 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "database:\n"
             "  dsn: \"dbname=x\"\n"
             "  # password_file: (not set)\n"
+            "  # password_command: (not set)\n"
             "  connections: 4  # default\n"
             "  statement_timeout: 5m  # default\n"
             "  lock_timeout: 10s  # default\n"

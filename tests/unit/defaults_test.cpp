@@ -56,7 +56,7 @@ TEST(defaults, every_setting_reaches_the_database) {
   s.sync.handover_after = 9s;
   s.limits.bank_name_bytes = 99;
   const db_options o = database_options(c);
-  EXPECT_EQ(o.dsn, "dbname=x");
+  EXPECT_EQ(o.login->current().who.dsn, "dbname=x");
   EXPECT_EQ(o.connections, 3);
   EXPECT_EQ(o.open_windows, 16);
   EXPECT_EQ(o.connect_timeout, 4s);

@@ -35,16 +35,17 @@ TEST(query, endpoints) {
 }
 
 TEST(query, both_grants) {
-  api_options o;
+  provider_options o;
+  provider_keys keys;
   o.client_id = "id";
-  o.client_secret = secret{std::string{"s"}};
+  keys.client_secret = secret{std::string{"s"}};
   o.username = "u";
-  o.password = secret{std::string{"p"}};
-  EXPECT_EQ(token_body(o).reveal(),
+  keys.password = secret{std::string{"p"}};
+  EXPECT_EQ(token_body(o, keys).reveal(),
             R"({"client_id":"id","client_secret":"s","grant_type":"client_credentials"})");
   o.grant_type = grant::password;
   EXPECT_EQ(
-      token_body(o).reveal(),
+      token_body(o, keys).reveal(),
       R"({"client_id":"id","client_secret":"s","grant_type":"password","username":"u","password":"p"})");
 }
 

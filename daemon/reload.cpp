@@ -1,0 +1,64 @@
+#include "daemon/reload.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "config/load.hpp"
+
+namespace flanks {
+
+namespace {
+
+// Sections and keys that are built into what lives as long as the daemon, and what of them is not.
+constexpr std::array<std::string_view, 14> fixed{"flanks.",
+                                                 "database.",
+                                                 "admin.",
+                                                 "log.format",
+                                                 "sync.source",
+                                                 "sync.query",
+                                                 "sync.lease",
+                                                 "sync.tries",
+                                                 "sync.handover_after",
+                                                 "limits.answer_pages",
+                                                 "limits.bank_name_bytes",
+                                                 "limits.quarantine_per_day",
+                                                 "limits.unknown_fields_per_day",
+                                                 "encryption."};
+constexpr std::array<std::string_view, 6> moving{
+    "flanks.client_secret_file", "flanks.client_secret_command",
+    "flanks.password_file",      "database.dsn",
+    "database.password_file",    "database.password_command"};
+
+std::string list(const std::vector<std::string>& keys) {
+  std::string text;
+  for (const std::string& key : keys)
+    text += (text.empty() ? "" : ", ") + key;
+  return text;
+}
+
+}  // namespace
+
+bool needs_restart(std::string_view key) {
+  if (std::find(moving.begin(), moving.end(), key) != moving.end()) return false;
+  return std::any_of(fixed.begin(), fixed.end(), [&](std::string_view f) {
+    return f.ends_with('.') ? key.starts_with(f) : key == f;
+  });
+}
+
+std::string reload_summary(const config::settings& started, const config::settings& before,
+                           const config::settings& after) {
+  std::vector<std::string> applied = config::changed_keys(before, after);
+  std::erase_if(applied, needs_restart);
+  std::vector<std::string> waiting = config::changed_keys(started, after);
+  std::erase_if(waiting, [](const std::string& key) { return !needs_restart(key); });
+  std::string text = "configuration and secrets reloaded: ";
+  text += applied.empty()
+              ? "no key that applies at once has changed"
+              : list(applied) + (applied.size() == 1 ? " applies" : " apply") + " from now on";
+  if (!waiting.empty()) text += "; restart the daemon for " + list(waiting);
+  return text;
+}
+
+}  // namespace flanks
