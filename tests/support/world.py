@@ -95,6 +95,13 @@ class Cluster:
     def start_again(self):
         subprocess.run([ROOT / "tests/support/pg-cluster", "start", self.dir + "/pg"], check=True, capture_output=True)
 
+    def set(self, **parameters):
+        """Gives the server parameters that it reads when it starts, and starts it again."""
+        for name, value in parameters.items():
+            self.psql("postgres", f"alter system set {name} = '{value}'")
+        self.kill()
+        self.start_again()
+
     def psql(self, database, sql, *options):
         done = subprocess.run([PSQL, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.host, "-U", "postgres", "-d",
                                database, *options, "-c", sql], capture_output=True)
