@@ -30,7 +30,7 @@ SCENARIOS = {
     "one-response": whole_way.one_response,
     "latency": whole_way.latency,
     "schedule": schedule.schedule,
-    "day": day.quiet_day,
+    "day": day.day,
 }
 
 

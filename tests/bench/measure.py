@@ -14,8 +14,8 @@ class Measured:
     peak: int       # KiB resident at most
 
 
-def run(command, log, env=None):
-    """Runs it to its end; fails with its output unless it exits 0."""
+def run(command, log, env=None, ends=(0,)):
+    """Runs it to its end; fails with its output unless it exits with one of `ends`."""
     with open(log, "wb") as out:
         begin = time.monotonic()
         process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out,
@@ -30,7 +30,7 @@ def run(command, log, env=None):
         os.close(ended)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    if process.returncode not in ends:
         with open(log, errors="replace") as text:
             raise SystemExit(f"{' '.join(map(str, command))}: exit {process.returncode}\n{text.read()[-3000:]}")
     return Measured(seconds, usage.ru_utime + usage.ru_stime, peak)

@@ -5,6 +5,7 @@ import statistics
 import subprocess
 
 from measure import Bar, Figure
+from whole_way import wal_position
 from world import BINARY, BUILD, Cluster, DEADLINE
 
 POLLS = 1000         # due credentials that one round polls, in both databases
@@ -86,9 +87,6 @@ class Registered:
             found[name] = [int(n) for n in numbers]
         return found
 
-    def wal(self):
-        return int(self.sql("select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"))
-
     def round(self):
         """Polls POLLS credentials that are due; what that took and what it left behind."""
         if self.count <= 2 * POLLS:
@@ -96,7 +94,7 @@ class Registered:
         # Every round pays for the first touch of a page after a checkpoint, as the daemon does most of the time.
         self.sql("checkpoint")
         begin = self.sql("select clock_timestamp()")
-        before, wal = self.statistics(), self.wal()
+        before, wal = self.statistics(), wal_position(self)
         done = subprocess.run([BUILD / "tests/polls", self.dsn, str(POLLS), str(CONCURRENCY)], capture_output=True,
                               text=True, timeout=DEADLINE)
         if done.returncode != 0:
@@ -108,7 +106,7 @@ class Registered:
         if confirmed != polls or runs != 0:
             raise SystemExit(f"not measured what was meant: {confirmed} of {polls} polls found nothing new, with {runs} runs")
         changed = {t: [a - b for a, b in zip(after[t], before[t])] for t in after}
-        return {**measured, "us": measured["seconds"] / polls * 1e6, "wal": (self.wal() - wal) / polls, "tables": changed}
+        return {**measured, "us": measured["seconds"] / polls * 1e6, "wal": (wal_position(self) - wal) / polls, "tables": changed}
 
 
 def schedule(rounds, quick):

@@ -1,4 +1,5 @@
 """The whole way of a row: provider, TLS, HTTP, parse, compare, write, commit; beside psql's \\copy of the same rows."""
+import contextlib
 import statistics
 
 from measure import Bar, Figure, rate, run
@@ -7,16 +8,22 @@ from world import BINARY, World
 MIB = 1024  # KiB
 
 
-def make_world(settings=None, **sandbox):
-    """Transactions of one product and nothing else: what is fetched is what the yardstick copies."""
+def make_world(settings=None, products="account", **sandbox):
+    """Transactions of one product and nothing else, unless it is said otherwise: what is fetched is what the yardstick copies."""
     values = {"sync": {"products": ["account"], "product_details": [], "lease": "5m"}, "log": {"level": "warn"}}
     for section, lines in (settings or {}).items():
         values.setdefault(section, {}).update(lines)
-    world = World(settings=values, products="account", **sandbox)
-    tokens = ",".join(f"'{c['credentials_token']}'" for c in world.sandbox.credentials())
-    world.sql(f"select count(flanks.register_credential('user-' || n, t)) from unnest(array[{tokens}]) with ordinality u(t, n)")
+    world = World(settings=values, products=products, **sandbox)
+    register(world, [c["credentials_token"] for c in world.sandbox.credentials()])
     world.sql("vacuum analyze")
     return world
+
+
+def register(world, tokens):
+    """One credential a user; no more at once than one argument of psql can name."""
+    for first in range(0, len(tokens), 1000):
+        array = ",".join(f"'{token}'" for token in tokens[first:first + 1000])
+        world.sql(f"select count(flanks.register_credential('user-' || {first} + n, t)) from unnest(array[{array}]) with ordinality u(t, n)")
 
 
 def come_to_rest(world):
@@ -91,23 +98,31 @@ def rows(rounds, quick):
     return figures
 
 
-def first_backfill(rounds, credentials, each):
-    total = credentials * each
-    ours, copies, wal = [], [], []
+def backfills(rounds, credentials, each, beside=contextlib.nullcontext):
+    """(what a first backfill took, its WAL, seconds of \\copy) of every round; `beside(world)` is entered meanwhile."""
     for _ in range(rounds):
         world = make_world(credentials=credentials, transactions=each)
         try:
-            before = wal_position(world)
-            ours.append(flanks_sync(world, "backfill"))
-            wal.append(wal_position(world) - before)
-            demand("rows inserted", counted(world, "inserted"), total)
-            copies.append(Yardstick(world).copy())
+            with beside(world):
+                before = wal_position(world)
+                ours = flanks_sync(world, "backfill")
+                wal = wal_position(world) - before
+            demand("rows inserted", counted(world, "inserted"), credentials * each)
+            yield ours, wal, Yardstick(world).copy()
         finally:
             world.close()
+
+
+def backfill_rate(name, total, ours, copies):
     seconds = [m.seconds for m in ours]
+    return Figure(f"{name} / \\copy", "x", ratios(copies, seconds), Bar(at_least=1.1), rate(total, seconds), "\\copy " + rate(total, copies))
+
+
+def first_backfill(rounds, credentials, each):
+    total = credentials * each
+    ours, wal, copies = zip(*backfills(rounds, credentials, each))
     return [
-        Figure("first backfill / \\copy", "x", ratios(copies, seconds), Bar(at_least=1.1), rate(total, seconds),
-               "\\copy " + rate(total, copies)),
+        backfill_rate("first backfill", total, ours, copies),
         Figure("CPU of flanks-sync for 1 M new rows", "s", [m.cpu * 1e6 / total for m in ours], Bar(at_most=4.7)),
         Figure(f"peak memory, {credentials} x {each} rows", "MiB", [m.peak / MIB for m in ours], Bar(at_most=51)),
     ], statistics.median(wal)
