@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/bench")]
 os.environ.setdefault("FLANKS_TEST_DEADLINE", "600")
 
 import day  # noqa: E402
+import feed  # noqa: E402
 import in_memory  # noqa: E402
 import schedule  # noqa: E402
 import whole_way  # noqa: E402
@@ -31,6 +32,7 @@ SCENARIOS = {
     "latency": whole_way.latency,
     "schedule": schedule.schedule,
     "day": day.day,
+    "feed": feed.feed,
 }
 
 
