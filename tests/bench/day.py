@@ -8,7 +8,7 @@ import os
 import pathlib
 import subprocess
 
-from measure import Bar, Figure, run
+from measure import Bar, Figure, run, server_seconds
 from schedule import Registered
 from whole_way import demand, make_world, register, wal_position
 from world import BINARY, BUILD, Cluster, DEADLINE
@@ -17,18 +17,6 @@ CONCURRENCY = 64  # sync.concurrency, its default
 DAYS = 7
 SIZE = ("select coalesce(sum(pg_total_relation_size(c.oid)), 0) from pg_class c join pg_namespace n on n.oid = c.relnamespace "
         "where n.nspname in ('flanks', 'flanks_internal') and c.relkind = 'r'")
-
-
-def server_seconds(cluster):
-    """CPU of the postmaster and of all that it has started, also of what has ended."""
-    pid, ticks = cluster.postmaster(), 0
-    for each in (pid, *map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split())):
-        try:
-            fields = pathlib.Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        ticks += int(fields[11]) + int(fields[12]) + (int(fields[13]) + int(fields[14]) if each == pid else 0)
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Costs:

@@ -1,6 +1,7 @@
 """What a benchmark measures of one command, and how figures of several rounds become a line of the table."""
 import dataclasses
 import os
+import pathlib
 import select
 import statistics
 import subprocess
@@ -10,30 +11,41 @@ import time
 @dataclasses.dataclass
 class Measured:
     seconds: float  # of the wall clock, from start to exit
-    cpu: float      # of the process, user and system
-    peak: int       # KiB resident at most
+    cpu: float      # of the process and what it has started, user and system
+    peak: int       # KiB resident at most, of each of them, added up
+    exit: int = 0
 
 
 def run(command, log, env=None, ends=(0,)):
-    """Runs it to its end; fails with its output unless it exits with one of `ends`."""
+    """Runs it to its end; fails with its output unless it exits with one of `ends` (None: with any)."""
     with open(log, "wb") as out:
         begin = time.monotonic()
         process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out,
                                    stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
-        peak = 0
+        peaks = {}
         ended = os.pidfd_open(process.pid)
         # VmHWM of /proc and not ru_maxrss: the latter counts the fork of this interpreter too. Not too often: it shares
         # the machine with what is measured.
         while not select.select([ended], [], [], 0.05)[0]:
-            peak = max(peak, resident_peak(process.pid))
+            for pid in family(process.pid):
+                peaks[pid] = max(peaks.get(pid, 0), resident_peak(pid))
         seconds = time.monotonic() - begin
         os.close(ended)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in ends:
+    if ends is not None and process.returncode not in ends:
         with open(log, errors="replace") as text:
             raise SystemExit(f"{' '.join(map(str, command))}: exit {process.returncode}\n{text.read()[-3000:]}")
-    return Measured(seconds, usage.ru_utime + usage.ru_stime, peak)
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, sum(peaks.values()), process.returncode)
+
+
+def family(pid):
+    """The process and all that descend from it."""
+    try:
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        children = []
+    return [pid, *(each for child in children for each in family(int(child)))]
 
 
 def resident_peak(pid):
@@ -45,6 +57,18 @@ def resident_peak(pid):
     except (FileNotFoundError, ProcessLookupError):
         pass
     return 0
+
+
+def server_seconds(cluster):
+    """CPU of the postmaster and of all that it has started, also of what has ended."""
+    pid, ticks = cluster.postmaster(), 0
+    for each in (pid, *map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split())):
+        try:
+            fields = pathlib.Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        ticks += int(fields[11]) + int(fields[12]) + (int(fields[13]) + int(fields[14]) if each == pid else 0)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @dataclasses.dataclass
