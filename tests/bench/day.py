@@ -4,8 +4,6 @@ done, and everybody is due at once."""
 import contextlib
 import datetime
 import json
-import os
-import pathlib
 import subprocess
 
 from measure import Bar, Figure, run, server_seconds
