@@ -71,7 +71,7 @@ class FlanksSync(Tool):
         self.sql("".join(f"select flanks.register_credential('{user}', '{token}');" for _, token, user in credentials) or "select 1")
 
     def command(self, *arguments, demand=True):
-        return run([BINARY, "--config", self.world.config, *arguments], self.world.dir / "command.log", demand=demand)
+        return run([BINARY, "--config", self.world.config, *arguments], self.world.dir / "command.log", ends=(0,) if demand else None)
 
     def read_first(self):
         return self.command("backfill")
@@ -135,7 +135,7 @@ class Peer(Tool):
             "database": self.database, "state": str(self.state), "packages": str(self.packages), "whole": whole,
             "today": str(datetime.date.today()), **self.options}))
         order.chmod(0o600)
-        return run([*self.command(), order], self.state / "log", env={"HOME": str(self.state), "NO_COLOR": "1"}, demand=demand)
+        return run([*self.command(), order], self.state / "log", env={"HOME": str(self.state), "NO_COLOR": "1"}, ends=(0,) if demand else None)
 
     def read_first(self):
         return self.read(whole=False)
