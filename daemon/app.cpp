@@ -54,6 +54,7 @@ void ask_libpq(const config::loaded& file, std::vector<config::mistake>& mistake
 configuration configure(const invocation& asked, config::secret_scope scope) {
   const config::environment environment = config::process_environment();
   configuration c;
+  c.command = asked.name;
   c.file = config::load(asked.config, environment);
   config::opened secrets = config::read_secrets(c.file, environment, scope);
   std::vector<config::mistake> mistakes = c.file.mistakes;
@@ -94,7 +95,13 @@ db_options database_options(const configuration& c) {
       .handover_after = s.sync.handover_after,
       .query = canonical_members(s.sync.query),
       .limits = s.limits,
+      .application_name = c.command.empty() ? "flanks-sync" : "flanks-sync " + c.command,
   };
+}
+
+db_options named(db_options options, std::string_view use) {
+  options.application_name += fmt::format(" {}", use);
+  return options;
 }
 
 sync_policy policy_of(const config::settings& s) {
@@ -116,8 +123,8 @@ engine::engine(const invocation& asked, configuration c)
       clock(make_clock(executor)),
       database(database_options(settings)),
       keys(make_moving_keys(executor, settings)),
-      db(make_store(executor, database)),
-      rate(make_rate_grants(executor, database)),
+      db(make_store(executor, named(database, "workers"))),
+      rate(make_rate_grants(executor, named(database, "rate limit"))),
       api(make_flanks_api(executor, options_of(settings, keys, *rate, rates))) {}
 
 engine::~engine() = default;

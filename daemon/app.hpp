@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <stdexcept>
+#include <string_view>
 
 #include "config/load.hpp"
 #include "config/secret_file.hpp"
@@ -38,6 +39,7 @@ class config_refusal : public refusal {
 
 // A configuration file without mistakes, and the secrets that it names.
 struct configuration {
+  std::string command;  // that reads it, as in pg_stat_activity.application_name
   config::loaded file;
   config::secrets secrets;
 
@@ -50,6 +52,9 @@ struct configuration {
 // Without keys, and without a rate that others share.
 [[nodiscard]] api_options provider_options_of(const configuration& c);
 [[nodiscard]] db_options database_options(const configuration& c);
+// Tells the connections of one process apart in pg_stat_activity.application_name: "flanks-sync run
+// workers". A dsn that has an application_name of its own keeps it.
+[[nodiscard]] db_options named(db_options options, std::string_view use);
 [[nodiscard]] sync_policy policy_of(const config::settings& s);
 [[nodiscard]] std::unique_ptr<log> log_of(const invocation& asked, const configuration& c);
 

@@ -81,7 +81,10 @@ class grammar {
  private:
   CLI::App* add(CLI::App* parent, const std::string& name, const std::string& text, command what) {
     CLI::App* const sub = parent->add_subcommand(name, text);
-    sub->callback([this, what] { asked_.what = what; });
+    sub->callback([this, what, full = parent == &app_ ? name : parent->get_name() + " " + name] {
+      asked_.what = what;
+      asked_.name = full;
+    });
     return sub;
   }
 

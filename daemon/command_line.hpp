@@ -50,6 +50,7 @@ enum class command : std::uint8_t {
 
 struct invocation {
   command what = command::run;
+  std::string name;  // as it was typed: "run", "credentials add"
   std::filesystem::path config = "/etc/flanks-sync/config.yaml";
   std::optional<config::log_level> level;
   bool json = false;

@@ -64,9 +64,9 @@ class daemon_story {
         limits_(e.settings.values().limits),
         keep_(e.settings.values().retention),
         source_(make_credential_source(*e.api)),
-        book_(make_credential_book(e.executor, e.database)),
+        book_(make_credential_book(e.executor, named(e.database, "discovery"))),
         scheduler_(tools(), options_),
-        gauges_(make_gauge_source(e.executor, e.database)) {
+        gauges_(make_gauge_source(e.executor, named(e.database, "admin"))) {
     if (!asked.once && listen() != "none") open_admin();
   }
 

@@ -122,7 +122,7 @@ class verify_story {
   verify_story(const invocation& asked, engine& e)
       : asked_(asked),
         engine_(e),
-        db_(make_proof_store(e.executor, e.database)),
+        db_(make_proof_store(e.executor, named(e.database, "proofs"))),
         observer_(*e.events, config::log_level::debug),
         group_(e.executor) {}
 

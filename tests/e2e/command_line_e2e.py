@@ -170,7 +170,7 @@ class CommandLine(WorldTest):
             self.assertEqual(os.WTERMSIG(status), signal.SIGABRT)
             return os.WCOREDUMP(status)
 
-        sessions = f"select count(*) from pg_stat_activity where application_name = 'flanks-sync' and datname = '{world.database}'"
+        sessions = f"select count(*) from pg_stat_activity where application_name like 'flanks-sync%' and datname = '{world.database}'"
         # Both have read the secrets, and are connected.
         for command in (("credentials", "add", "--user", "ana"), ("run",)):
             with self.subTest(command):
@@ -200,7 +200,7 @@ class CommandLine(WorldTest):
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         self.addCleanup(process.stdin.close)
-        sessions = f"select count(*) from pg_stat_activity where application_name = 'flanks-sync' and datname = '{world.database}'"
+        sessions = f"select count(*) from pg_stat_activity where application_name like 'flanks-sync%' and datname = '{world.database}'"
         wait_until(lambda: world.sql(sessions) != "0" or process.poll() is not None, "it is connected")
         self.assertIsNone(process.poll())
         read = subprocess.run(["cat", f"/proc/{process.pid}/environ"], user=65534, capture_output=True, text=True)
