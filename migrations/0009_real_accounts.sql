@@ -247,8 +247,11 @@ comment on column flanks_internal.account_members.first_day is 'The oldest opera
 
 -- ---------------------------------------------------------------------------------------------- transactions_distinct
 
+-- The users are looked up arm by arm: with "or" between the three the planner would read all of user_credentials for each row.
 create view flanks.transactions_distinct as
-with members as materialized (select * from flanks_internal.account_members)
+with members as materialized (select * from flanks_internal.account_members),
+  holders as materialized (select o.real_account_id, array_agg(uc.user_id) as users
+    from members o join flanks.user_credentials uc using (credential_id) group by 1)
 select x.real_account_id, a.iban, u.users, t._id, t.credential_id, t.product, t.account_id, t.card_id,
   t.investment_id, t.liability_id, t.portfolio_id, t.operation_date, t.value_date, t.amount, t.currency, t.balance,
   t.description, t.product_description, t.category, t.shop, t.entity, t.card_number, t.transfer, t.extra, t.first_seen_at,
@@ -266,11 +269,13 @@ cross join lateral (select case t.product
       where b.credential_id = t.credential_id and b.liability_id = t.liability_id)
   end as real_account_id) x
 left join flanks.real_accounts a on a.real_account_id = x.real_account_id
-cross join lateral (select coalesce(array_agg(distinct uc.user_id order by uc.user_id), '{}') as users
-    from flanks.user_credentials uc
-    where uc.credential_id = t.credential_id
-       or uc.credential_id in (select s.credential_id from flanks.transaction_sightings s where s._id = t._id)
-       or uc.credential_id in (select o.credential_id from members o where o.real_account_id = m.real_account_id)) u
+left join holders h on h.real_account_id = m.real_account_id
+cross join lateral (select coalesce(array_agg(distinct n.user_id order by n.user_id), '{}') as users from (
+    select uc.user_id from flanks.user_credentials uc where uc.credential_id = t.credential_id
+    union all
+    select uc.user_id from flanks.transaction_sightings s join flanks.user_credentials uc using (credential_id) where s._id = t._id
+    union all
+    select unnest(h.users)) n) u
 where t.removed_at is null
   and not exists (
     select from members o

@@ -174,10 +174,10 @@ join flanks.credentials c using (credential_id)
 left join flanks.accounts a on t.product = 'account' and a.credential_id = t.credential_id and a.account_id = t.account_id
 left join flanks.cards k on t.product = 'card' and k.credential_id = t.credential_id and k.card_id = t.card_id
 left join flanks.entities e on e.entity_id = coalesce(a.entity, k.entity, t.entity, c.bank)
-cross join lateral (select coalesce(array_agg(distinct uc.user_id order by uc.user_id), '{}') as users
-    from flanks.user_credentials uc
-    where uc.credential_id = t.credential_id
-       or uc.credential_id in (select s.credential_id from flanks.transaction_sightings s where s._id = t._id)) u
+cross join lateral (select coalesce(array_agg(distinct n.user_id order by n.user_id), '{}') as users from (
+    select uc.user_id from flanks.user_credentials uc where uc.credential_id = t.credential_id
+    union all
+    select uc.user_id from flanks.transaction_sightings s join flanks.user_credentials uc using (credential_id) where s._id = t._id) n) u
 where t.removed_at is null;
 comment on view flanks.transactions_current is 'The transactions that are true today, one row for each credential''s operation, with their users, account and bank: those that the provider shows, and those that have only aged out of what it shows. transactions_distinct counts each real operation once.';
 comment on column flanks.transactions_current.users is 'Your users it belongs to: those of its credential and, for a joint account, of every other credential that shows it.';
