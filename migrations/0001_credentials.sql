@@ -115,6 +115,7 @@ comment on function flanks_internal.note_former_user() is 'Keeps who a credentia
 revoke execute on function flanks_internal.note_former_user() from public;
 create trigger note_former_user after delete on flanks.user_credentials
   for each row execute function flanks_internal.note_former_user();
+comment on trigger note_former_user on flanks.user_credentials is 'Keeps who a credential belonged to when the link ends.';
 
 -- ---------------------------------------------------------------------------------------------------------- tokens
 
@@ -192,6 +193,8 @@ create trigger note_state_of_new after insert on flanks.credentials
 create trigger note_state after update on flanks.credentials
   for each row when ((old.state, old.paused, old.removed_at) is distinct from (new.state, new.paused, new.removed_at))
   execute function flanks_internal.note_state();
+comment on trigger note_state_of_new on flanks.credentials is 'Notes the first state of a credential.';
+comment on trigger note_state on flanks.credentials is 'Notes every change of a credential''s state.';
 
 create function flanks_internal.shows_nothing(credential flanks.credentials, handover_after interval) returns boolean
 language sql stable as $$

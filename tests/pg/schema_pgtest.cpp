@@ -179,6 +179,7 @@ TEST_F(migrations, plan_is_sql_that_does_the_same) {
 
 class schema : public database_test {};
 
+// Names of constraints are PostgreSQL's own, and what they say is in the comment of their column.
 TEST_F(schema, everything_has_a_comment) {
   EXPECT_THAT(rows(R"(
     select c.oid::regclass::text from pg_class c where relnamespace in ('flanks'::regnamespace, 'flanks_internal'::regnamespace)
@@ -190,6 +191,20 @@ TEST_F(schema, everything_has_a_comment) {
     union all
     select oid::regprocedure::text from pg_proc where pronamespace in ('flanks'::regnamespace, 'flanks_internal'::regnamespace)
       and obj_description(oid, 'pg_proc') is null
+    union all
+    select 'trigger ' || tgname from pg_trigger t join pg_class c on c.oid = tgrelid
+      where relnamespace in ('flanks'::regnamespace, 'flanks_internal'::regnamespace) and not tgisinternal
+      and obj_description(t.oid, 'pg_trigger') is null
+    union all
+    select 'index ' || c.relname from pg_class c where relnamespace in ('flanks'::regnamespace, 'flanks_internal'::regnamespace)
+      and relkind = 'i' and not exists (select from pg_constraint k where k.conindid = c.oid) and obj_description(c.oid, 'pg_class') is null
+    union all
+    select 'sequence ' || c.relname from pg_class c where relnamespace in ('flanks'::regnamespace, 'flanks_internal'::regnamespace)
+      and relkind = 'S' and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass and d.deptype in ('a', 'i'))
+      and obj_description(c.oid, 'pg_class') is null
+    union all
+    select 'type ' || typname from pg_type where typnamespace in ('flanks'::regnamespace, 'flanks_internal'::regnamespace)
+      and typtype in ('d', 'e', 'r', 'm') and obj_description(oid, 'pg_type') is null
     union all
     select nspname from pg_namespace where nspname like 'flanks%' and obj_description(oid, 'pg_namespace') is null)"),
               IsEmpty());
