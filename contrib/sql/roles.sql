@@ -1,5 +1,6 @@
 -- The four roles of a flanks-sync database and what each may do. An operator runs it, as a superuser or as the owner
--- of the database with CREATEROLE; the daemon never does. It may be run at any time and any number of times.
+-- of the database with CREATEROLE; the daemon never does. It may be run at any time and any number of times: all of it
+-- or nothing is done.
 --
 --   psql -v ON_ERROR_STOP=1 -d flanks -f roles.sql     1. makes the roles
 --   flanks-sync migrate up                             2. with user=flanks_owner in database.dsn
@@ -10,13 +11,15 @@
 -- flanks_owner        login   owns both schemas, runs migrations; nothing else uses it. `database.migrate: true` needs a
 --                             daemon that connects as this role.
 -- flanks_daemon       login   reads and writes every row, changes no table.
--- flanks_application  group   may call flanks.register_credential (which runs with the owner's rights, so no right on
---                             a token is needed) and read flanks.credentials, user_credentials and sync_status: an
+-- flanks_application  group   may call flanks.register_credential and replace_credentials_token (which run with the owner's
+--                             rights, so no right on a token is needed) and read flanks.credentials, user_credentials and sync_status: an
 --                             application must learn which credential belongs to whom and when its user has to act at
 --                             the bank. It sees no transaction: grant flanks_reader as well where it shall.
 -- flanks_reader       group   reads everything in schema flanks; schema flanks_internal (tokens) is closed to it.
 --
 -- Passwords are yours to set: \password flanks_daemon. People and tools get a group: grant flanks_reader to alice;
+
+begin;
 
 do $$
 begin
@@ -31,6 +34,14 @@ begin
   end if;
   if not exists (select from pg_roles where rolname = 'flanks_reader') then
     create role flanks_reader nologin;
+  end if;
+
+  -- Only a member may give things to flanks_owner and change its default privileges: who is no superuser is one until the
+  -- end of this script.
+  perform set_config('flanks.member_for_now', 'no', true);
+  if not pg_has_role('flanks_owner', 'usage') then
+    execute 'grant flanks_owner to current_user';
+    perform set_config('flanks.member_for_now', 'yes', true);
   end if;
 
   -- TEMPORARY: the daemon loads through temporary tables. CREATE: the owner makes the two schemas.
@@ -103,6 +114,9 @@ begin
     grant execute on function flanks.transactions_as_of(timestamptz) to flanks_reader;
   end if;
 
+  if to_regprocedure('flanks.current_id(text)') is not null then
+    grant execute on function flanks.current_id(text) to flanks_reader;
+  end if;
   if to_regprocedure('flanks.running()') is not null then
     grant execute on function flanks.running() to flanks_reader, flanks_application;
   end if;
@@ -112,4 +126,16 @@ begin
 
   grant select on flanks.credentials, flanks.user_credentials, flanks.sync_status to flanks_application;
   grant execute on function flanks.register_credential(text, text) to flanks_application;
+  if to_regprocedure('flanks.replace_credentials_token(bigint, text)') is not null then
+    grant execute on function flanks.replace_credentials_token(bigint, text) to flanks_application;
+  end if;
 end $$;
+
+do $$
+begin
+  if current_setting('flanks.member_for_now') = 'yes' then
+    execute 'revoke flanks_owner from current_user';
+  end if;
+end $$;
+
+commit;
