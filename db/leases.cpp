@@ -17,8 +17,9 @@ namespace flanks::leases {
 namespace {
 
 // A claim leaves next_due_at alone, so that it is a HOT update: who is in flight is told by the
-// lease, and a dead worker's credential is due again when that expires. In the index, those in
-// flight stand before the others; there are as many as workers.
+// lease, and a dead worker's credential is due again when that expires; the poll that it has not
+// recorded is counted as of now. In the index, those in flight stand before the others; there are
+// as many as workers.
 constexpr statement claim_due_sql{"claim_due", R"(
 with due as (
   select l.credential_id, l.next_due_at, l.lease_id is not null as expired
@@ -33,7 +34,8 @@ claimed as (
 select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, s.failures_in_a_row,
   floor(extract(epoch from c.not_found_since))::bigint, l.expired,
   (select string_agg(floor(extract(epoch from r))::bigint::text, ' ' order by r) from unnest(s.refreshes) r),
-  floor(extract(epoch from s.polls_since))::bigint, s.polls, (select slot_salt from flanks_internal.settings)
+  (select string_agg(ceil(extract(epoch from p.at))::bigint::text, ' ' order by p.nr)
+    from unnest(case when l.expired then s.polls || now() else s.polls end) with ordinality p(at, nr)), (select slot_salt from flanks_internal.settings)
 from claimed l
 join flanks_internal.schedule s using (credential_id)
 join flanks.credentials c using (credential_id)
@@ -60,7 +62,8 @@ claimed as (
 select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, s.failures_in_a_row,
   floor(extract(epoch from c.not_found_since))::bigint, l.expired,
   (select string_agg(floor(extract(epoch from r))::bigint::text, ' ' order by r) from unnest(s.refreshes) r),
-  floor(extract(epoch from s.polls_since))::bigint, s.polls, (select slot_salt from flanks_internal.settings)
+  (select string_agg(ceil(extract(epoch from p.at))::bigint::text, ' ' order by p.nr)
+    from unnest(case when l.expired then s.polls || now() else s.polls end) with ordinality p(at, nr)), (select slot_salt from flanks_internal.settings)
 from claimed l
 join flanks_internal.schedule s using (credential_id)
 join flanks.credentials c using (credential_id)
@@ -202,9 +205,8 @@ std::vector<claimed_credential> claimed_from(pg_connection& db, const db_options
     c.not_found_since = instant_of(r[6]);
     if (r[7].as<bool>()) taken_over.add(c.id.value);
     c.refreshes = instants_of(r[8]);
-    c.polls_since = instant_of(r[9]);
-    c.polls = r[10].as<int>();
-    c.slot_salt = static_cast<std::uint64_t>(r[11].is_null() ? 0 : r[11].as<std::int64_t>());
+    c.polls = instants_of(r[9]);
+    c.slot_salt = static_cast<std::uint64_t>(r[10].is_null() ? 0 : r[10].as<std::int64_t>());
     claimed.push_back(std::move(c));
   }
   end_windows(db, std::move(taken_over));

@@ -50,9 +50,8 @@ select credential_id, false from unchanged union all select credential_id, avail
 constexpr statement release_leases{"release", R"(
 with asked as (
   select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::boolean[], $7::boolean[],
-      $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::smallint[], $13::text[])
-    as a(credential_id, lease_id, how, seconds, state, confirmed, not_found, error, hint, error_class, polls_since, polls,
-      refreshes)),
+      $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
+    as a(credential_id, lease_id, how, seconds, state, confirmed, not_found, error, hint, error_class, polls, refreshes)),
 held as (
   select l.credential_id from flanks_internal.leases l join asked a using (credential_id)
   where l.lease_id = a.lease_id order by l.credential_id for update of l skip locked),
@@ -61,14 +60,14 @@ freed as (
     next_due_at = case when a.how = 'untouched' or l.next_due_at = 'infinity' then l.next_due_at
       else now() + make_interval(secs => a.seconds) end
   from asked a join held h using (credential_id) where l.credential_id = a.credential_id
-  returning l.credential_id, l.next_due_at, a.how, a.confirmed, a.polls_since, a.polls, a.refreshes),
+  returning l.credential_id, l.next_due_at, a.how, a.confirmed, a.polls, a.refreshes),
 planned as (
   update flanks_internal.schedule s set next_due_at = f.next_due_at,
     confirmed_at = case when f.confirmed then clock_timestamp() else s.confirmed_at end,
     asked_at = case when f.confirmed or f.how = 'postponed' then s.asked_at else clock_timestamp() end,
     failures_in_a_row = case f.how when 'failed' then s.failures_in_a_row + 1 when 'good' then 0
       else s.failures_in_a_row end,
-    polls_since = coalesce(f.polls_since, s.polls_since), polls = coalesce(f.polls, s.polls),
+    polls = coalesce(f.polls::timestamptz[], s.polls),
     refreshes = coalesce(f.refreshes::timestamptz[], s.refreshes)
   from freed f where s.credential_id = f.credential_id and f.how <> 'untouched'),
 noted as (
@@ -88,7 +87,7 @@ select credential_id from held)"};
 // The same without flanks.credentials.
 constexpr statement release_leases_only{"release_lease_only", R"(
 with asked as (
-  select * from unnest($1::bigint[], $2::uuid[], $3::bigint[]) as a(credential_id, lease_id, seconds)),
+  select * from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[]) as a(credential_id, lease_id, seconds, polls)),
 held as (
   select l.credential_id from flanks_internal.leases l join asked a using (credential_id)
   where l.lease_id = a.lease_id order by l.credential_id for update of l skip locked),
@@ -96,9 +95,9 @@ freed as (
   update flanks_internal.leases l set lease_id = null, holder = null, expires_at = null,
     next_due_at = case when l.next_due_at = 'infinity' then l.next_due_at else now() + make_interval(secs => a.seconds) end
   from asked a join held h using (credential_id) where l.credential_id = a.credential_id
-  returning l.credential_id, l.next_due_at)
+  returning l.credential_id, l.next_due_at, a.polls)
 update flanks_internal.schedule s set next_due_at = f.next_due_at, asked_at = clock_timestamp(),
-  failures_in_a_row = s.failures_in_a_row + 1
+  failures_in_a_row = s.failures_in_a_row + 1, polls = coalesce(f.polls::timestamptz[], s.polls)
 from freed f where s.credential_id = f.credential_id
 returning s.credential_id)"};
 
@@ -130,8 +129,6 @@ void mark(std::span<Request* const> requests, const pg_rows& done, More more) {
   }
 }
 
-constexpr int most_polls_counted = INT16_MAX;
-
 std::optional<std::string> array_of(const std::optional<std::vector<instant>>& instants) {
   if (!instants) return std::nullopt;
   array_literal list;
@@ -144,7 +141,7 @@ void add(array_columns& rows, const release_request& r) {
   if (!r.next || r.next->postponed) {
     const std::int64_t seconds = r.next ? r.next->delay.count() : 0;
     rows.add(sql_values(r.id, r.lease.value, r.next ? "postponed" : "untouched", seconds, nullptr,
-                        false, false, "", "", "", nullptr, nullptr, nullptr));
+                        false, false, "", "", "", nullptr, nullptr));
     return;
   }
   const next_attempt& next = *r.next;
@@ -154,8 +151,8 @@ void add(array_columns& rows, const release_request& r) {
   rows.add(sql_values(r.id, r.lease.value, next.failed ? "failed" : "good",
                       static_cast<std::int64_t>(next.delay.count()), state, confirmed,
                       next.not_found, storable_words(next.error), storable_words(next.hint),
-                      storable_words(next.error_class), next.polls_since,
-                      std::min(next.polls, most_polls_counted), array_of(next.refreshes)));
+                      storable_words(next.error_class), array_of(next.polls),
+                      array_of(next.refreshes)));
 }
 
 }  // namespace
@@ -181,8 +178,9 @@ void apply(pg_connection& db, std::span<release_request* const> requests) {
   array_columns rows, lease_only;
   for (const release_request* r : requests) {
     if (r->next && r->next->lease_only) {
-      lease_only.add(
-          sql_values(r->id, r->lease.value, static_cast<std::int64_t>(r->next->delay.count())));
+      lease_only.add(sql_values(r->id, r->lease.value,
+                                static_cast<std::int64_t>(r->next->delay.count()),
+                                array_of(r->next->polls)));
     } else {
       add(rows, *r);
     }

@@ -70,6 +70,7 @@ class credential_story {
  public:
   credential_story(mirror_tools tools, assignment job) : t_(tools), job_(std::move(job)) {
     report_.id = job_.credential.id;
+    report_.why = job_.why;
   }
 
   awaitable<credential_report> tell() {
@@ -481,9 +482,12 @@ next_attempt after(const credential_report& report, const claimed_credential& cr
   }
   if (next.failed && !report.answered && credential.state == credential_state::gone)
     next.state = credential_state::gone;
-  const poll_count polls = with_poll({credential.polls_since, credential.polls}, now);
-  next.polls_since = polls.since;
-  next.polls = polls.polls;
+  const poll_limit limit = limit_of(policy);
+  std::vector<instant> polls = credential.polls;
+  if (report.is_poll()) {
+    polls = with_poll(std::move(polls), now, limit);
+    next.polls = polls;
+  }
   std::vector<instant> refreshes = credential.refreshes;
   if (report.provider_update)
     refreshes = with_refresh(std::move(refreshes), *report.provider_update, now);
@@ -493,22 +497,27 @@ next_attempt after(const credential_report& report, const claimed_credential& cr
                    ? delay_after_failure(credential.failures_in_a_row + 1, policy.interval, jitter)
                    : to_poll;
   // The first extraction takes minutes, not a day.
-  if (!next.failed && report.pending)
-    next.delay = std::min(next.delay, delay_after_failure(polls.polls, policy.interval, jitter));
+  if (!next.failed && report.pending) {
+    const int tried = std::max(1, static_cast<int>(polls.size()));
+    next.delay = std::min(next.delay, delay_after_failure(tried, policy.interval, jitter));
+  }
   // What only time or a person heals is asked about once an interval, not every few minutes.
   // A refusal is believed to concern the credential when it comes again while others get through.
   const bool parked =
       report.unauthorized && credential.failures_in_a_row > 0 && !report.client_in_doubt;
   if (report.not_found || parked)
     next.delay = delay_to_slot(credential.id, credential.slot_salt, policy.interval, now, jitter);
-  if (polls.polls >= most_polls(policy))
-    next.delay = std::max<chr::seconds>(next.delay, *polls.since + chr::hours{24} - now);
   // Refused keys or a wrong schema say nothing about the credential: asked again soon, and not
   // counted against it.
   if (report.stopped_by) {
     next.failed = false;
     next.delay = std::chrono::minutes{2};
+    if (report.is_poll()) {
+      const int tried = static_cast<int>(polls.size());
+      next.delay = std::max(next.delay, delay_after_failure(tried, policy.interval, jitter));
+    }
   }
+  next.delay = std::max(next.delay, earliest_poll(polls, limit, policy.interval) - now);
   if (report.retry_after) next.delay = std::max(next.delay, *report.retry_after);
   return next;
 }

@@ -44,6 +44,7 @@ struct assignment {
 // How it went, over all products.
 struct credential_report {
   credential_id id;
+  trigger why = trigger::schedule;
   credential_state state = credential_state::ok;
   row_counts counts;
   int windows_stored = 0;
@@ -83,6 +84,11 @@ struct credential_report {
   }
   // Counts a failure and keeps what it means for the credential.
   void add(const failure& f);
+  // The schedule has asked, and the provider has heard it: it counts into sync.polls_per_day. What
+  // an operator asks for comes on top.
+  [[nodiscard]] bool is_poll() const {
+    return why == trigger::schedule && (answered || !unreachable);
+  }
 };
 
 // Everything mirror() works with; must outlive the call.

@@ -74,12 +74,12 @@ std::vector<instant> with_refresh(std::vector<instant> known, instant refresh, i
 }
 
 refresh_rhythm::refresh_rhythm(const std::vector<instant>& refreshes, seconds period)
-    : period_(period), spread_(period / 48), last_(refreshes.back()) {
+    : period_(period), spread_(std::max(seconds{1}, period / 48)), last_(refreshes.back()) {
   if (refreshes.size() < 3) return;
   std::vector<seconds> gaps;
   for (std::size_t i = 1; i < refreshes.size(); ++i)
     gaps.push_back(refreshes[i] - refreshes[i - 1]);
-  seconds usual = std::max(seconds{60}, median(gaps));
+  seconds usual = std::max(seconds{1}, median(gaps));
   // What is about what the operator expects is just that, plus a drift.
   if (chr::abs(usual - period) <= period / 16) usual = period;
   const std::vector<std::int64_t> cycles = cycles_of(refreshes, usual);
@@ -100,18 +100,19 @@ refresh_rhythm::refresh_rhythm(const std::vector<instant>& refreshes, seconds pe
   std::vector<seconds> errors;
   for (std::size_t i = 0; i < refreshes.size(); ++i)
     errors.push_back(chr::abs(offset_of(i) - offset));
-  spread_ = std::clamp(median(std::move(errors)) * 2, usual / 480, usual / 12);
+  spread_ =
+      std::max(seconds{1}, std::clamp(median(std::move(errors)) * 2, usual / 480, usual / 12));
 }
 
 std::optional<instant> next_poll(const std::vector<instant>& refreshes, instant now,
-                                 seconds interval, int polls_per_day) {
+                                 seconds interval, seconds each) {
   if (refreshes.empty()) return std::nullopt;
   const refresh_rhythm rhythm(refreshes, interval);
   // What is refreshed more often than we may ask is asked for as often as we may.
-  const seconds least = one_day / polls_per_day;
-  if (rhythm.period() < least) return now + least;
-  const cycle_plan plan = plan_of(static_cast<int>((rhythm.period() + least / 2) / least));
-  const instant earliest = now + std::min(rhythm.period() / 288, least);
+  each = std::max(each, seconds{1});
+  if (rhythm.period() < each) return now + each;
+  const cycle_plan plan = plan_of(static_cast<int>((rhythm.period() + each / 2) / each));
+  const instant earliest = now + std::clamp(rhythm.period() / 288, seconds{1}, each);
   // What is left of the cycle of the last refresh: a look between it and the next one.
   if (!plan.far.empty()) {
     const instant between = rhythm.expected(0) + rhythm.period() / 2;

@@ -26,7 +26,8 @@ class refresh_rhythm {
   refresh_rhythm(const std::vector<instant>& refreshes, std::chrono::seconds period);
 
   [[nodiscard]] std::chrono::seconds period() const { return period_; }
-  // How far from what is expected the refreshes are, as a rule: in [period / 480, period / 12].
+  // How far from what is expected the refreshes are, as a rule: in [period / 480, period / 12], and
+  // at least a second.
   [[nodiscard]] std::chrono::seconds spread() const { return spread_; }
   // The `cycle`th refresh after the last one that is known; 0 is where that one was expected.
   [[nodiscard]] instant expected(int cycle) const { return last_ + period_ * cycle; }
@@ -38,9 +39,11 @@ class refresh_rhythm {
 
 // When to ask next for a credential of which no refresh newer than the last of `refreshes` is known
 // at `now`: around the time at which the next one is expected, most densely just after it, then
-// less and less often; once between two refreshes, for one that nobody expects. At most
-// `polls_per_day` times in 24 hours, as long as the rhythm holds. Nothing when no refresh is known.
+// less and less often; once between two refreshes, for one that nobody expects. On average not more
+// often than once in `each`, as long as the rhythm holds; always later than `now`. All times are
+// shares of the interval and of the period. Nothing when no refresh is known.
 [[nodiscard]] std::optional<instant> next_poll(const std::vector<instant>& refreshes, instant now,
-                                               std::chrono::seconds interval, int polls_per_day);
+                                               std::chrono::seconds interval,
+                                               std::chrono::seconds each);
 
 }  // namespace flanks

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "sync/refresh_times.hpp"
 #include "sync/window.hpp"
@@ -136,16 +137,20 @@ std::chrono::seconds delay_to_slot(credential_id id, std::uint64_t salt,
   const std::int64_t length = std::max<std::int64_t>(interval.count(), 1);
   const std::int64_t phase = now.time_since_epoch().count() % length;
   std::int64_t delay = (slot_of(id, salt, length) - phase + length) % length;
-  // A slot that comes round at once would mean two fetches in a row: the one after it is meant.
-  if (delay <= length / 4) delay += length;
-  return std::chrono::seconds{
-      delay + static_cast<std::int64_t>(jitter * static_cast<double>(length) / 1000)};
+  // A slot that comes round at once would mean two polls in a row.
+  if (delay <= length / 100) {
+    delay += length;
+  } else if (delay <= length / 4) {
+    delay += length / 2;
+  }
+  delay += static_cast<std::int64_t>(jitter * static_cast<double>(length) / 1000);
+  return std::chrono::seconds{std::min(delay, length)};
 }
 
 std::chrono::seconds delay_to_poll(const claimed_credential& credential,
                                    const std::vector<instant>& refreshes, const sync_policy& policy,
                                    instant now, double jitter) {
-  const auto poll = next_poll(refreshes, now, policy.interval, most_polls(policy));
+  const auto poll = next_poll(refreshes, now, policy.interval, limit_of(policy).each());
   if (!poll)
     return delay_to_slot(credential.id, credential.slot_salt, policy.interval, now, jitter);
   // Where the provider refreshes many credentials at one moment, they are not all asked for at one.
@@ -156,22 +161,51 @@ std::chrono::seconds delay_to_poll(const claimed_credential& credential,
 
 std::chrono::seconds delay_after_failure(int failures, std::chrono::seconds interval,
                                          double jitter) {
-  std::chrono::seconds full = std::chrono::minutes{5};
+  std::chrono::seconds full = std::clamp<std::chrono::seconds>(
+      interval / 288, std::chrono::seconds{1}, std::chrono::minutes{5});
   for (int i = 1; i < failures && full < interval; ++i)
     full *= 3;
   full = std::min(full, interval);
-  return full / 2 + std::chrono::seconds{
-                        static_cast<std::int64_t>(jitter * static_cast<double>(full.count()) / 2)};
+  const std::chrono::seconds upper_half{
+      static_cast<std::int64_t>(jitter * static_cast<double>(full.count()) / 2)};
+  return std::max(std::chrono::seconds{1}, full / 2 + upper_half);
 }
 
-poll_count with_poll(poll_count before, instant now) {
-  if (!before.since || now - *before.since >= one_day) return {now, 1};
-  return {before.since, before.polls + 1};
+poll_limit limit_of(const sync_policy& policy) {
+  const auto asked =
+      static_cast<int>((one_day + policy.interval - std::chrono::seconds{1}) / policy.interval);
+  const int wanted = std::max(policy.polls_per_day, asked);
+  if (wanted <= kept_polls) return {wanted, one_day};
+  // 24 hours are `asked` spans, or fewer.
+  return {std::clamp(policy.polls_per_day / asked, 1, kept_polls),
+          (one_day + std::chrono::seconds{asked - 1}) / asked};
 }
 
-int most_polls(const sync_policy& policy) {
-  const auto asked = (one_day + policy.interval - std::chrono::seconds{1}) / policy.interval;
-  return std::max(policy.polls_per_day, static_cast<int>(asked));
+std::vector<instant> with_poll(std::vector<instant> polls, instant now, const poll_limit& limit) {
+  const instant end = now + std::chrono::seconds{1};
+  const auto most = static_cast<std::size_t>(limit.polls);
+  while (polls.size() > most)
+    polls.erase(std::min_element(polls.begin(), polls.end()));
+  if (polls.size() < most) {
+    polls.push_back(end);
+  } else {
+    *std::min_element(polls.begin(), polls.end()) = end;
+  }
+  return polls;
+}
+
+// The next poll, and every one an interval after the one before: each must come a span after the
+// poll that lies so many before it.
+instant earliest_poll(std::vector<instant> polls, const poll_limit& limit,
+                      std::chrono::seconds interval) {
+  std::sort(polls.begin(), polls.end(), std::greater<>{});  // the last one first
+  instant earliest{};
+  const std::size_t known = std::min(polls.size(), static_cast<std::size_t>(limit.polls));
+  for (std::size_t back = 0; back < known; ++back) {
+    const int later = limit.polls - 1 - static_cast<int>(back);  // polls between, the next one too
+    earliest = std::max(earliest, polls[back] + limit.span - interval * later);
+  }
+  return earliest;
 }
 
 credential_state state_of(const credential_status& status) {

@@ -44,8 +44,9 @@ struct fetch_decision {
 
 // How long until the credential's own slot in the interval comes round. It follows from its id and
 // the salt of this installation: a million of them spread evenly and stay spread, and not as those
-// of another customer of the provider do. `jitter` in [0, 1) moves it by at most 0.1 % of the
-// interval. The result lies in (interval / 4, interval * 5 / 4 + 0.1 %].
+// of another customer of the provider do. One whose slot is near is asked once between, half an
+// interval away from it. `jitter` in [0, 1) moves it by at most 0.1 % of the interval. The result
+// lies in (interval / 4, interval].
 [[nodiscard]] std::chrono::seconds delay_to_slot(credential_id id, std::uint64_t salt,
                                                  std::chrono::seconds interval, instant now,
                                                  double jitter);
@@ -57,20 +58,38 @@ struct fetch_decision {
                                                  const sync_policy& policy, instant now,
                                                  double jitter);
 
-// How long until the next turn after `failures` (>= 1) failed ones in a row: 5 minutes tripled each
-// time, never more than the interval, with full jitter in its upper half.
+// How long until the next turn after `failures` (>= 1) failed ones in a row: 5 minutes (1/288 of an
+// interval that is shorter than a day) tripled each time, never more than the interval, with full
+// jitter in its upper half.
 [[nodiscard]] std::chrono::seconds delay_after_failure(int failures, std::chrono::seconds interval,
                                                        double jitter);
 
-// Status calls of one credential in the 24 hours since the first of them.
-struct poll_count {
-  std::optional<instant> since;
-  int polls = 0;
+// Polls of a credential that are remembered, at most.
+inline constexpr int kept_polls = 24;
+
+// How often the schedule may ask for a credential: at most `polls` times in any `span`.
+struct poll_limit {
+  int polls;  // in [1, kept_polls]
+  std::chrono::seconds span;
+
+  [[nodiscard]] std::chrono::seconds each() const { return span / polls; }
+  bool operator==(const poll_limit&) const = default;
 };
-// With one more, at `now`.
-[[nodiscard]] poll_count with_poll(poll_count before, instant now);
-// How many there may be (sync.polls_per_day, or as many as the interval asks for).
-[[nodiscard]] int most_polls(const sync_policy& policy);
+// What keeps sync.polls_per_day in any 24 hours, or as many as sync.interval asks for. Up to
+// kept_polls of them are counted in 24 hours; more are counted in a share of 24 hours that is not
+// longer than the interval, and not more than kept_polls in it.
+[[nodiscard]] poll_limit limit_of(const sync_policy& policy);
+
+// `polls`, in any order, and one that ended at `now`: in the place of the oldest when as many are
+// remembered as the limit needs. (Only one instant of a stored array changes.) Rounded up to the
+// next second, as `now` was rounded down.
+[[nodiscard]] std::vector<instant> with_poll(std::vector<instant> polls, instant now,
+                                             const poll_limit& limit);
+// The earliest instant of the next poll that keeps the limit and leaves room for one poll an
+// interval after it. For polls that all kept to this, it is at most an interval (and the second of
+// the rounding) after the last one.
+[[nodiscard]] instant earliest_poll(std::vector<instant> polls, const poll_limit& limit,
+                                    std::chrono::seconds interval);
 
 // The state that the status call alone implies: pending, blocked, action_required or ok.
 [[nodiscard]] credential_state state_of(const credential_status& status);

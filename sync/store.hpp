@@ -59,9 +59,8 @@ struct claimed_credential {
   int failures_in_a_row = 0;
   std::optional<instant> not_found_since;  // the provider has answered 404 since then
   std::vector<instant> refreshes;          // the provider's last ones, as with_refresh() keeps them
-  std::optional<instant> polls_since;      // when it was first asked for within 24 hours,
-  int polls = 0;                           // and how often since then
-  std::uint64_t slot_salt = 0;             // of this installation
+  std::vector<instant> polls;   // when it was last asked for by schedule, as with_poll() keeps them
+  std::uint64_t slot_salt = 0;  // of this installation
 
   [[nodiscard]] const product_coverage& of(product p) const {
     return coverage[static_cast<std::size_t>(p)];
@@ -188,9 +187,7 @@ struct next_attempt {
   std::string error;           // whole sentence for flanks.sync_status.last_error; empty clears it
   std::string hint;
   std::string error_class;  // of `error`, as in flanks.sync_runs; empty with it
-  std::optional<instant> polls_since;
-  int polls = 0;
-  std::optional<std::vector<instant>> refreshes;  // none: as they were
+  std::optional<std::vector<instant>> polls, refreshes;  // none: as they were
   // It was not tried: only `delay` counts, all else stays as it is.
   bool postponed = false;
   // flanks.credentials cannot be written: only the lease says that it failed, and when it is due.

@@ -22,6 +22,7 @@ os.environ.setdefault("FLANKS_TEST_DEADLINE", "600")
 import beside_peers  # noqa: E402
 import day  # noqa: E402
 import feed  # noqa: E402
+import freshness  # noqa: E402
 import in_memory  # noqa: E402
 import schedule  # noqa: E402
 import whole_way  # noqa: E402
@@ -36,6 +37,7 @@ SCENARIOS = {
     "schedule": schedule.schedule,
     "day": day.day,
     "feed": feed.feed,
+    "freshness": freshness.freshness,
 }
 
 

@@ -3,6 +3,8 @@
 // itself.
 //   polls DSN POLLS CONCURRENCY     prints one JSON object
 //   polls slots COUNT               prints the ids 1 to COUNT in the order of their turns in a day
+//   polls freshness SEED            a simulated year of 1 000 credentials: how late their rows are
+//                                   by our schedule and by a fixed one, as a JSON array
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,6 +23,7 @@
 #include "daemon/scheduler.hpp"
 #include "db/pg_store.hpp"
 #include "sync/schedule.hpp"
+#include "tests/unit/refresh_schedules.hpp"
 
 namespace flanks {
 namespace {
@@ -130,14 +133,32 @@ int print_slots(std::int64_t count) {
   return 0;
 }
 
+std::string freshness_json(std::string_view schedule, const freshness& f) {
+  return fmt::format(
+      R"({{"schedule":"{}","refreshes":{},"p50":{:.1f},"p95":{:.1f},"p99":{:.1f},"calls_a_day":{:.2f},"most_calls":{}}})",
+      schedule, f.minutes.size(), f.quantile(0.5), f.quantile(0.95), f.quantile(0.99),
+      f.calls_a_day, f.most_calls);
+}
+
+int print_freshness(std::uint64_t seed) {
+  simulated_provider provider;
+  provider.seed = seed;
+  fmt::print("[{},\n {}]\n",
+             freshness_json("learned", simulate(provider, learned_schedule(provider))),
+             freshness_json("fixed", simulate(provider, fixed_schedule(provider))));
+  return 0;
+}
+
 }  // namespace
 }  // namespace flanks
 
 int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "slots")
     return flanks::print_slots(std::atoll(argv[2]));
+  if (argc == 3 && std::string_view(argv[1]) == "freshness")
+    return flanks::print_freshness(std::strtoull(argv[2], nullptr, 10));
   if (argc != 4) {
-    std::cerr << "usage: polls DSN POLLS CONCURRENCY | polls slots COUNT\n";
+    std::cerr << "usage: polls DSN POLLS CONCURRENCY | polls slots COUNT | polls freshness SEED\n";
     return 64;
   }
   try {

@@ -1,6 +1,7 @@
 // Who may work on what, and when: two stores on one database.
 #include <fmt/format.h>
 
+#include "sync/mirror.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -219,6 +220,53 @@ TEST_F(lease, a_pause_holds_through_a_crash) {
   EXPECT_THAT(run(store_->claim_due(5)), IsEmpty());
   registry(options_).resume(id);
   EXPECT_THAT(run(store_->claim_due(5)), SizeIs(1));
+}
+
+// Six polls in a row, each at the instant at which the last one says that the next may come; the
+// seventh waits for the first, whatever has been restarted in between.
+TEST_F(lease, the_polls_of_a_day_are_remembered_over_a_restart_and_a_crash) {
+  const sync_policy policy;
+  const credential_id id = add("u", "t");
+  const instant first{std::chrono::sys_days{std::chrono::year{2026} / 11 / 16}};
+  instant now = first;
+  next_attempt next{};
+  for (int i = 0; i < 6; ++i) {
+    const claimed_credential c = claim(id);
+    EXPECT_THAT(c.polls, SizeIs(i));
+    credential_report report;
+    report.answered = true;
+    next = after(report, c, policy, now = first + std::chrono::minutes{i}, 0);
+    run(store_->release(id, c.lease, next));
+    if (i % 2 == 0) store_ = make_store(loop_.get_executor(), options_);
+  }
+  const std::chrono::seconds wait = first + std::chrono::hours{24} - now;
+  EXPECT_GE(next.delay, wait);
+  sql("truncate flanks_internal.leases, flanks_internal.leases_kept");
+  EXPECT_THAT(run(store_->claim_due(5)), IsEmpty()) << "restores them";
+  sql("update flanks_internal.leases_kept set claims_from = now()");
+  EXPECT_THAT(run(store_->claim_due(5)), IsEmpty()) << "it is not due";
+  EXPECT_GE(run(store_->next_due()), wait - std::chrono::seconds{60});
+  EXPECT_THAT(claim(id).polls, SizeIs(6)) << "an operator may ask all the same";
+}
+
+TEST_F(lease, a_poll_whose_end_was_never_recorded_counts_when_its_lease_is_taken_over) {
+  const credential_id id = add("u", "t");
+  (void)claim(id);
+  sql("update flanks_internal.leases set expires_at = now(), next_due_at = now()");
+  const auto taken = run(other_->claim_due(5));
+  ASSERT_THAT(taken, SizeIs(1));
+  EXPECT_THAT(taken[0].polls, SizeIs(1));
+}
+
+TEST_F(lease, a_release_of_the_lease_alone_counts_the_poll_too) {
+  const credential_id id = add("u", "t");
+  const claimed_credential c = claim(id);
+  credential_report report;
+  report.answered = true;
+  next_attempt next = after(report, c, {}, instant{std::chrono::seconds{1'795'000'000}}, 0);
+  next.lease_only = true;
+  run(store_->release(id, c.lease, next));
+  EXPECT_THAT(claim(id).polls, ElementsAre(instant{std::chrono::seconds{1'795'000'001}}));
 }
 
 }  // namespace flanks::testing

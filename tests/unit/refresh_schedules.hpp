@@ -22,8 +22,7 @@ namespace flanks {
     report.provider_update = told;
     const double jitter = std::uniform_real_distribution<double>{0, 1}(*random);
     const next_attempt next = after(report, credential, sync_policy{}, now, jitter);
-    credential.polls = next.polls;
-    credential.polls_since = next.polls_since;
+    if (next.polls) credential.polls = *next.polls;
     if (next.refreshes) credential.refreshes = *next.refreshes;
     return now + next.delay;
   };
