@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <chrono>
 
 namespace sandbox {
 namespace {
@@ -44,6 +45,12 @@ std::shared_ptr<void> counters::begin(const std::string& credentials_token,
                                       std::string_view endpoint) {
   of_credential& one = credentials_[credentials_token];
   count(one.calls, endpoint);
+  constexpr std::size_t most = 1'000'000;
+  if (endpoint == "status" && status_calls_.size() < most) {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    status_calls_.emplace_back(credentials_token,
+                               std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+  }
   one.most_running = std::max(one.most_running, ++one.running);
   most_running_ = std::max(most_running_, ++running_);
   return {static_cast<void*>(this), [this, credentials_token](void*) {
@@ -64,6 +71,7 @@ void counters::reset() {
   most_running_ = running_;
   endpoints_.clear();
   days_.clear();
+  status_calls_.clear();
   std::erase_if(credentials_, [](const auto& entry) { return entry.second.running == 0; });
   for (auto& [token, one] : credentials_) {
     one.calls.clear();
@@ -78,6 +86,9 @@ json::object counters::report() const {
     entry["max_concurrent"] = one.most_running;
     credentials[token] = std::move(entry);
   }
+  json::array status_calls;
+  for (const auto& [token, at] : status_calls_)
+    status_calls.push_back(json::array{token, at});
   return {{"requests", requests_},
           {"token_calls", endpoints_.contains("token") ? endpoints_.find("token")->second : 0},
           {"tokens_issued", tokens_issued_},
@@ -90,6 +101,7 @@ json::object counters::report() const {
           {"max_concurrent", most_running_},
           {"endpoints", listed(endpoints_)},
           {"days", json::array(days_.begin(), days_.end())},
+          {"status_calls", std::move(status_calls)},
           {"credentials", std::move(credentials)}};
 }
 

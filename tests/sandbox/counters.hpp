@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace sandbox {
@@ -50,6 +51,7 @@ class counters {
   std::map<std::string, std::uint64_t, std::less<>> endpoints_;
   std::unordered_map<std::string, of_credential> credentials_;
   std::vector<std::string> days_;
+  std::vector<std::pair<std::string, std::int64_t>> status_calls_;  // microseconds since 1970
 };
 
 }  // namespace sandbox
