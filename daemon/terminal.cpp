@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
+#include <optional>
 
 #include "sync/text.hpp"
 
@@ -24,6 +27,23 @@ std::size_t points(std::string_view text) {
 std::string padded(const std::string& text, std::size_t width, align side) {
   const std::string room(width - std::min(points(text), width), ' ');
   return side == align::right ? room + text : text + room;
+}
+
+// A time of UTC that is written in `form` and no more; nothing for another text.
+std::optional<std::time_t> time_of(std::string_view text, const char* form) {
+  std::tm parts{};
+  const std::string whole(text);
+  const char* const end = ::strptime(whole.c_str(), form, &parts);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  return ::timegm(&parts);
+}
+
+std::string written(std::time_t at) {
+  std::tm parts{};
+  ::localtime_r(&at, &parts);
+  std::array<char, 64> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M %Z", &parts);
+  return std::string(text.data(), length);
 }
 
 }  // namespace
@@ -81,6 +101,32 @@ int width(std::FILE* stream) {
   return 80;
 }
 
+int height(std::FILE* stream) {
+  winsize size{};
+  if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_row > 0) return size.ws_row;
+  return 24;
+}
+
+std::string_view begin_of(colour c) {
+  switch (c) {
+    case colour::green:
+      return "\033[32m";
+    case colour::yellow:
+      return "\033[33m";
+    case colour::red:
+      return "\033[1;31m";
+    case colour::dim:
+      return "\033[2m";
+    case colour::none:
+      return "";
+  }
+  return "";
+}
+
+std::string_view end_of(colour c) {
+  return c == colour::none ? "" : "\033[0m";
+}
+
 std::string grouped(std::int64_t number) {
   std::string digits = std::to_string(number);
   const std::size_t sign = number < 0 ? 1 : 0;
@@ -110,17 +156,54 @@ std::string rough(std::chrono::seconds time) {
   return fmt::format("{} d", s / 86400);
 }
 
+std::string ago(std::chrono::seconds age) {
+  const bool ahead = age.count() <= -5;
+  const std::string words = rough(ahead ? -age : age);
+  if (words == "just now") return words;
+  return ahead ? "in " + words : words + " ago";
+}
+
+std::string local(std::string_view iso) {
+  const std::optional<std::time_t> at = time_of(iso, "%Y-%m-%dT%H:%M:%SZ");
+  return at ? written(*at) : std::string(iso);
+}
+
+std::string ago(std::string_view iso, std::chrono::system_clock::time_point now) {
+  const std::optional<std::time_t> at = time_of(iso, "%Y-%m-%dT%H:%M:%SZ");
+  if (!at) return std::string(iso);
+  return ago(std::chrono::seconds{std::chrono::system_clock::to_time_t(now) - *at});
+}
+
+std::string local_and_ago(std::string_view iso, std::chrono::system_clock::time_point now) {
+  if (!time_of(iso, "%Y-%m-%dT%H:%M:%SZ")) return std::string(iso);
+  return fmt::format("{} ({})", local(iso), ago(iso, now));
+}
+
+std::string localised(std::string_view text) {
+  constexpr std::string_view form = "2026-11-28 10:22 UTC";
+  std::string out;
+  while (text.size() >= form.size()) {
+    const std::optional<std::time_t> at =
+        text.substr(form.size() - 4).starts_with(" UTC")
+            ? time_of(text.substr(0, form.size()), "%Y-%m-%d %H:%M UTC")
+            : std::nullopt;
+    out += at ? written(*at) : std::string(text.substr(0, 1));
+    text.remove_prefix(at ? form.size() : 1);
+  }
+  return out.append(text);
+}
+
 void table::add(std::vector<std::string> cells) {
   for (std::string& cell : cells)
     cell = printable(cell);
   rows_.push_back(std::move(cells));
 }
 
-void table::print() const {
-  terminal::print("{}", verbatim{text()});
+void table::print(std::FILE* out) const {
+  terminal::print(out, "{}", verbatim{text(has_colour(out))});
 }
 
-std::string table::text() const {
+std::string table::text(bool coloured) const {
   std::vector<std::size_t> widths;
   for (const heading& h : headings_)
     widths.push_back(points(h.title));
@@ -129,10 +212,13 @@ std::string table::text() const {
       widths[i] = std::max(widths[i], points(row[i]));
   }
   std::string text;
-  const auto line = [&](const std::vector<std::string>& cells) {
+  const auto line = [&](const std::vector<std::string>& cells, bool painted) {
     std::string out;
     for (std::size_t i = 0; i < cells.size(); ++i) {
-      out += padded(cells[i], widths[i], headings_[i].side) + "  ";
+      const auto of_cell = headings_[i].of_cell;
+      const colour c = painted && of_cell != nullptr ? of_cell(cells[i]) : colour::none;
+      const std::string cell = padded(cells[i], widths[i], headings_[i].side);
+      out += fmt::format("{}{}{}  ", begin_of(c), cell, end_of(c));
     }
     out.erase(out.find_last_not_of(' ') + 1);
     text += out + "\n";
@@ -140,9 +226,9 @@ std::string table::text() const {
   std::vector<std::string> titles;
   for (const heading& h : headings_)
     titles.push_back(h.title);
-  line(titles);
+  line(titles, false);
   for (const auto& row : rows_)
-    line(row);
+    line(row, coloured);
   return text;
 }
 

@@ -67,8 +67,9 @@ void print_json(std::string_view json);
 [[nodiscard]] bool is_live(std::FILE* stream);
 // Whether colours are welcome there: a terminal, and NO_COLOR (no-color.org) is not set.
 [[nodiscard]] bool has_colour(std::FILE* stream);
-// Columns of the terminal; 80 when it does not say.
+// Columns and lines of the terminal; 80 and 24 when it does not say.
 [[nodiscard]] int width(std::FILE* stream);
+[[nodiscard]] int height(std::FILE* stream);
 
 // "12 345": groups of three, parted by a thin sign that copies well (a blank).
 [[nodiscard]] std::string grouped(std::int64_t number);
@@ -78,11 +79,31 @@ void print_json(std::string_view json);
 [[nodiscard]] std::string clock(std::chrono::seconds time);
 // "just now", "42 s", "17 min", "5 h", "3 d".
 [[nodiscard]] std::string rough(std::chrono::seconds time);
+// "just now", "17 min ago"; "in 17 min" for a negative one.
+[[nodiscard]] std::string ago(std::chrono::seconds age);
+
+// Times for people, in the zone of this machine (or of $TZ), which is named. `iso` is a time as
+// --json has it, "2026-11-28T10:22:07Z"; any other text stays as it is.
+//   "2026-11-28 11:22 CET"
+[[nodiscard]] std::string local(std::string_view iso);
+//   "2026-11-28 11:22 CET (3 min ago)"
+[[nodiscard]] std::string local_and_ago(std::string_view iso,
+                                        std::chrono::system_clock::time_point now);
+//   "3 min ago"
+[[nodiscard]] std::string ago(std::string_view iso, std::chrono::system_clock::time_point now);
+// The text with each "2026-11-28 10:22 UTC" in it as local() would write it.
+[[nodiscard]] std::string localised(std::string_view text);
+
+enum class colour : std::uint8_t { none, green, yellow, red, dim };
+// The escape sequence that begins it, and the one that ends all; empty for none.
+[[nodiscard]] std::string_view begin_of(colour c);
+[[nodiscard]] std::string_view end_of(colour c);
 
 enum class align : std::uint8_t { left, right };
 struct heading {
   std::string title;
   align side = align::left;
+  colour (*of_cell)(std::string_view cell) = nullptr;  // where colours are welcome
 };
 
 // Columns as wide as their widest cell, two blanks between them. Widths are counted in code points.
@@ -91,8 +112,9 @@ class table {
  public:
   explicit table(std::vector<heading> headings) : headings_(std::move(headings)) {}
   void add(std::vector<std::string> cells);
-  [[nodiscard]] std::string text() const;
-  void print() const;
+  [[nodiscard]] std::string text(bool coloured = false) const;
+  // Coloured as `out` likes it.
+  void print(std::FILE* out = stdout) const;
   [[nodiscard]] bool empty() const { return rows_.empty(); }
 
  private:

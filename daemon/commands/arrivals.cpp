@@ -9,8 +9,8 @@
 
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
-#include "db/credential_book.hpp"
 #include "db/commands/registry.hpp"
+#include "db/credential_book.hpp"
 #include "sync/flanks/arrivals.hpp"
 #include "sync/text.hpp"
 
@@ -130,21 +130,33 @@ class arrivals_story {
 // First there, then here: a credential that the provider could not delete is still ours to try
 // again. Nothing else is on the loop, so the register may block it.
 asio::awaitable<void> remove_upstream(credential_source& there, registry& here,
-                                      const invocation& asked) {
+                                      const invocation& asked, json::array& told) {
   for (const credential_id id : asked.who.credentials) {
     const secret token = here.token_of(id);
     auto asking = there.forget(token);
     const bool known = co_await std::move(asking);
     here.remove(id);
-    terminal::print("credential {} is {} the provider and removed here; its transactions stay\n",
-                    id.value, known ? "deleted at" : "unknown to");
+    if (asked.json) {
+      told.push_back(json::object{{"credential_id", id.value}, {"change", "removed"}});
+    } else {
+      terminal::print("credential {} is {} the provider and removed here; its transactions stay\n",
+                      id.value, known ? "deleted at" : "unknown to");
+    }
   }
 }
 
 exit_code remove(engine& e, const invocation& asked) {
   registry here(e.database);
   const std::unique_ptr<credential_source> there = make_credential_source(*e.api);
-  e.run(remove_upstream(*there, here, asked), [] {});
+  json::array told;
+  std::exception_ptr error;
+  try {
+    e.run(remove_upstream(*there, here, asked, told), [] {});
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (asked.json) terminal::print_json(json::serialize(told));
+  if (error) std::rethrow_exception(error);
   return exit_code::done;
 }
 

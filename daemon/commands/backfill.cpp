@@ -45,12 +45,14 @@ void print_json(const backfill_result& r) {
   json::array incomplete;
   for (const incomplete_credential& c : r.incomplete) {
     incomplete.push_back(
-        json::object{{"credential_id", c.id.value}, {"error", c.error}, {"hint", c.hint}});
+        json::object{{"credential_id", c.id.value},
+                     {"error_message", c.error},
+                     {"error_hint", c.hint.empty() ? json::value(nullptr) : json::value(c.hint)}});
   }
   const json::object whole{{"backfill_id", r.plan.backfill_id},
                            {"resumed", r.plan.resumed},
-                           {"from", to_string(r.plan.days.from)},
-                           {"to", to_string(r.plan.days.to)},
+                           {"window_from", to_string(r.plan.days.from)},
+                           {"window_to", to_string(r.plan.days.to)},
                            {"credentials", r.plan.credentials},
                            {"items", r.plan.items},
                            {"open_items", r.open_items},
@@ -111,7 +113,7 @@ void print_people(const backfill_result& r) {
       to_string(r.plan.days.to), r.plan.items - r.open_items, counted(r.plan.items, "window"),
       terminal::amount(fetched, "row"), seconds,
       terminal::grouped(static_cast<std::int64_t>(static_cast<double>(fetched) / seconds)));
-  if (r.open_items > 0) {
+  if (r.open_items > 0 && !r.interrupted) {
     terminal::print(stderr, "{} still open: run the same backfill again, it goes on from here\n",
                     counted(r.open_items, "window is", "windows are"));
   }
@@ -141,9 +143,12 @@ exit_code preview(engine& e, const backfill_request& request, bool as_json) {
   };
   e.run(story(), [] {});
   if (as_json) {
-    const json::object whole{{"resumed", plan.resumed},       {"from", to_string(plan.days.from)},
-                             {"to", to_string(plan.days.to)}, {"credentials", plan.credentials},
-                             {"items", plan.items},           {"items_done", plan.items_done}};
+    const json::object whole{{"resumed", plan.resumed},
+                             {"window_from", to_string(plan.days.from)},
+                             {"window_to", to_string(plan.days.to)},
+                             {"credentials", plan.credentials},
+                             {"items", plan.items},
+                             {"items_done", plan.items_done}};
     terminal::print_json(json::serialize(whole));
   } else {
     terminal::print("would {}: {} to {}, {}, {}, {} of them done already; nothing was written\n",
@@ -194,7 +199,10 @@ exit_code command_backfill(const invocation& asked) {
   if (result.stopped_by) throw failure(*result.stopped_by);
   if (result.unreachable && result.complete == 0) throw failure(*result.unreachable);
   if (result.interrupted && result.open_items > 0) {
-    terminal::print(stderr, "interrupted: nothing is half stored; run it again to go on\n");
+    terminal::print(stderr,
+                    "error: interrupted with {} open; nothing is half stored\n"
+                    "hint: run the same backfill again, it goes on from here\n",
+                    counted(result.open_items, "window"));
     return e.interrupted_code();
   }
   return result.incomplete.empty() ? exit_code::done : exit_code::some_failed;

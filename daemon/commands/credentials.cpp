@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -167,22 +168,42 @@ std::string joined(const std::vector<user_id>& users) {
   return text;
 }
 
+json::value or_null(const std::string& value) {
+  return value.empty() ? json::value(nullptr) : json::value(value);
+}
+
 json::object object_of(const credential_row& c) {
   json::array users;
   for (const user_id& u : c.users)
     users.emplace_back(u.value);
   return {{"credential_id", c.id.value},
           {"users", users},
-          {"bank", c.bank},
+          {"bank", or_null(c.bank)},
           {"state", c.state},
-          {"created_at", c.created_at},
-          {"last_attempt_at", c.last_attempt_at},
-          {"last_success_at", c.last_success_at},
-          {"last_new_data_at", c.last_new_data_at},
-          {"provider_updated_at", c.provider_updated_at},
-          {"last_error", c.last_error},
-          {"last_error_hint", c.last_error_hint},
+          {"pause_reason", or_null(c.pause_reason)},
+          {"created_at", or_null(c.created_at)},
+          {"last_attempt_at", or_null(c.last_attempt_at)},
+          {"last_success_at", or_null(c.last_success_at)},
+          {"last_new_data_at", or_null(c.last_new_data_at)},
+          {"provider_updated_at", or_null(c.provider_updated_at)},
+          {"last_error", or_null(c.last_error)},
+          {"last_error_hint", or_null(c.last_error_hint)},
           {"what_next", c.what_next}};
+}
+
+json::object with_coverage(const credential_row& c) {
+  json::array coverage;
+  for (const coverage_row& v : c.coverage) {
+    coverage.push_back(json::object{{"product", v.product},
+                                    {"days", or_null(v.days)},
+                                    {"last_success_at", or_null(v.last_success_at)},
+                                    {"last_verification", or_null(v.last_proof)},
+                                    {"last_verification_at", or_null(v.last_proof_at)}});
+  }
+  json::object o = object_of(c);
+  o["transactions"] = c.transactions;
+  o["coverage"] = std::move(coverage);
+  return o;
 }
 
 exit_code list(registry& r, const invocation& asked) {
@@ -202,6 +223,7 @@ exit_code list(registry& r, const invocation& asked) {
     terminal::print_json(json::serialize(all));
     return exit_code::done;
   }
+  const auto now = std::chrono::system_clock::now();
   terminal::table table({{"credential", terminal::align::right},
                          {"users"},
                          {"bank"},
@@ -210,7 +232,8 @@ exit_code list(registry& r, const invocation& asked) {
                          {"last success"}});
   for (const credential_row& c : rows) {
     table.add({std::to_string(c.id.value), joined(c.users), c.bank.empty() ? "-" : c.bank, c.state,
-               c.created_at, c.last_success_at.empty() ? "never" : c.last_success_at});
+               terminal::local(c.created_at),
+               c.last_success_at.empty() ? "never" : terminal::ago(c.last_success_at, now)});
   }
   table.print();
   return exit_code::done;
@@ -224,57 +247,92 @@ void print_one(const credential_row& c) {
   line("users", joined(c.users));
   line("bank", c.bank);
   line("state", c.state);
-  line("next", c.what_next);
-  line("registered", c.created_at);
-  line("last attempt", c.last_attempt_at);
-  line("last success", c.last_success_at);
-  line("last new data", c.last_new_data_at);
-  line("provider's refresh", c.provider_updated_at);
-  line("last error", c.last_error);
+  if (!c.pause_reason.empty()) line("paused because", c.pause_reason);
+  line("next", terminal::localised(c.what_next));
+  const auto now = std::chrono::system_clock::now();
+  const auto time = [&](std::string_view name, const std::string& iso) {
+    line(name, terminal::local_and_ago(iso, now));
+  };
+  time("registered", c.created_at);
+  time("last attempt", c.last_attempt_at);
+  time("last success", c.last_success_at);
+  time("last new data", c.last_new_data_at);
+  time("provider's refresh", c.provider_updated_at);
+  line("last error", terminal::localised(c.last_error));
   if (!c.last_error_hint.empty()) line("hint", c.last_error_hint);
   line("transactions", terminal::grouped(c.transactions));
   for (const coverage_row& v : c.coverage) {
     line(fmt::format("verified {}", v.product),
-         fmt::format("{}, last {}", v.days, v.last_success_at));
-    line(fmt::format("proved {}", v.product), v.last_proof);
+         fmt::format("{}, last {}", v.days, terminal::local_and_ago(v.last_success_at, now)));
+    line(fmt::format("proved {}", v.product),
+         v.last_proof.empty()
+             ? "never"
+             : fmt::format("{}, {}", v.last_proof, terminal::local_and_ago(v.last_proof_at, now)));
   }
 }
 
 exit_code show(registry& r, const invocation& asked) {
+  json::array all;
   for (const credential_id id : asked.who.credentials) {
     const credential_row c = r.show(id);
     if (asked.json) {
-      json::object o = object_of(c);
-      o["transactions"] = c.transactions;
-      terminal::print_json(json::serialize(o));
+      all.push_back(with_coverage(c));
     } else {
       print_one(c);
     }
   }
+  if (asked.json) terminal::print_json(json::serialize(all));
   return exit_code::done;
 }
+
+// What was done with each credential, told at once to people, and as one array at the end to a
+// script: also when a later one fails.
+class told_changes {
+ public:
+  explicit told_changes(bool as_json) : as_json_(as_json) {}
+  ~told_changes() {
+    if (as_json_) terminal::print_json(json::serialize(all_));
+  }
+  told_changes(const told_changes&) = delete;
+  told_changes& operator=(const told_changes&) = delete;
+
+  void add(credential_id id, std::string_view change, const std::string& words) {
+    if (as_json_) {
+      all_.push_back(json::object{{"credential_id", id.value},
+                                  {"change", json::string_view{change.data(), change.size()}}});
+    } else {
+      terminal::print("credential {} {}\n", id.value, words);
+    }
+  }
+
+ private:
+  bool as_json_;
+  json::array all_;
+};
 
 exit_code rotate(registry& r, const invocation& asked) {
   if (asked.who.credentials.size() != 1)
     throw refusal(exit_code::usage, "a new token belongs to one credential", "name one");
   const credential_id id = asked.who.credentials.front();
-  r.rotate(id, read_token(asked.file));
-  terminal::print("credential {} has its new token, and is due now\n", id.value);
+  const secret token = read_token(asked.file);
+  told_changes told(asked.json);
+  r.rotate(id, token);
+  told.add(id, "rotated", "has its new token, and is due now");
   return exit_code::done;
 }
 
 exit_code change(registry& r, const invocation& asked) {
+  told_changes told(asked.json);
   for (const credential_id id : asked.who.credentials) {
     if (asked.what == command::credentials_pause) {
       r.pause(id, asked.reason);
-      terminal::print("credential {} is paused; its rows stay\n", id.value);
+      told.add(id, "paused", "is paused; its rows stay");
     } else if (asked.what == command::credentials_resume) {
       r.resume(id);
-      terminal::print("credential {} is due now\n", id.value);
+      told.add(id, "resumed", "is due now");
     } else {
       r.remove(id);
-      terminal::print("credential {} is removed: its token is deleted, its transactions stay\n",
-                      id.value);
+      told.add(id, "removed", "is removed: its token is deleted, its transactions stay");
     }
   }
   return exit_code::done;

@@ -36,13 +36,16 @@ std::string_view name_of(migrate::state s) {
 
 exit_code print_status(const migrate::migrator& migrator, bool as_json) {
   json::array all;
+  const auto now = std::chrono::system_clock::now();
   terminal::table table({{"version", terminal::align::right}, {"name"}, {"state"}, {"applied at"}});
   for (const migrate::line& l : migrator.status()) {
-    table.add({std::to_string(l.version), l.name, std::string(name_of(l.how)), l.applied_at});
-    all.push_back(json::object{{"version", l.version},
-                               {"name", l.name},
-                               {"state", name_of(l.how)},
-                               {"applied_at", l.applied_at}});
+    table.add({std::to_string(l.version), l.name, std::string(name_of(l.how)),
+               terminal::local_and_ago(l.applied_at, now)});
+    all.push_back(json::object{
+        {"version", l.version},
+        {"name", l.name},
+        {"state", name_of(l.how)},
+        {"applied_at", l.applied_at.empty() ? json::value(nullptr) : json::value(l.applied_at)}});
   }
   if (as_json) {
     terminal::print_json(json::serialize(all));
@@ -76,11 +79,23 @@ exit_code command_migrate(const invocation& asked) {
   const migrate::migrator migrator(database_options(c));
   if (asked.what == command::migrate_status) return print_status(migrator, asked.json);
   if (asked.what == command::migrate_plan) {
-    terminal::print("{}", terminal::verbatim{migrator.plan()});
+    const std::string plan = migrator.plan();
+    if (asked.json) {
+      terminal::print_json(json::serialize(json::object{{"sql", plan}}));
+    } else {
+      terminal::print("{}", terminal::verbatim{plan});
+    }
     return exit_code::done;
   }
-  const int applied =
-      migrator.up(patience_with_migrator, [](const std::string& event) { terminal::print("{}\n", event); });
+  json::array names;
+  const int applied = migrator.up(patience_with_migrator, [&](const std::string& name) {
+    if (!asked.json) terminal::print("applied {}\n", name);
+    names.emplace_back(name);
+  });
+  if (asked.json) {
+    terminal::print_json(json::serialize(json::object{{"applied", names}}));
+    return exit_code::done;
+  }
   terminal::print("{}\n", applied == 0 ? "the schema is up to date"
                                        : counted(applied, "migration") + " applied");
   return exit_code::done;

@@ -36,7 +36,7 @@ void print_pruned(const invocation& asked, const std::vector<pruned_rows>& lines
                          {"key"}});
   for (const pruned_rows& line : lines) {
     table.add({line.table, terminal::grouped(line.rows),
-               line.older_than.empty() ? "never" : line.older_than, line.key});
+               line.older_than.empty() ? "never" : terminal::local(line.older_than), line.key});
   }
   table.print();
 }

@@ -4,6 +4,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <chrono>
 #include <cstdio>
 
 #include "daemon/commands/commands.hpp"
@@ -25,7 +26,7 @@ json::object object_of(const removal_reviews::review& r) {
   json::array examples;
   for (const std::string& id : r.examples)
     examples.emplace_back(id);
-  return {{"run", r.sync_run_id},
+  return {{"sync_run_id", r.sync_run_id},
           {"credential_id", r.credential.value},
           {"product", r.what},
           {"reason", r.reason},
@@ -48,6 +49,7 @@ void print_list(const std::vector<removal_reviews::review>& reviews) {
     return;
   }
   using terminal::align;
+  const auto now = std::chrono::system_clock::now();
   terminal::table table({{"run"},
                          {"credential", align::right},
                          {"product"},
@@ -61,7 +63,7 @@ void print_list(const std::vector<removal_reviews::review>& reviews) {
     const std::string days = r.first ? *r.first + ".." + r.last.value_or("") : "-";
     table.add({r.sync_run_id, std::to_string(r.credential.value), r.what,
                terminal::grouped(r.missing), terminal::grouped(r.stored), days, words_of(r),
-               r.state, r.raised_at});
+               r.state, terminal::ago(r.raised_at, now)});
   }
   table.print();
   terminal::print(stderr,

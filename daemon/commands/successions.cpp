@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <chrono>
 
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
@@ -54,6 +55,7 @@ void print_successions(const std::vector<succession>& all) {
     return;
   }
   using terminal::align;
+  const auto now = std::chrono::system_clock::now();
   terminal::table table({{"id", align::right},
                          {"from", align::right},
                          {"to", align::right},
@@ -66,7 +68,7 @@ void print_successions(const std::vector<succession>& all) {
   for (const succession& s : all) {
     table.add({std::to_string(s.id), std::to_string(s.from.value), std::to_string(s.to.value),
                s.product, masked(s.iban), evidence_of(s), terminal::grouped(s.succeeded), s.state,
-               s.raised_at});
+               terminal::ago(s.raised_at, now)});
   }
   table.print();
 }

@@ -82,7 +82,11 @@ std::string outcome_of(const sync_line& line) {
   if (!line.report->ok()) return "failed";
   if (line.report->suspicious > 0) return "suspicious";
   if (line.report->partial()) return "partial";
-  return line.report->windows_stored == 0 ? "not available" : "ok";
+  return line.report->windows_stored == 0 ? "not_available" : "ok";
+}
+
+json::value message_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
 void print_json(const std::vector<sync_line>& lines) {
@@ -97,8 +101,9 @@ void print_json(const std::vector<sync_line>& lines) {
       o["unchanged"] = c.unchanged;
       o["removed"] = c.removed;
       o["quarantined"] = c.quarantined;
-      o["error"] = line.report->error.empty() ? line.report->refusal : line.report->error;
-      o["hint"] = line.report->error.empty() ? line.report->refusal_hint : line.report->hint;
+      const bool refused = line.report->error.empty();
+      o["error_message"] = message_or_null(refused ? line.report->refusal : line.report->error);
+      o["error_hint"] = message_or_null(refused ? line.report->refusal_hint : line.report->hint);
     }
     all.push_back(std::move(o));
   }
@@ -121,7 +126,9 @@ void print_people(const std::vector<sync_line>& lines) {
     if (line.report && error.empty()) error = line.report->suspicion;
     if (line.report && error.empty()) error = line.report->refusal;
     if (line.locked) error = "another worker holds its lease; try again in a moment";
-    table.add({std::to_string(line.id.value), outcome_of(line), terminal::grouped(c.fetched),
+    const std::string outcome = outcome_of(line);
+    table.add({std::to_string(line.id.value),
+               outcome == "not_available" ? "not available" : outcome, terminal::grouped(c.fetched),
                terminal::grouped(c.inserted), terminal::grouped(c.updated),
                terminal::grouped(c.unchanged), terminal::grouped(c.removed), error});
   }

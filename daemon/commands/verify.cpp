@@ -103,17 +103,17 @@ json::object object_of(const proof_record& r) {
   json::object o{{"credential_id", r.credential.value},
                  {"product", to_string(r.what)},
                  {"outcome", to_string(r.outcome)},
-                 {"from", nullptr},
-                 {"to", nullptr},
+                 {"window_from", nullptr},
+                 {"window_to", nullptr},
                  {"compared", r.found.compared},
                  {"missing", r.found.missing},
                  {"extra", r.found.extra},
                  {"altered", r.found.altered},
                  {"quarantined", r.found.quarantined},
-                 {"detail", r.detail},
+                 {"detail", r.detail.empty() ? json::value(nullptr) : json::value(r.detail)},
                  {"differences", std::move(differences)}};
-  if (r.days) o["from"] = to_string(r.days->from);
-  if (r.days) o["to"] = to_string(r.days->to);
+  if (r.days) o["window_from"] = to_string(r.days->from);
+  if (r.days) o["window_to"] = to_string(r.days->to);
   return o;
 }
 

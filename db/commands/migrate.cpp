@@ -18,7 +18,8 @@ namespace {
 constexpr statement has_table{
     "find_migrations", "select to_regclass('flanks_internal.schema_migrations') is not null"};
 constexpr statement read_applied{"read_migrations",
-                                 "select version, name, sha256, applied_at from "
+                                 "select version, name, sha256, to_char(applied_at at time zone "
+                                 "'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') from "
                                  "flanks_internal.schema_migrations order by version"};
 // Of this transaction: it cannot be left behind by a crash.
 constexpr statement lock{"lock_migrations",
@@ -244,7 +245,7 @@ int migrator::up(std::chrono::seconds patience,
       }
       const bool applied_now = !applied.contains(m.version);
       db.commit();
-      if (applied_now) tell(fmt::format("applied {}", m.name));
+      if (applied_now) tell(std::string(m.name));
     }
     return count;
   });

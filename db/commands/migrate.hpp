@@ -31,7 +31,7 @@ struct line {
   int version = 0;
   std::string name;
   state how = state::pending;
-  std::string applied_at;  // as the database writes it; empty when pending
+  std::string applied_at;  // "YYYY-MM-DDTHH:MM:SSZ"; empty when pending
 };
 
 struct summary {

@@ -13,8 +13,10 @@ namespace {
 // One row for each user of a credential (one with none has one row, without user), so that no array
 // has to be read.
 constexpr statement list_sql{"list_credentials", R"(
-select c.credential_id, s.state, c.bank, c.pause_reason, c.created_at, s.last_attempt_at, c.last_success_at,
-  c.last_new_data_at, c.provider_updated_at, c.last_error, c.last_error_hint, s.what_next, uc.user_id
+select c.credential_id, s.state, c.bank, c.pause_reason, to_char(c.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+  to_char(s.last_attempt_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), to_char(c.last_success_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+  to_char(c.last_new_data_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), to_char(s.provider_updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+  s.last_error, s.last_error_hint, s.what_next, uc.user_id
 from flanks.credentials c
 join flanks.sync_status s using (credential_id)
 left join flanks.user_credentials uc using (credential_id)
@@ -31,9 +33,10 @@ select count(*) from flanks.transactions where credential_id = $1 and removed_at
 
 constexpr statement coverage_sql{"list_coverage", R"(
 select c.product, (select string_agg(lower(r) || ' to ' || upper(r) - 1, ', ' order by r) from unnest(c.days) r),
-  c.last_success_at, v.words
+  to_char(c.last_success_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), v.outcome,
+  to_char(v.finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 from flanks.coverage c
-left join lateral (select v.outcome || ', ' || v.finished_at as words from flanks.verifications v
+left join lateral (select v.outcome, v.finished_at from flanks.verifications v
   where v.credential_id = c.credential_id and v.product = c.product order by v.finished_at desc limit 1) v on true
 where c.credential_id = $1 order by c.product)"};
 
@@ -159,7 +162,7 @@ credential_row registry::show(credential_id id) {
     if (rows.empty()) unknown(id);
     rows[0].transactions = db_->run(count_sql, sql_values(id))[0][0].as<std::int64_t>();
     for (const auto& r : db_->run(coverage_sql, sql_values(id))) {
-      rows[0].coverage.push_back({r[0].c_str(), r[1].c_str(), r[2].c_str(), text(r[3])});
+      rows[0].coverage.push_back({text(r[0]), text(r[1]), text(r[2]), text(r[3]), text(r[4])});
     }
     return std::move(rows[0]);
   });

@@ -21,10 +21,10 @@ struct coverage_row {
   std::string
       days;  // ranges of operation dates, "2024-11-22 to 2026-11-22", several parted by commas
   std::string last_success_at;
-  std::string last_proof;  // outcome and time of the last verify of it; empty: never
+  std::string last_proof, last_proof_at;  // how the last verify of it ended, and when; empty: never
 };
 
-// One line of flanks.credentials with its users. Times as the database writes them, empty for null.
+// One line of flanks.sync_status with its users. Times are "YYYY-MM-DDTHH:MM:SSZ", empty for null.
 struct credential_row {
   credential_id id;
   std::vector<user_id> users;

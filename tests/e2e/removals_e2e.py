@@ -86,7 +86,7 @@ class Removals(WorldTest):
         world.sandbox.refresh(lose_fraction=0.6)
         self.assertEqual(world.cli("sync").returncode, 3)
         for review in self.open_reviews(world):
-            world.ok("removals", "confirm", review["run"])
+            world.ok("removals", "confirm", review["sync_run_id"])
         self.assert_mirrors(world, ids, removals=True)
         self.step(world, ids, reappear=6, add=2)
 
@@ -108,12 +108,12 @@ class Removals(WorldTest):
         # Some come back; the same question stays, about fewer rows.
         back = world.sandbox.refresh(reappear=20)["reappeared"]
         self.assertEqual(world.cli("sync").returncode, 3)
-        self.assertEqual({r["run"] for r in self.open_reviews(world)}, {r["run"] for r in reviews})
+        self.assertEqual({r["sync_run_id"] for r in self.open_reviews(world)}, {r["sync_run_id"] for r in reviews})
         self.assertEqual(sum(r["missing_rows"] for r in self.open_reviews(world)), len(lost) - len(back))
         for r in reviews:
-            world.ok("removals", "confirm", r["run"])
+            world.ok("removals", "confirm", r["sync_run_id"])
         self.assert_mirrors(world, ids, removals=True)
-        self.assertEqual(world.cli("removals", "confirm", reviews[0]["run"]).returncode, 1)
+        self.assertEqual(world.cli("removals", "confirm", reviews[0]["sync_run_id"]).returncode, 1)
         world.ok("sync")
         world.ok("status", "--exit-code")
         # ... and they can come back after that.
@@ -124,7 +124,7 @@ class Removals(WorldTest):
         world.sandbox.refresh(lose_fraction=0.6, product="account")
         self.assertEqual(world.cli("sync").returncode, 3)
         for r in self.open_reviews(world):
-            world.ok("removals", "reject", r["run"])
+            world.ok("removals", "reject", r["sync_run_id"])
         world.ok("sync")
         self.assertEqual(world.sql("select count(*) from flanks.transactions where removed_at is not null"), "0")
         world.sandbox.refresh(reappear=400)
@@ -147,7 +147,7 @@ class Removals(WorldTest):
         reviews = self.open_reviews(world)
         self.assertEqual([r["reason"] for r in reviews], ["empty_answer"])
         self.assertEqual(world.cli("sync").returncode, 3)
-        world.ok("removals", "confirm", reviews[0]["run"])
+        world.ok("removals", "confirm", reviews[0]["sync_run_id"])
         self.assert_mirrors(world, ids, removals=True)
 
     def test_pending_and_errored_remove_nothing_and_sca_does_not_matter(self):
