@@ -27,8 +27,11 @@ namespace {
   std::string text;
   for (const config::mistake& m : mistakes)
     text += (text.empty() ? "" : "\n") + config::to_string(m);
-  throw config_refusal(exit_code::configuration, text,
-                       "flanks-sync config example prints every key with its meaning");
+  const bool one = mistakes.size() == 1;
+  throw refusal(
+      exit_code::configuration,
+      one ? text : fmt::format("the configuration has {} mistakes:\n{}", mistakes.size(), text),
+      "flanks-sync config example prints every key with its meaning");
 }
 
 api_options options_of(const configuration& c, std::shared_ptr<key_source> keys, rate_grants& rate,

@@ -31,12 +31,6 @@ class refusal : public std::runtime_error {
   std::string hint;
 };
 
-// Mistakes in the configuration: a line each, beginning with its place.
-class config_refusal : public refusal {
- public:
-  using refusal::refusal;
-};
-
 // A configuration file without mistakes, and the secrets that it names.
 struct configuration {
   std::string command;  // that reads it, as in pg_stat_activity.application_name
@@ -46,7 +40,7 @@ struct configuration {
   [[nodiscard]] const config::settings& values() const { return file.values; }
 };
 
-// Reads both. Throws config_refusal (exit 78) whose message lists every mistake, a line each.
+// Reads both. Throws refusal (exit 78) whose message lists every mistake with its place, a line each.
 [[nodiscard]] configuration configure(const invocation& asked, config::secret_scope scope);
 
 // Without keys, and without a rate that others share.

@@ -4,10 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 #include "daemon/exit_code.hpp"
 #include "daemon/terminal.hpp"
+#include "daemon/usage.hpp"
 
 namespace flanks {
 
@@ -15,9 +17,9 @@ namespace {
 
 // Text as CLI11 collects it; turned into values, with a good message, after parsing.
 struct raw_text {
-  std::string level, from, to;
-  std::vector<std::string> users, products;
-  std::vector<std::int64_t> credentials;
+  std::string level, from, to, succession;
+  std::vector<std::string> users, products, credentials;
+  std::optional<std::string> watch;  // "" without a value
 };
 
 [[noreturn]] void refuse(const std::string& message) {
@@ -31,11 +33,31 @@ std::optional<day> read_day(const std::string& option, const std::string& text) 
   return d;
 }
 
+std::int64_t read_number(const std::string& what, const std::string& text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number <= 0)
+    refuse(fmt::format("{}: \"{}\" is no number from 1 on", what, text));
+  return number;
+}
+
+void read_watch(const raw_text& raw, invocation& asked) {
+  constexpr std::int64_t day_long = 86400;
+  if (!raw.watch) return;
+  const std::int64_t seconds = raw.watch->empty() ? 2 : read_number("--watch", *raw.watch);
+  if (seconds > day_long) refuse("--watch: more than a day lies between two looks");
+  if (asked.json) refuse("--watch draws on a terminal: it goes without --json");
+  if (asked.exit_code) refuse("--watch ends when you end it: it goes without --exit-code");
+  asked.watch = std::chrono::seconds{seconds};
+}
+
 void read_values(const raw_text& raw, invocation& asked) {
   for (const std::string& u : raw.users)
     asked.who.users.push_back(user_id{u});
-  for (const std::int64_t c : raw.credentials)
-    asked.who.credentials.push_back(credential_id{c});
+  for (const std::string& c : raw.credentials)
+    asked.who.credentials.push_back(credential_id{read_number("credential", c)});
+  if (!raw.succession.empty()) asked.succession = read_number("succession", raw.succession);
+  read_watch(raw, asked);
   for (const std::string& name : raw.products) {
     const std::optional<product> p = product_from(name);
     if (!p)
@@ -92,19 +114,24 @@ class grammar {
     app_.require_subcommand(1);
     app_.fallthrough();
     app_.add_option("--config", asked_.config,
-                    "Configuration file (default /etc/flanks-sync/config.yaml)")
+                    "Configuration file (default: /etc/flanks-sync/config.yaml)")
         ->type_name("FILE");
     app_.add_option("--log-level", raw_.level,
-                    "trace, debug, info, warn or error; overrides log.level")
+                    "trace, debug, info, warn or error, in place of log.level")
         ->type_name("LEVEL");
     app_.add_flag("--json", asked_.json, "Machine-readable output on standard output");
-    app_.set_version_flag("--version", "flanks-sync " FLANKS_SYNC_VERSION);
+    app_.set_version_flag("--version", "flanks-sync " FLANKS_SYNC_VERSION, "Print the version");
+    app_.set_help_flag("-h,--help", "Print help, of a command when one is named");
   }
 
-  void choose(CLI::App* sub) {
+  void of_user(CLI::App* sub) {
     sub->add_option("--user", raw_.users, "Credentials of this user (repeatable)")
         ->type_name("U")
         ->allow_extra_args(false);
+  }
+
+  void choose(CLI::App* sub) {
+    of_user(sub);
     sub->add_option("--credential", raw_.credentials, "This credential (repeatable)")
         ->type_name("N")
         ->allow_extra_args(false);
@@ -138,6 +165,20 @@ class grammar {
 
     CLI::App* const status =
         add(&app_, "status", "One line per credential, problems first", command::status);
+    status->add_flag("--problems", asked_.problems, "Only credentials that somebody must look at");
+    of_user(status);
+    status->add_option("--bank", asked_.banks, "Credentials at this bank (repeatable)")
+        ->type_name("B")
+        ->allow_extra_args(false);
+    const auto seconds = [this](const CLI::results_t& given) {
+      raw_.watch = given.empty() ? std::string() : given.back();
+      return true;
+    };
+    status
+        ->add_option("--watch", seconds,
+                     "Read it again every so many seconds (default 2), on a terminal, until Ctrl-C")
+        ->type_name("SECONDS")
+        ->expected(0, 1);
     status->add_flag("--exit-code", asked_.exit_code, "Exit 3 when a credential has a problem");
 
     CLI::App* const verify =
@@ -178,9 +219,7 @@ class grammar {
         ->type_name("FILE");
     CLI::App* const list =
         add(group, "list", "Every credential, without its token", command::credentials_list);
-    list->add_option("--user", raw_.users, "Credentials of this user (repeatable)")
-        ->type_name("U")
-        ->allow_extra_args(false);
+    of_user(list);
     numbered(add(group, "show", "One credential: state, coverage, last runs",
                  command::credentials_show));
     CLI::App* const pause =
@@ -239,9 +278,9 @@ class grammar {
         add(&app_, "erase", "Removes a person's data for good, from every table", command::erase);
     erase->add_option("--user", asked_.user, "Whose data")->required()->type_name("U");
     erase->add_flag("--yes", asked_.yes, "Do not ask");
-    CLI::App* const prune =
-        add(&app_, "prune", "Deletes what is older than retention.* keeps, as the daemon does daily",
-            command::prune);
+    CLI::App* const prune = add(
+        &app_, "prune", "Deletes what is older than retention.* keeps, as the daemon does daily",
+        command::prune);
     prune->add_flag("--dry-run", asked_.dry_run, "Say what would be deleted, delete nothing");
   }
 
@@ -283,7 +322,7 @@ class grammar {
               command::successions_confirm),
           add(group, "reject", "They are two: both stay, and this is not raised again",
               command::successions_reject)})
-      sub->add_option("succession", asked_.succession, "Its id, as successions list shows it")
+      sub->add_option("succession", raw_.succession, "Its id, as successions list shows it")
           ->required()
           ->type_name("N");
   }
@@ -310,25 +349,58 @@ class grammar {
   invocation& asked_;
 };
 
-// CLI11 says of a misspelt command only that one is missing: so its name is looked at first.
-// Options before it are passed over, those with a value together with it.
-std::optional<std::string> misspelt_command(const CLI::App& app, int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (word == "--config" || word == "--log-level") {
-      ++i;
-    } else if (word.empty() || word[0] != '-') {
-      std::string names;
-      for (const CLI::App* const sub : app.get_subcommands(nullptr)) {
-        if (sub->get_name() == word) return std::nullopt;
-        names += (names.empty() ? "" : ", ") + sub->get_name();
-      }
-      return fmt::format("\"{}\" is no command; there are: {}", word, names);
-    } else if (app.get_option_no_throw(word.substr(0, word.find('='))) == nullptr) {
-      return fmt::format("unknown option {}", word);
+usage::option described(const CLI::Option& o) {
+  const bool named = o.nonpositional();
+  usage::option d;
+  d.value = o.get_items_expected_max() == 0 ? "" : o.get_type_name();
+  d.name = named ? "--" + o.get_lnames().front() : d.value;
+  if (!named) d.value.clear();
+  d.text = o.get_description();
+  d.required = named && o.get_required();
+  d.repeatable = o.get_expected_max() > 1;
+  d.value_may_lack = !d.value.empty() && o.get_items_expected_min() == 0;
+  return d;
+}
+
+usage::command described(const CLI::App& app, const std::string& above) {
+  usage::command d;
+  d.name = app.get_name();
+  d.path = above + d.name;
+  d.text = app.get_description();
+  for (const CLI::Option* const o : app.get_options()) {
+    const bool everywhere = !above.empty() && o == app.get_help_ptr();
+    if (everywhere) continue;  // each has --help; it is told with those of the program
+    (o->nonpositional() ? d.options : d.arguments).push_back(described(*o));
+  }
+  for (const CLI::App* const sub : app.get_subcommands(nullptr))
+    d.commands.push_back(described(*sub, d.path + " "));
+  return d;
+}
+
+// The command whose help was asked for: the innermost that was named.
+const usage::command& named(const CLI::App& app, const usage::command& c) {
+  for (const CLI::App* const sub : app.get_subcommands()) {
+    for (const usage::command& below : c.commands) {
+      if (below.name == sub->get_name()) return named(*sub, below);
     }
   }
-  return std::nullopt;
+  return c;
+}
+
+int say_usage(const usage::mistake& wrong) {
+  terminal::print(stderr, "error: {}\nhint: {}\n", wrong.message, wrong.hint);
+  return static_cast<int>(exit_code::usage);
+}
+
+int say_help(const CLI::App& app, const usage::command& program, bool as_json) {
+  const usage::command& c = named(app, program);
+  if (as_json) {
+    terminal::print_json(usage::help_json(c));
+  } else {
+    const std::string text = usage::help(c, program);
+    terminal::print("{}", terminal::lines{text});
+  }
+  return static_cast<int>(exit_code::done);
 }
 
 }  // namespace
@@ -338,17 +410,22 @@ parsed parse_command_line(int argc, char** argv) {
   raw_text raw;
   CLI::App app("Mirrors a company's Flanks transactions into its own PostgreSQL.", "flanks-sync");
   const grammar added(app, raw, result.asked);
+  const usage::command program = described(app, "");
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (const auto wrong = usage::first_mistake(program, words)) {
+    result.exit = say_usage(*wrong);
+    return result;
+  }
   try {
-    const std::optional<std::string> misspelt = misspelt_command(app, argc, argv);
-    if (misspelt) refuse(*misspelt);
     app.parse(argc, argv);
     read_values(raw, result.asked);
+  } catch (const CLI::CallForHelp&) {
+    const bool as_json = std::find(words.begin(), words.end(), "--json") != words.end();
+    result.exit = say_help(app, program, as_json);
   } catch (const CLI::Success& e) {
-    result.exit = app.exit(e);  // help or version, on standard output
+    result.exit = app.exit(e);  // the version, on standard output
   } catch (const CLI::ParseError& e) {
-    terminal::print(stderr, "error: {}\nhint: flanks-sync --help lists the commands and options\n",
-                    e.what());
-    result.exit = static_cast<int>(exit_code::usage);
+    result.exit = say_usage({e.what(), named(app, program).path + " --help shows how"});
   }
   return result;
 }

@@ -1,6 +1,7 @@
 // What the operator typed, as values. No command is run here.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -75,6 +76,10 @@ struct invocation {
   std::string review;           // removals confirm, reject: the sync_run_id that raised it
   bool all = false;             // removals list, successions list
   std::int64_t succession = 0;  // successions show, confirm, reject
+  // status
+  bool problems = false;
+  std::vector<std::string> banks;
+  std::optional<std::chrono::seconds> watch;  // draw it again after so long
 };
 
 // What to do, or with what code to exit after what was printed (help, version, a usage error on

@@ -80,9 +80,8 @@ exit_code dispatch(const invocation& asked) {
   }
 }
 
-// Mistakes in a configuration file begin with their place; everything else is told to be an error.
-exit_code say(exit_code code, const std::string& message, const std::string& hint, bool places) {
-  terminal::print(stderr, "{}{}\n", places ? "" : "error: ", terminal::lines{message});
+exit_code say(exit_code code, const std::string& message, const std::string& hint) {
+  terminal::print(stderr, "error: {}\n", terminal::lines{message});
   if (!hint.empty()) terminal::print(stderr, "hint: {}\n", hint);
   return code;
 }
@@ -91,19 +90,16 @@ exit_code run_command(const invocation& asked) {
   try {
     keep_memory_private();
     return dispatch(asked);
-  } catch (const config_refusal& r) {
-    return say(r.code, r.what(), r.hint, true);
   } catch (const refusal& r) {
-    return say(r.code, r.what(), r.hint, false);
+    return say(r.code, r.what(), r.hint);
   } catch (const failure& f) {
-    return say(exit_code_of(f), f.what(), f.hint, false);
+    return say(exit_code_of(f), f.what(), f.hint);
   } catch (const std::system_error& e) {
-    return say(exit_code::failed, fmt::format("the operating system refused: {}", e.what()), "",
-               false);
+    return say(exit_code::failed, fmt::format("the operating system refused: {}", e.what()), "");
   } catch (const std::exception& e) {
-    return say(exit_code::failed, fmt::format("unexpected: {}", e.what()),
-               "this is a defect of flanks-sync: please report it with the command and the log",
-               false);
+    return say(
+        exit_code::failed, fmt::format("unexpected: {}", e.what()),
+        "this is a defect of flanks-sync: please report it with the command and the log");
   }
 }
 

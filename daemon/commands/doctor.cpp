@@ -45,7 +45,7 @@ std::vector<finding> examine(const invocation& asked) {
     c = configure(asked, config::secret_scope::all);
     found.push_back(
         {"config", grade::ok, fmt::format("{} has no mistake", c->file.file.string()), "", ""});
-  } catch (const config_refusal& r) {
+  } catch (const refusal& r) {
     // Each mistake has a hint of its own.
     found.push_back({"config", grade::fail, r.what(), "", "configuration"});
     return found;

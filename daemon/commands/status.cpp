@@ -1,14 +1,17 @@
 // status: the words of flanks.sync_status.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdio>
 #include <map>
 
+#include "config/nearest.hpp"
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
+#include "daemon/watch.hpp"
 #include "db/commands/status_view.hpp"
 #include "sync/text.hpp"
 
@@ -54,80 +57,145 @@ void print_json(const std::vector<status_row>& rows) {
                      {"history_from", text_or_null(r.history_from)},
                      {"provider_updated_at", text_or_null(r.provider_updated_at)},
                      {"stale", r.stale},
+                     {"stale_products", r.stale_products},
                      {"unusually_quiet", r.unusually_quiet},
+                     {"quarantined", r.quarantined},
                      {"removals_to_review", r.reviews}});
   }
   terminal::print_json(json::serialize(all));
 }
 
+terminal::colour colour_of(std::string_view state) {
+  using terminal::colour;
+  if (state == "ok") return colour::green;
+  if (state == "stale" || state == "error" || state == "blocked" || state == "gone")
+    return colour::red;
+  if (state == "action_required") return colour::yellow;
+  return colour::dim;
+}
+
 // Problems in full, a block each; what is well in one line each below.
-void print_problems(const std::vector<status_row>& rows) {
-  const bool colour = terminal::has_colour(stdout);
-  const terminal::verbatim bold_red{colour ? "\033[1;31m" : ""}, as_before{colour ? "\033[0m" : ""};
+void print_problems(std::FILE* out, const std::vector<status_row>& rows, bool coloured) {
   for (const status_row& r : rows) {
     if (!is_problem(r)) continue;
-    terminal::print("{}credential {} ({}): {}{}\n", bold_red, r.id.value, names_of(r.users), r.state,
-                    as_before);
-    if (r.last_error) terminal::print("  what:  {}\n", *r.last_error);
-    if (r.last_error_hint) terminal::print("  hint:  {}\n", *r.last_error_hint);
+    const terminal::colour c = coloured ? terminal::colour::red : terminal::colour::none;
+    terminal::print(out, "{}credential {} ({}): {}{}\n", terminal::verbatim{begin_of(c)},
+                    r.id.value, names_of(r.users), r.state, terminal::verbatim{end_of(c)});
+    if (r.last_error) terminal::print(out, "  what:  {}\n", terminal::localised(*r.last_error));
+    if (r.last_error_hint) terminal::print(out, "  hint:  {}\n", *r.last_error_hint);
     if (r.reviews > 0) {
       terminal::print(
+          out,
           "  what:  so many rows vanished at once that none was removed ({} to decide)\n"
           "  hint:  flanks-sync removals list\n",
           r.reviews);
     }
-    terminal::print("  who:   {}\n  next:  {}\n\n",
-                    r.who_must_act == "nobody" ? "nobody has to act" : r.who_must_act, r.what_next);
+    terminal::print(out, "  who:   {}\n  next:  {}\n\n",
+                    r.who_must_act == "nobody" ? "nobody has to act" : r.who_must_act,
+                    terminal::localised(r.what_next));
   }
 }
 
-void print_table(const std::vector<status_row>& rows) {
+void print_table(std::FILE* out, const std::vector<status_row>& rows, bool coloured) {
   terminal::table table({{"credential", terminal::align::right},
                          {"users"},
                          {"bank"},
-                         {"state"},
+                         {"state", terminal::align::left, colour_of},
                          {"refreshed"},
                          {"agreed"},
                          {"next"}});
-  const auto ago = [](const std::optional<std::chrono::seconds>& age) -> std::string {
-    if (!age) return "never";
-    const std::string words = terminal::rough(*age);
-    return words == "just now" ? words : words + " ago";
+  const auto ago = [](const std::optional<std::chrono::seconds>& age) {
+    return age ? terminal::ago(*age) : std::string("never");
   };
   for (const status_row& r : rows) {
     table.add({std::to_string(r.id.value), names_of(r.users), r.bank.value_or("-"), r.state,
-               ago(r.provider_age), ago(r.lag), r.what_next});
+               ago(r.provider_age), ago(r.lag), terminal::localised(r.what_next)});
   }
-  table.print();
+  const std::string text = table.text(coloured);
+  terminal::print(out, "{}", terminal::verbatim{text});
 }
 
-void print_people(const std::vector<status_row>& rows) {
-  if (rows.empty()) {
-    terminal::print("no credential is registered; see flanks-sync credentials add --help\n");
-    return;
-  }
-  print_problems(rows);
-  print_table(rows);
+// "3 credentials: 1 error, 2 ok".
+void print_sum(std::FILE* out, const std::vector<status_row>& rows) {
   std::map<std::string, int> states;
   for (const status_row& r : rows)
     ++states[r.state];
   std::string sum;
   for (const auto& [state, count] : states)
     sum += fmt::format("{}{} {}", sum.empty() ? "" : ", ", count, state);
-  terminal::print("{}: {}\n", counted(static_cast<std::int64_t>(rows.size()), "credential"), sum);
+  terminal::print(out, "{}: {}\n", counted(static_cast<std::int64_t>(rows.size()), "credential"),
+                  sum);
+}
+
+void print_people(std::FILE* out, const std::vector<status_row>& rows, const invocation& asked,
+                  bool coloured) {
+  if (rows.empty()) {
+    terminal::print(out, "{}\n",
+                    asked.problems
+                        ? "no credential has a problem"
+                        : "no credential is registered; see flanks-sync credentials add --help");
+    return;
+  }
+  print_problems(out, rows, coloured);
+  print_table(out, rows, coloured);
+  print_sum(out, rows);
+}
+
+[[noreturn]] void refuse_bank(const std::string& bank, const std::vector<status_row>& rows) {
+  std::vector<std::string_view> known;
+  for (const status_row& r : rows) {
+    if (r.bank && std::find(known.begin(), known.end(), *r.bank) == known.end())
+      known.emplace_back(*r.bank);
+  }
+  const std::string_view near = config::nearest_word(bank, known);
+  throw refusal(exit_code::failed, fmt::format("no credential is at a bank named {}", bank),
+                near.empty() ? "flanks-sync status shows the names in the column bank"
+                             : fmt::format("did you mean {}?", near));
+}
+
+std::vector<status_row> at_banks(std::vector<status_row> rows,
+                                 const std::vector<std::string>& banks) {
+  if (banks.empty()) return rows;
+  const auto at = [](const std::string& bank) {
+    return [&bank](const status_row& r) { return r.bank == bank; };
+  };
+  for (const std::string& bank : banks) {
+    if (std::none_of(rows.begin(), rows.end(), at(bank))) refuse_bank(bank, rows);
+  }
+  std::erase_if(rows, [&](const status_row& r) {
+    return std::none_of(banks.begin(), banks.end(),
+                        [&](const std::string& bank) { return r.bank == bank; });
+  });
+  return rows;
+}
+
+std::vector<status_row> read(const invocation& asked, const db_options& database) {
+  std::vector<status_row> rows = at_banks(read_status(database, asked.who), asked.banks);
+  if (asked.problems) std::erase_if(rows, [](const status_row& r) { return !is_problem(r); });
+  return rows;
 }
 
 }  // namespace
 
 exit_code command_status(const invocation& asked) {
   const configuration c = configure(asked, config::secret_scope::database);
-  const std::vector<status_row> rows = read_status(database_options(c), asked.who);
+  const db_options database = database_options(c);
+  if (asked.watch) {
+    if (!terminal::is_live(stdout))
+      throw refusal(exit_code::usage, "--watch needs a terminal, and standard output is none",
+                    "leave it out, or use watch(1)");
+    watch(*asked.watch, [&](std::FILE* out) {
+      print_people(out, read(asked, database), asked, terminal::has_colour(stdout));
+    });
+  }
+  const std::vector<status_row> rows = read(asked, database);
   if (asked.json) {
     print_json(rows);
   } else {
-    print_people(rows);
+    print_people(stdout, rows, asked, terminal::has_colour(stdout));
   }
-  const bool problems = std::any_of(rows.begin(), rows.end(), [](const status_row& r) { return is_problem(r); });
+  const bool problems =
+      std::any_of(rows.begin(), rows.end(), [](const status_row& r) { return is_problem(r); });
   return asked.exit_code && problems ? exit_code::some_failed : exit_code::done;
 }
 

@@ -19,7 +19,7 @@ select s.credential_id, s.bank, s.state, s.who_must_act,
   s.what_next,
   (select count(*) from flanks.removal_reviews v where v.credential_id = s.credential_id and v.state = 'open'),
   s.history_from, to_char(s.provider_updated_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), s.stale, s.unusually_quiet,
-  floor(extract(epoch from now() - s.provider_updated_at))::bigint
+  floor(extract(epoch from now() - s.provider_updated_at))::bigint, s.stale_products, s.quarantined
 from flanks.sync_status s
 where s.state <> 'removed' and ($1::bigint[] is null or s.credential_id = any($1::bigint[])))"};
 
@@ -54,6 +54,8 @@ status_row row_of(const pg_row& r) {
   row.stale = r[17].as<bool>();
   row.unusually_quiet = r[18].as<bool>();
   if (!r[19].is_null()) row.provider_age = std::chrono::seconds{r[19].as<std::int64_t>()};
+  row.stale_products = r[20].as<std::int64_t>();
+  row.quarantined = r[21].as<std::int64_t>();
   return row;
 }
 

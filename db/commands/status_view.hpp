@@ -2,6 +2,7 @@
 // Throws `failure`.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,7 @@ struct status_row {
   std::optional<std::chrono::seconds> provider_age;  // since then
   bool stale = false;
   bool unusually_quiet = false;
+  std::int64_t stale_products = 0, quarantined = 0;
   int reviews = 0;  // open removal reviews: a person must look
 };
 
