@@ -342,6 +342,16 @@ class grammar {
     add(configuration, "show", "The effective configuration, without secrets",
         command::config_show);
     add(configuration, "example", "A documented example of every key", command::config_example);
+    CLI::App* const support = add(
+        &app_, "support",
+        "Writes what whoever helps you needs into one text file: versions, configuration, states, "
+        "failures; no secret, no user, no account",
+        command::support);
+    support
+        ->add_option("--output", asked_.output,
+                     "The file to write; - is standard output (default: "
+                     "flanks-sync-support-TIME.txt here)")
+        ->type_name("FILE");
   }
 
   CLI::App& app_;

@@ -47,6 +47,7 @@ enum class command : std::uint8_t {
   config_check,
   config_show,
   config_example,
+  support,
 };
 
 struct invocation {
@@ -80,6 +81,7 @@ struct invocation {
   bool problems = false;
   std::vector<std::string> banks;
   std::optional<std::chrono::seconds> watch;  // draw it again after so long
+  std::string output;                         // support: the file; "-" is standard output
 };
 
 // What to do, or with what code to exit after what was printed (help, version, a usage error on

@@ -71,6 +71,8 @@ exit_code dispatch(const invocation& asked) {
       return command_migrate(asked);
     case command::doctor:
       return command_doctor(asked);
+    case command::support:
+      return command_support(asked);
     case command::config_check:
     case command::config_show:
     case command::config_example:
@@ -99,7 +101,8 @@ exit_code run_command(const invocation& asked) {
   } catch (const std::exception& e) {
     return say(
         exit_code::failed, fmt::format("unexpected: {}", e.what()),
-        "this is a defect of flanks-sync: please report it with the command and the log");
+        "this is a defect of flanks-sync: please report it with the command, the log and what "
+        "flanks-sync support writes");
   }
 }
 

@@ -120,6 +120,10 @@ constexpr std::array pages{
          {{{"flanks-sync config show", "With the defaults of what is not given."}}}},
     page{"flanks-sync config example",
          {{{"flanks-sync config example > config.yaml", "A file to begin with."}}}},
+    page{"flanks-sync support",
+         {{{"flanks-sync support",
+            "Writes flanks-sync-support-TIME.txt here; read it before you send it."},
+           {"flanks-sync support --output - | less", "Only shows it."}}}},
 };
 
 }  // namespace

@@ -21,5 +21,6 @@ namespace flanks {
 [[nodiscard]] exit_code command_migrate(const invocation& asked);
 [[nodiscard]] exit_code command_doctor(const invocation& asked);
 [[nodiscard]] exit_code command_config(const invocation& asked);
+[[nodiscard]] exit_code command_support(const invocation& asked);
 
 }  // namespace flanks

@@ -1,5 +1,7 @@
 // doctor: everything that must be right before anything can be mirrored, each line ok, warn or fail
 // and what to do. Changes nothing.
+#include "daemon/commands/doctor.hpp"
+
 #include <fmt/format.h>
 
 #include <boost/asio/io_context.hpp>
@@ -38,6 +40,12 @@ std::vector<finding> probe(const configuration& c) {
   return found;
 }
 
+json::value said_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+}  // namespace
+
 std::vector<finding> examine(const invocation& asked) {
   std::vector<finding> found;
   std::optional<configuration> c;
@@ -57,14 +65,16 @@ std::vector<finding> examine(const invocation& asked) {
   return found;
 }
 
+namespace {
+
 void print_json(const std::vector<finding>& found) {
   json::array all;
   for (const finding& f : found) {
     all.push_back(json::object{{"check", f.check},
                                {"result", to_string(f.how)},
                                {"says", f.says},
-                               {"hint", f.hint},
-                               {"error_class", f.error_class}});
+                               {"hint", said_or_null(f.hint)},
+                               {"error_class", said_or_null(f.error_class)}});
   }
   terminal::print_json(json::serialize(all));
 }

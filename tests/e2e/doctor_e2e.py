@@ -18,7 +18,7 @@ class Doctor(WorldTest):
         found = self.doctor(world, code)
         self.assertEqual([c for c, f in found.items() if f["result"] == "fail"], [check], found)
         self.assertIn(says, found[check]["says"])
-        self.assertIn(hint, found[check]["hint"])
+        self.assertIn(hint, found[check]["hint"] or "")
         return found
 
     def test_of_what_is_well_every_line_is_ok(self):

@@ -194,7 +194,8 @@ TEST(usage, every_page_of_help_begins_with_examples_and_each_is_a_command_line) 
                                  "config",
                                  "config check",
                                  "config show",
-                                 "config example"})
+                                 "config example",
+                                 "support"})
     check_help(std::string("flanks-sync ") + path);
 }
 
