@@ -1,0 +1,90 @@
+# The exit codes that scripts and systemd rely on, and where a command says what.
+bats_require_minimum_version 1.5.0
+
+with() {  # NAME.yaml COMMAND...
+  local config=$FLANKS_WORLD/$1
+  shift
+  FLANKS_CONFIG=$config run --separate-stderr "$@"
+}
+
+exits() { [ "$status" -eq "$1" ] || { echo "exit $status, not $1: $output $stderr"; return 1; }; }
+says() { [[ $stderr == *"$1"* ]] || { echo "not said: $1 in: $stderr"; return 1; }; }
+
+@test "0: done, results on standard output, nothing on standard error" {
+  run --separate-stderr flanks-sync status
+  exits 0
+  [ -n "$output" ] && [ -z "$stderr" ]
+}
+
+@test "1: what was named does not exist" {
+  run --separate-stderr flanks-sync credentials show 77
+  exits 1
+  says "error: credential 77 is not registered"
+  says "hint: flanks-sync credentials list shows what is"
+  [ -z "$output" ]
+}
+
+@test "1: output that nobody can receive" {
+  run --separate-stderr bash -c 'flanks-sync config example > /dev/full'
+  exits 1
+  says "error: cannot write to standard output"
+}
+
+@test "3: a credential has a problem" {
+  sql "update flanks.credentials set state = 'error', last_error = 'x', last_error_class = 'http_5xx' where credential_id = 1"
+  run --separate-stderr flanks-sync status --exit-code
+  exits 3
+  run --separate-stderr flanks-sync status
+  exits 0
+  sql "update flanks.credentials set state = 'new', last_error = null, last_error_class = null where credential_id = 1"
+}
+
+@test "64: usage, with what was meant" {
+  run --separate-stderr flanks-sync stauts
+  exits 64
+  [ "${stderr_lines[0]}" = 'error: "stauts" is no command' ]
+  [ "${stderr_lines[1]}" = 'hint: did you mean status? flanks-sync --help lists the commands' ]
+  [ -z "$output" ]
+  run --separate-stderr flanks-sync backfill --too 2026-01-01
+  exits 64
+  says "hint: did you mean --to?"
+  run --separate-stderr flanks-sync erase --user "$(sql "select min(user_id) from flanks.user_credentials")" < /dev/null
+  exits 64
+  says "hint: add --yes"
+}
+
+@test "69: the database is not there" {
+  with nowhere.yaml flanks-sync status
+  exits 69
+  says 'database "nowhere" does not exist'
+}
+
+@test "75: another worker holds the lease" {
+  sql "update flanks_internal.leases set lease_id = gen_random_uuid(), expires_at = now() + interval '1 hour' where credential_id = 2"
+  run --separate-stderr flanks-sync sync --credential 2
+  exits 75
+  sql "update flanks_internal.leases set lease_id = null, expires_at = null where credential_id = 2"
+}
+
+@test "77: the role may not" {
+  with nobody.yaml flanks-sync status
+  exits 77
+  says "hint: "
+}
+
+@test "78: every mistake of the configuration, with its place" {
+  with mistakes.yaml flanks-sync config check
+  exits 78
+  [[ ${stderr_lines[0]} == "error: the configuration has "*" mistakes:" ]]
+  says "mistakes.yaml:2:3: flanks.client_idd: unknown key"
+  says "mistakes.yaml:4:13: sync.interval: "
+  [ -z "$output" ]
+}
+
+@test "130 and 143: interrupted, and safe to run again" {
+  with mute.yaml timeout --preserve-status -s INT 2 flanks-sync backfill --credential 1
+  exits 130
+  with mute.yaml timeout --preserve-status -s TERM 2 flanks-sync backfill --credential 1
+  exits 143
+  says "hint: run the same backfill again"
+}
