@@ -61,6 +61,8 @@ std::string plain_line(const progress_numbers& n) {
 
 boost::asio::awaitable<void> show_progress(const progress_numbers& numbers, std::FILE* out,
                                            engine_clock& clock) {
+  // The cursor rests at the line's beginning: what the log writes meanwhile takes its place, and
+  // the next one is drawn below.
   const bool live = terminal::is_live(out);
   const chr::milliseconds period{live ? 100 : 5000};
   const auto begin = clock.steady();
@@ -69,7 +71,7 @@ boost::asio::awaitable<void> show_progress(const progress_numbers& numbers, std:
     progress_numbers now = numbers;
     now.elapsed = chr::duration_cast<chr::milliseconds>(clock.steady() - begin);
     const std::string line =
-        live ? "\r\033[K" + live_line(now, terminal::width(out), terminal::has_colour(out))
+        live ? "\r\033[K" + live_line(now, terminal::width(out), terminal::has_colour(out)) + "\r"
              : plain_line(now) + "\n";
     std::fputs(line.c_str(), out);
     std::fflush(out);

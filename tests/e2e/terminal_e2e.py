@@ -28,7 +28,7 @@ class Progress(OnTerminal):
 
     def drawn(self, text):
         """The lines of progress, as they were drawn one over the other; what follows the last REDRAWN is the summary."""
-        return [line for line in text.split("\r\n")[0].split(REDRAWN)[1:-1] if line]
+        return [line.rstrip("\r") for line in text.split("\r\n")[0].split(REDRAWN)[1:-1] if line]
 
     def test_the_line_is_redrawn_in_place_and_gone_at_the_end(self):
         _, terminal = self.backfilled()
@@ -67,7 +67,7 @@ class Progress(OnTerminal):
                 terminal = self.terminal(world, "backfill", env=env, columns=120)
                 self.assertEqual(terminal.end(), 3)
                 self.assertEqual(bool(COLOUR.search(terminal.text)), coloured)
-                self.assertIn("failed", terminal.text)
+                self.assertRegex(terminal.text, r"[\r\n]\d{4}-\d\d-\d\dT[^\r]* run failed [^\r]*\r\n", "a line of the log is a line of its own")
 
     def test_a_dumb_terminal_and_a_pipe_get_plain_lines(self):
         world, terminal = self.backfilled(transactions=2000, env={"TERM": "dumb"})
