@@ -42,6 +42,8 @@ struct attempts {
   // From now on only over a new connection: one that had rested has failed already, or the request
   // may be sent only once.
   bool fresh_only = false;
+  // It goes again because a pause is over, not because it failed.
+  bool after_pause = false;
 };
 
 enum class next_step : std::uint8_t {

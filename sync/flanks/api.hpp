@@ -13,15 +13,17 @@
 #include "sync/provider_options.hpp"
 #include "sync/rate_grants.hpp"
 #include "sync/rate_observer.hpp"
+#include "sync/request_observer.hpp"
 #include "sync/retry.hpp"
 
 namespace flanks {
 
 // What the configuration sets, and what only the program knows.
 struct api_options : provider_options {
-  std::shared_ptr<key_source> keys;  // never null
-  rate_grants* rate = nullptr;     // must outlive the client; null: nobody shares it
-  rate_observer* waits = nullptr;  // must outlive the client; null: nobody is told
+  std::shared_ptr<key_source> keys;      // never null
+  rate_grants* rate = nullptr;           // must outlive the client; null: nobody shares it
+  rate_observer* waits = nullptr;        // must outlive the client; null: nobody is told
+  request_observer* requests = nullptr;  // as `waits`
   retry_policy retry;
   transaction_source source = transaction_source::v1;
   std::string

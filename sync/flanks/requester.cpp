@@ -9,6 +9,7 @@
 
 #include "sync/flanks/errors.hpp"
 #include "sync/flanks/query.hpp"
+#include "sync/flanks/timed_response.hpp"
 
 namespace flanks {
 
@@ -48,6 +49,26 @@ bool always(const failure&) {
   return true;
 }
 
+std::string_view path_of(std::string_view target) {
+  return target.substr(0, target.find('?'));
+}
+
+// Tells of every try but the first.
+class told_tries {
+ public:
+  told_tries(request_observer& told, std::string_view target)
+      : told_(told), endpoint_(path_of(target)) {}
+  void next(const attempts& so_far) {
+    if (std::exchange(begun_, true))
+      told_.retried(endpoint_, so_far.after_pause ? retry_cause::paused : retry_cause::failed);
+  }
+
+ private:
+  request_observer& told_;
+  std::string_view endpoint_;
+  bool begun_ = false;
+};
+
 }  // namespace
 
 // One token call that everyone waits for.
@@ -64,6 +85,7 @@ struct requester::token_flight {
 requester::requester(asio::any_io_executor executor, const api_options& options)
     : executor_(std::move(executor)),
       options_(options),
+      told_(options_.requests != nullptr ? *options_.requests : untold_),
       where_(origin_of(options_.base_url)),
       client_(executor_, where_, options_),
       tries_(executor_, options_) {}
@@ -86,7 +108,11 @@ awaitable<void> requester::ask(const json_call& asked, const response_reader& re
   attempts so_far;
   // A request that went out over a connection that had rested may have been lost on it.
   so_far.fresh_only = asked.once;
-  const try_once once = [&](attempts& until_now) { return ask_once(asked, read, until_now); };
+  told_tries tries(told_, asked.endpoint);
+  const try_once once = [&](attempts& until_now) {
+    tries.next(until_now);
+    return ask_once(asked, read, until_now);
+  };
   awaitable<void> trying = tries_.run(once, may_repeat, so_far);
   co_await std::move(trying);
 }
@@ -146,6 +172,7 @@ awaitable<std::unique_ptr<http_response>> requester::authorized(const http_place
     response->accept();
     if (a.status == 401 && !replay) {
       token_.refused_with(token.generation);
+      told_.retried(path_of(asked.endpoint), retry_cause::token_refused);
       continue;
     }
     call_info who = call(asked);
@@ -159,10 +186,18 @@ awaitable<std::unique_ptr<http_response>> requester::send(const http_place& plac
   tries_.count_request();
   so_far.rested = false;
   request.fresh = request.fresh || so_far.fresh_only;
+  const std::string endpoint(path_of(request.target));
+  const auto sent = clock_type::now();
   awaitable<std::unique_ptr<http_response>> sending = client_.send(place, std::move(request));
-  std::unique_ptr<http_response> response = co_await std::move(sending);
+  std::unique_ptr<http_response> response;
+  try {
+    response = co_await std::move(sending);
+  } catch (const failure&) {
+    told_.ended(endpoint, 0, clock_type::now() - sent);
+    throw;
+  }
   so_far.rested = response->rested();
-  co_return response;
+  co_return timed(std::move(response), told_, endpoint, sent);
 }
 
 awaitable<void> requester::authenticate() {
@@ -229,7 +264,11 @@ awaitable<void> requester::fetch_token(const http_place& place, attempts& so_far
   };
   const landing at_the_end{*this, *flight};
   const std::uint64_t asked_with = options_.keys->number();
-  const try_once once = [&](attempts& until_now) { return fetch_token_once(place, until_now); };
+  told_tries tries(told_, token_endpoint);
+  const try_once once = [&](attempts& until_now) {
+    tries.next(until_now);
+    return fetch_token_once(place, until_now);
+  };
   const repeat_rule may_repeat = always;
   std::optional<failure> failed;
   try {
@@ -240,6 +279,7 @@ awaitable<void> requester::fetch_token(const http_place& place, attempts& so_far
   } catch (const failure& f) {
     failed.emplace(f);
   }
+  told_.token_failed();
   if (failed->verdict == verdict::stop) {
     token_.keys_refused(*failed, clock_type::now());
     refused_number_ = asked_with;
@@ -268,6 +308,7 @@ awaitable<void> requester::fetch_token_once(const http_place& place, attempts& s
   if (a.status != 200) throw from_token_status(a, who, options_.client_id);
   granted_token token = read_token(a, who);
   response->accept();
+  told_.token_came(token.lifetime);
   token_.accept(std::move(token), clock_type::now());
 }
 

@@ -60,6 +60,8 @@ class requester final : public json_caller {
 
   boost::asio::any_io_executor executor_;
   const api_options& options_;
+  request_observer untold_;
+  request_observer& told_;
   origin where_;
   http_client client_;
   retrying tries_;

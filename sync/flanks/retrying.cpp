@@ -42,6 +42,7 @@ awaitable<void> retrying::run(const try_once& once, const repeat_rule& may_repea
 retry_decision retrying::judge(const failure& f, attempts& so_far) {
   const double dice = std::uniform_real_distribution<double>(0, 1)(chance_);
   const retry_decision d = decide(f, so_far, budget_, policy_, dice);
+  so_far.after_pause = d.what == next_step::pause;
   if (d.what != next_step::again && d.wait.count() > 0) pacer_.pause(d.wait, f);
   return d;
 }
