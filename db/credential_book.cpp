@@ -61,6 +61,7 @@ class pg_book final : public credential_book {
 };
 
 db_options small(db_options options) {
+  options.pool = "discovery";
   options.connections = 2;  // the least that a pool has; the second one is hardly ever opened
   return options;
 }

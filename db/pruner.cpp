@@ -35,6 +35,7 @@ class pg_pruner final : public pruner {
 }  // namespace
 
 std::unique_ptr<pruner> make_pruner(boost::asio::any_io_executor loop, db_options options) {
+  options.pool = "retention";
   options.connections = 2;  // the least that a pool has; the second one is never opened
   return std::make_unique<pg_pruner>(std::move(loop), std::move(options));
 }

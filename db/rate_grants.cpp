@@ -98,6 +98,7 @@ class pg_rate_grants final : public rate_grants {
 
 // Requests wait for it.
 db_options with_short_waits(db_options options) {
+  options.pool = "rate_limit";
   options.connections = 2;
   options.connect_timeout = std::chrono::seconds{2};
   options.statement_timeout = std::chrono::seconds{5};

@@ -110,6 +110,22 @@ void commit_alone(pg_connection& db, const db_options& options,
   db.commit();
 }
 
+// A request that waits for a transaction to take it along.
+class told_wait {
+ public:
+  explicit told_wait(const db_options& options) : options_(options) { tell(1); }
+  ~told_wait() { tell(-1); }
+  told_wait(const told_wait&) = delete;
+  told_wait& operator=(const told_wait&) = delete;
+
+ private:
+  void tell(int by) const {
+    if (options_.observer != nullptr)
+      options_.observer->changed(options_.pool, pool_figure::waiting, by);
+  }
+  const db_options& options_;
+};
+
 // The same failure, as one of who asked at another stage. A failure is of the database here: others
 // concern one request only.
 std::exception_ptr at_stage(const std::exception_ptr& error, stage at) {
@@ -149,6 +165,7 @@ asio::awaitable<void> write_batcher::run(request what, stage at) {
 // Until the transaction that it goes with is over, or it is to lead one. Cannot be cancelled: the
 // transaction names what is in this frame.
 asio::awaitable<void> write_batcher::turn(member& me) {
+  const told_wait waiting(pool_->options());
   auto wait = [&](auto handler) {
     const auto executor = asio::get_associated_executor(handler, loop_);
     auto held = std::make_shared<decltype(handler)>(std::move(handler));

@@ -51,6 +51,22 @@ constexpr statement by_key{"by_key", R"(
 set local plan_cache_mode = force_generic_plan; set local enable_seqscan = off; set local enable_hashjoin = off;
 set local enable_mergejoin = off; set local jit = off)"};
 
+// Tells how long a statement took, also when it failed.
+class statement_timer {
+ public:
+  statement_timer(db_observer* told, const char* name) : told_(told), name_(name) {}
+  ~statement_timer() {
+    if (told_ != nullptr) told_->ran(name_, chr::steady_clock::now() - begun_);
+  }
+  statement_timer(const statement_timer&) = delete;
+  statement_timer& operator=(const statement_timer&) = delete;
+
+ private:
+  db_observer* told_;
+  const char* name_;
+  chr::steady_clock::time_point begun_ = chr::steady_clock::now();
+};
+
 }  // namespace
 
 pg_connection::pg_connection(const db_options& options)
@@ -224,6 +240,7 @@ void pg_connection::command(const char* name, const char* sql) {
 }
 
 pg_rows pg_connection::run(const statement& s, const sql_values& values) {
+  const statement_timer timer(options_.observer, s.name);
   refuse_nul(s.name, values);
   const std::string sql = commented(s);
   const std::string* const name = values.get().empty() ? nullptr : prepared(sql, s.name);
@@ -273,6 +290,7 @@ void pg_connection::send(const std::string& sql, const std::string* name, const 
 
 void pg_connection::fetch(const statement& s, const sql_values& values,
                           const std::function<void(const binary_row&)>& take) {
+  const statement_timer timer(options_.observer, s.name);
   refuse_nul(s.name, values);
   const std::string sql = commented(s);
   const std::string* const name = prepared(sql, s.name, true);
@@ -302,6 +320,7 @@ void pg_connection::run_together(const std::vector<call>& calls,
   std::vector<pg_rows::owned> results;
   for (const call& c : calls) {
     start(c.what.name);  // each has its own time at the server as well
+    const statement_timer timer(options_.observer, c.what.name);
     results.push_back(next_result());
     if (!is_good(PQresultStatus(results.back().get())) && first_failed == nullptr)
       first_failed = &c, failed_at = results.size() - 1;
@@ -319,6 +338,7 @@ void pg_connection::run_together(const std::vector<call>& calls,
 }
 
 void pg_connection::begin() {
+  const statement_timer timer(options_.observer, "begin");
   command("begin", "begin");
   in_transaction_ = true;
 }
@@ -328,6 +348,7 @@ void pg_connection::force_index_plans() {
 }
 
 void pg_connection::commit() {
+  const statement_timer timer(options_.observer, "commit");
   // Whatever happens, this transaction is over.
   in_transaction_ = false;
   try {
@@ -346,6 +367,7 @@ void pg_connection::commit() {
 
 void pg_connection::rollback() noexcept {
   if (!std::exchange(in_transaction_, false)) return;
+  const statement_timer timer(options_.observer, "rollback");
   try {
     if (PQstatus(connection_.get()) == CONNECTION_OK) command("rollback", "rollback");
   } catch (...) {  // NOLINT: the server rolls back by itself when the connection is gone
@@ -354,6 +376,7 @@ void pg_connection::rollback() noexcept {
 
 std::int64_t pg_connection::copy_in(const statement& s,
                                     const std::function<bool(std::string&)>& next) {
+  const statement_timer timer(options_.observer, s.name);
   const std::string sql = commented(s);
   command(s.name, sql.c_str());
   std::string piece;
@@ -386,6 +409,7 @@ std::int64_t pg_connection::copy_in(const statement& s, std::string_view rows) {
 
 void pg_connection::copy_out(const statement& s,
                              const std::function<void(std::string_view)>& take) {
+  const statement_timer timer(options_.observer, s.name);
   const std::string sql = commented(s);
   command(s.name, sql.c_str());
   for (;;) {

@@ -29,8 +29,12 @@ struct pg_connection_pool::waiter {
   waiter(pg_connection_pool& p, pool_use u)
       : pool(p), use(u), wake(p.loop_, asio::steady_timer::time_point::max()) {
     pool.waiting_.push_back(this);
+    pool.tell(pool_figure::waiting, 1);
   }
-  ~waiter() { std::erase(pool.waiting_, this); }
+  ~waiter() {
+    std::erase(pool.waiting_, this);
+    pool.tell(pool_figure::waiting, -1);
+  }
   waiter(const waiter&) = delete;
   waiter& operator=(const waiter&) = delete;
 
@@ -126,10 +130,17 @@ pg_connection_pool::pg_connection_pool(asio::any_io_executor loop, db_options op
   }
   first_login_ = options_.login->number();
   on_new_login_ = options_.login->when_replaced([this] { close_superseded(); });
+  tell(pool_figure::connections, count);
 }
 
 pg_connection_pool::~pg_connection_pool() {
   close();
+  tell(pool_figure::in_use, static_cast<int>(free_.size()) - static_cast<int>(threads_.size()));
+  tell(pool_figure::connections, -static_cast<int>(threads_.size()));
+}
+
+void pg_connection_pool::tell(pool_figure which, int by) const {
+  if (options_.observer != nullptr) options_.observer->changed(options_.pool, which, by);
 }
 
 void pg_connection_pool::close() {
@@ -150,16 +161,19 @@ connection_thread& pg_connection_pool::take_free(pool_use use) {
   // warm.
   connection_thread* const taken = free_.back();
   free_.pop_back();
+  tell(pool_figure::in_use, 1);
   if (use == pool_use::held) held_.push_back(taken);
   return *taken;
 }
 
 asio::awaitable<std::unique_ptr<pooled_connection>> pg_connection_pool::take(pool_use use) {
   const auto self = shared_from_this();
+  const auto asked = std::chrono::steady_clock::now();
   const bool overtakes =
       std::any_of(waiting_.begin(), waiting_.end(), [&](const waiter* w) { return w->use == use; });
   if (!overtakes && may_take(use)) {
     connection_thread& taken = take_free(use);
+    note_wait(asked);
     co_return std::make_unique<pooled_connection>(self, taken, use);
   }
   waiter me(*this, use);
@@ -168,7 +182,13 @@ asio::awaitable<std::unique_ptr<pooled_connection>> pg_connection_pool::take(poo
   co_await std::move(wait);
   // Only a cancelled coroutine wakes up without a connection.
   if (me.granted == nullptr) throw boost::system::system_error(asio::error::operation_aborted);
+  note_wait(asked);
   co_return std::make_unique<pooled_connection>(self, *me.granted, use);
+}
+
+void pg_connection_pool::note_wait(std::chrono::steady_clock::time_point asked) const {
+  if (options_.observer == nullptr) return;
+  options_.observer->had_connection(options_.pool, std::chrono::steady_clock::now() - asked);
 }
 
 asio::awaitable<void> pg_connection_pool::run(const job& work, stage at) {
@@ -204,6 +224,7 @@ void pg_connection_pool::give_back(connection_thread& which, pool_use use) {
   if (options_.login->number() != first_login_ && !closed_) close_if_superseded(which);
   if (use == pool_use::held) std::erase(held_, &which);
   free_.push_back(&which);
+  tell(pool_figure::in_use, -1);
   if (!closed_) serve_waiters();
 }
 

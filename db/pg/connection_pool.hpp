@@ -10,6 +10,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -95,6 +96,8 @@ class pg_connection_pool : public std::enable_shared_from_this<pg_connection_poo
                             connection_thread& which, pool_use use);
   void serve_waiters();
   void close_superseded();
+  void tell(pool_figure which, int by) const;
+  void note_wait(std::chrono::steady_clock::time_point asked) const;
 
   boost::asio::any_io_executor loop_;
   db_options options_;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "db/pg/login.hpp"
+#include "db/pg/observer.hpp"
 #include "sync/limits.hpp"
 
 namespace flanks {
@@ -32,7 +33,9 @@ struct db_options {
   std::chrono::seconds answer_grace{10};
   std::chrono::seconds network_timeout{30};  // unacknowledged bytes (tcp_user_timeout)
   std::string application_name = "flanks-sync";
-  std::string holder{};  // who we are, for people; empty: host:pid
+  std::string holder{};             // who we are, for people; empty: host:pid
+  const char* pool = "work";        // what the connections are for: a literal
+  db_observer* observer = nullptr;  // must outlive them; null: nobody is told
 };
 
 }  // namespace flanks
