@@ -86,6 +86,8 @@ awaitable<admin_answer> admin::scrape() {
   const auto schema = co_await schema_.get(patience);
   database_view database;
   database.up = schema && schema->value;
+  daemon_view daemon = sources_.daemon();
+  daemon.ready = database.up && schema->value->empty() && sources_.trouble().empty();
   if (database.up) {
     const auto now = co_await gauges_.get(patience);
     if (now) note(now->trouble);
@@ -93,7 +95,7 @@ awaitable<admin_answer> admin::scrape() {
   }
   admin_answer answer;
   answer.type = "text/plain; version=0.0.4; charset=utf-8";
-  answer.body = sources_.counted.text(database, sources_.rates);
+  answer.body = sources_.counted.text(database, sources_.rates, daemon);
   co_return answer;
 }
 

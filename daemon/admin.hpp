@@ -23,6 +23,8 @@ struct admin_sources {
   gauge_source& database;
   // Why the daemon itself is not ready, a sentence's end ("stopping"); empty when it is.
   std::function<std::string()> trouble;
+  // What is told of the daemon itself; `ready` is found here.
+  std::function<daemon_view()> daemon;
 };
 
 class admin {

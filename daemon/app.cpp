@@ -34,12 +34,18 @@ namespace {
       "flanks-sync config example prints every key with its meaning");
 }
 
+db_options observed(db_options options, db_observer& observer) {
+  options.observer = &observer;
+  return options;
+}
+
 api_options options_of(const configuration& c, std::shared_ptr<key_source> keys, rate_grants& rate,
-                       rate_observer& waits) {
+                       rate_observer& waits, request_observer& requests) {
   api_options o = provider_options_of(c);
   o.keys = std::move(keys);
   o.rate = &rate;
   o.waits = &waits;
+  o.requests = &requests;
   return o;
 }
 
@@ -120,15 +126,16 @@ std::unique_ptr<log> log_of(const invocation& asked, const configuration& c) {
 engine::engine(const invocation& asked, configuration c)
     : settings(std::move(c)),
       events(log_of(asked, settings)),
-      rates(*events),
+      rates(*events, counted),
       policy(policy_of(settings.values())),
       executor(loop_.get_executor()),
       clock(make_clock(executor)),
-      database(database_options(settings)),
+      database(observed(database_options(settings), counted.database())),
       keys(make_moving_keys(executor, settings)),
       db(make_store(executor, named(database, "workers"))),
       rate(make_rate_grants(executor, named(database, "rate limit"))),
-      api(make_flanks_api(executor, options_of(settings, keys, *rate, rates))) {}
+      api(make_flanks_api(executor, options_of(settings, keys, *rate, rates, counted.requests()))) {
+}
 
 engine::~engine() = default;
 

@@ -13,6 +13,7 @@
 #include "daemon/command_line.hpp"
 #include "daemon/exit_code.hpp"
 #include "daemon/log.hpp"
+#include "daemon/metrics.hpp"
 #include "daemon/rate_log.hpp"
 #include "db/pg/options.hpp"
 #include "sync/clock.hpp"
@@ -76,6 +77,7 @@ class engine {
 
   configuration settings;
   std::unique_ptr<log> events;
+  metrics counted;
   rate_log rates;
   sync_policy policy;
 

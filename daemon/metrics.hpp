@@ -1,5 +1,5 @@
-// What the daemon counts, and how it is told to Prometheus: names, HELP, labels. No label ever
-// holds a token, a user or a credential.
+// What the daemon counts, and how it is told to Prometheus. No label ever holds a token, a user or
+// a credential. What the numbers are is said in daemon/metrics/, a file a subject.
 #pragma once
 
 #include <chrono>
@@ -7,7 +7,9 @@
 #include <optional>
 #include <string>
 
+#include "db/pg/observer.hpp"
 #include "sync/gauges.hpp"
+#include "sync/request_observer.hpp"
 #include "sync/store.hpp"
 
 namespace flanks {
@@ -25,6 +27,15 @@ struct rate_totals {
   std::optional<std::chrono::system_clock::time_point> paused_until;
 };
 
+// How the daemon itself is at one scrape.
+struct daemon_view {
+  bool ready = false;  // what /-/ready says
+  int workers = 0;     // credentials that it may work on at once
+  int in_hand = 0;     // credentials that it works on
+  std::optional<std::chrono::system_clock::time_point> last_look;  // for due credentials
+};
+
+// Everything belongs to the event loop's thread, but what db_observer says otherwise.
 class metrics {
  public:
   metrics();
@@ -37,13 +48,21 @@ class metrics {
   void count(const product_run& run);
   // What happened to a credential could not be written down.
   void count_unrecorded();
+  // A request had its turn after so long.
+  void waited(std::chrono::nanoseconds time);
+  // The event loop served a timer so much late.
+  void lagged(std::chrono::nanoseconds time);
+  // Live as long as this object.
+  [[nodiscard]] request_observer& requests();
+  [[nodiscard]] db_observer& database();
 
-  // The text format (version 0.0.4).
-  [[nodiscard]] std::string text(const database_view& database, const rate_totals& rates) const;
+  // The text format (version 0.0.4). Names every family, also those that have no number yet.
+  [[nodiscard]] std::string text(const database_view& database, const rate_totals& rates,
+                                 const daemon_view& daemon) const;
 
  private:
-  struct counters;
-  std::unique_ptr<counters> counters_;
+  struct parts;
+  std::unique_ptr<parts> parts_;
 };
 
 }  // namespace flanks

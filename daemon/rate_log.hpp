@@ -10,11 +10,14 @@ namespace flanks {
 
 class rate_log final : public rate_observer {
  public:
-  explicit rate_log(log& events) : events_(events) {}
+  rate_log(log& events, metrics& counted) : events_(events), counted_(counted) {}
 
   void paused(const pause_notice& notice, bool began) override;
   void pause_over(std::chrono::milliseconds lasted) override;
-  void waited(std::chrono::nanoseconds time) override { totals_.waited += time; }
+  void waited(std::chrono::nanoseconds time) override {
+    totals_.waited += time;
+    counted_.waited(time);
+  }
   void unreachable(const failure& why) override;
   void reachable() override;
 
@@ -22,6 +25,7 @@ class rate_log final : public rate_observer {
 
  private:
   log& events_;
+  metrics& counted_;
   rate_totals totals_;
 };
 

@@ -46,6 +46,8 @@ class scheduler {
   [[nodiscard]] const scheduler_totals& totals() const { return totals_; }
   // When the database last answered a look for due work: what the watchdog is fed by.
   [[nodiscard]] std::chrono::steady_clock::time_point last_progress() const { return progress_; }
+  // Credentials that are worked on.
+  [[nodiscard]] std::size_t in_hand() const { return group_.size(); }
   // Why nothing can be claimed just now, for /-/ready: names nobody; empty when all is well.
   [[nodiscard]] std::string trouble() const;
   // One line for people: what is going on.

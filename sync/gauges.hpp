@@ -17,9 +17,9 @@ struct mirror_gauges {
   struct in_state {
     std::string state;  // as in flanks.sync_status
     std::int64_t credentials = 0;
-    // Since the mirror of any of them was last known to agree with the provider; since it was
-    // registered, where it never was.
-    std::chrono::seconds oldest_lag{0};
+    // When the mirror of the one that is furthest behind was last known to agree with the provider;
+    // when it was registered, where it never was.
+    instant oldest_success;
   };
   // The latest verify command that spoke of a product of a credential, over all credentials that
   // were not removed.
@@ -36,10 +36,26 @@ struct mirror_gauges {
     std::optional<instant> oldest_refresh;  // of any of them; none when no refresh is known
   };
 
+  // Records that are in quarantine now.
+  struct quarantined {
+    std::string reason;   // as in flanks.quarantine
+    bool stored = false;  // a warning: the record is stored, but changed on the way
+    std::int64_t records = 0;
+  };
+  struct table_size {
+    std::string name;        // with its schema
+    std::int64_t rows = 0;   // as PostgreSQL estimates them
+    std::int64_t bytes = 0;  // with indexes and TOAST
+  };
+
   std::vector<of_bank> banks;    // by name
   std::vector<in_state> states;  // those that occur
   std::int64_t due = 0;          // credentials that a worker could take now
-  std::vector<proved> proofs;    // those that occur
+  std::int64_t leases = 0;       // credentials that a worker of any daemon has
+  std::vector<quarantined> quarantine;
+  std::int64_t open_removals = 0, open_successions = 0;  // that wait for a person
+  std::vector<table_size> tables;
+  std::vector<proved> proofs;  // those that occur
   std::optional<instant> last_verification;
   instant read_at;  // by the database's clock
 };

@@ -58,7 +58,7 @@ class daemon_story {
   daemon_story(const invocation& asked, engine& e)
       : asked_(asked),
         engine_(e),
-        observer_(*e.events, counted_),
+        observer_(*e.events, e.counted),
         options_(options_of(e.settings.values())),
         discover_interval_(e.settings.values().sync.discover_interval),
         limits_(e.settings.values().limits),
@@ -76,6 +76,7 @@ class daemon_story {
     if (!asked_.once) watching.spawn(discovering());
     if (!asked_.once) watching.spawn(pruning_daily());
     if (admin_) watching.spawn(admin_->serve());
+    if (admin_) watching.spawn(measure_loop());
     std::exception_ptr error;
     try {
       notify::ready();
@@ -134,8 +135,8 @@ class daemon_story {
   // An address that nobody chose may be taken by another daemon of this machine: that is no reason
   // not to work. One that was chosen is expected to answer.
   void open_admin() {
-    const admin_sources sources{counted_, engine_.rates.totals(), *gauges_,
-                                [this] { return trouble(); }};
+    const admin_sources sources{engine_.counted, engine_.rates.totals(), *gauges_,
+                                [this] { return trouble(); }, [this] { return view(); }};
     try {
       admin_ = std::make_unique<admin>(engine_.executor, engine_.settings.values().admin, sources,
                                        *engine_.events);
@@ -199,6 +200,25 @@ class daemon_story {
     return prune_on_schedule(engine_.executor, engine_.database, *engine_.clock, *engine_.events, keep_);
   }
 
+  [[nodiscard]] daemon_view view() const {
+    daemon_view now;
+    now.workers = options_.concurrency;
+    now.in_hand = static_cast<int>(scheduler_.in_hand());
+    const auto since = chr::steady_clock::now() - scheduler_.last_progress();
+    now.last_look = chr::system_clock::now() - since;
+    return now;
+  }
+
+  // How late the loop serves a timer: a callback that takes long makes everything else wait.
+  asio::awaitable<void> measure_loop() {
+    constexpr chr::milliseconds period{1000};
+    for (;;) {
+      const auto begun = engine_.clock->steady();
+      co_await engine_.clock->sleep(period);
+      engine_.counted.lagged(engine_.clock->steady() - begun - period);
+    }
+  }
+
   // The watchdog is fed from the event loop, and only while the scheduler makes progress: a loop
   // that hangs, and a scheduler that waits for a database that never answers, both end in a
   // restart.
@@ -217,7 +237,6 @@ class daemon_story {
 
   const invocation& asked_;
   engine& engine_;
-  metrics counted_;
   counting_observer observer_;
   scheduler_options options_;
   chr::seconds discover_interval_;

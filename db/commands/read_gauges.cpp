@@ -13,7 +13,7 @@ using boost::asio::awaitable;
 
 constexpr statement states_sql{"read_state_gauges", R"(
 select s.state, count(*),
-  greatest(0, floor(extract(epoch from max(now() - coalesce(p.confirmed_at, c.created_at)))))::bigint
+  floor(extract(epoch from min(least(now(), coalesce(p.confirmed_at, c.created_at)))))::bigint
 from flanks.credentials c
 join flanks_internal.standing s using (credential_id)
 left join flanks_internal.schedule p using (credential_id)
@@ -28,6 +28,26 @@ where s.state not in ('removed', 'paused', 'gone') group by 1 order by 1)"};
 constexpr statement due_sql{"read_due_gauge", R"(
 select count(*), floor(extract(epoch from now()))::bigint from flanks_internal.leases
 where next_due_at <= now() and (lease_id is null or expires_at <= now()))"};
+
+constexpr statement held_leases_sql{"read_lease_gauge", R"(
+select count(*) from flanks_internal.leases where expires_at > now())"};
+
+constexpr statement quarantine_reasons_sql{"read_quarantine_gauges", R"(
+select reason, stored_anyway, sum(records)::bigint from flanks.quarantine where resolved_at is null group by 1, 2 order by 1, 2)"};
+
+constexpr statement open_reviews_sql{"read_review_gauges", R"(
+select (select count(*) from flanks.removal_reviews where state = 'open'),
+  (select count(*) from flanks.successions where state = 'open'))"};
+
+// One that somebody else has for himself (VACUUM FULL) would be waited for. Never analysed, a table
+// has no reltuples yet.
+constexpr statement table_sizes_sql{"read_table_gauges", R"(
+select n.nspname || '.' || c.relname,
+  case when c.reltuples < 0 then pg_stat_get_live_tuples(c.oid) else c.reltuples::bigint end, pg_total_relation_size(c.oid)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname in ('flanks', 'flanks_internal') and c.relkind = 'r' and not exists (
+  select from pg_locks l where l.locktype = 'relation' and l.relation = c.oid and l.mode = 'AccessExclusiveLock')
+order by 1)"};
 
 // What the proofs depend on: as long as it stays, so do they. Of a mirror that was proved often
 // they cost seconds, and change once a day.
@@ -84,14 +104,23 @@ void refresh(pg_connection& db, known_proofs& known) {
 mirror_gauges read_gauges(pg_connection& db, known_proofs& known) {
   mirror_gauges g;
   for (const auto& r : db.run(states_sql)) {
-    g.states.push_back(
-        {r[0].c_str(), r[1].as<std::int64_t>(), std::chrono::seconds{r[2].as<std::int64_t>()}});
+    g.states.push_back({r[0].c_str(), r[1].as<std::int64_t>(), instant_of(r[2])});
   }
   for (const auto& r : db.run(refreshes_sql)) {
     mirror_gauges::of_bank bank{r[0].c_str(), r[1].as<std::int64_t>(), std::nullopt};
     if (!r[2].is_null()) bank.oldest_refresh = instant_of(r[2]);
     g.banks.push_back(std::move(bank));
   }
+  for (const auto& r : db.run(quarantine_reasons_sql))
+    g.quarantine.push_back({r[0].c_str(), r[1].as<bool>(), r[2].as<std::int64_t>()});
+  for (const auto& r : db.run(table_sizes_sql)) {
+    if (!r[2].is_null())
+      g.tables.push_back({r[0].c_str(), r[1].as<std::int64_t>(), r[2].as<std::int64_t>()});
+  }
+  const pg_rows reviews = db.run(open_reviews_sql);
+  g.open_removals = reviews[0][0].as<std::int64_t>();
+  g.open_successions = reviews[0][1].as<std::int64_t>();
+  g.leases = db.run(held_leases_sql)[0][0].as<std::int64_t>();
   const pg_rows due = db.run(due_sql);
   g.due = due[0][0].as<std::int64_t>();
   g.read_at = instant_of(due[0][1]);
@@ -131,6 +160,7 @@ class pg_gauges final : public gauge_source {
 };
 
 db_options impatient(db_options options) {
+  options.pool = "metrics";
   options.connections = 2;
   options.connect_timeout = std::chrono::seconds{2};
   options.statement_timeout = std::chrono::seconds{30};

@@ -31,7 +31,8 @@ class kept_log final : public flanks::log {
 
 TEST(rate_log, a_pause_is_one_line_when_it_begins_and_one_when_it_is_over) {
   kept_log events;
-  rate_log told(events);
+  metrics counted;
+  rate_log told(events, counted);
   pause_notice notice;
   notice.left = milliseconds{29'500};
   notice.http_status = 429;
@@ -55,7 +56,8 @@ TEST(rate_log, a_pause_is_one_line_when_it_begins_and_one_when_it_is_over) {
 
 TEST(rate_log, a_pause_that_another_process_was_told_names_it_and_is_not_counted_again) {
   kept_log events;
-  rate_log told(events);
+  metrics counted;
+  rate_log told(events, counted);
   pause_notice notice;
   notice.left = seconds{5};
   notice.http_status = 503;
@@ -68,7 +70,8 @@ TEST(rate_log, a_pause_that_another_process_was_told_names_it_and_is_not_counted
 
 TEST(rate_log, what_keeps_all_requests_waiting_is_said) {
   kept_log events;
-  rate_log told(events);
+  metrics counted;
+  rate_log told(events, counted);
   failure f{stage::database, verdict::later, "database_unreachable", "cannot open it"};
   f.hint = "is it running?";
   told.unreachable(f);
