@@ -87,6 +87,7 @@ awaitable<admin_answer> admin::scrape() {
   database_view database;
   database.up = schema && schema->value;
   daemon_view daemon = sources_.daemon();
+  daemon.log_lines_dropped = events_.dropped();
   daemon.ready = database.up && schema->value->empty() && sources_.trouble().empty();
   if (database.up) {
     const auto now = co_await gauges_.get(patience);
@@ -103,7 +104,7 @@ awaitable<admin_answer> admin::scrape() {
 void admin::note(const std::optional<failure>& trouble) {
   const std::string text = trouble ? trouble->what() : "";
   if (trouble && text != trouble_)
-    events_.warn("cannot read the gauges of the database", {{"error", text}});
+    events_.warn(event::gauges_unread, {{"error", text}});
   trouble_ = text;
 }
 

@@ -135,7 +135,7 @@ class beast_listener final : public admin_listener {
 
   // Out of descriptors, say. (Of a cancellation the sleep throws.)
   awaitable<void> rest_after(error_code error) {
-    events_.warn("the admin listener cannot take a connection; trying again",
+    events_.warn(event::admin_connection_refused,
                  {{"error", error.message()}});
     asio::steady_timer timer(executor_, chr::seconds{1});
     co_await timer.async_wait(asio::use_awaitable);
@@ -195,7 +195,7 @@ class beast_listener final : public admin_listener {
     } catch (const boost::system::system_error&) {
       // cancelled
     } catch (const std::exception& e) {
-      events_.error("cannot answer a request of the admin listener", {{"error", e.what()}});
+      events_.error(event::admin_request_failed, {{"error", e.what()}});
     }
     visits_.erase(mine);
   }
@@ -277,7 +277,7 @@ class beast_listener final : public admin_listener {
   // Once: what scrapes us shows its operator the status alone, and goes on asking.
   void note_refused(const std::vector<std::string>& hosts) {
     if (std::exchange(told_of_refusal_, true)) return;
-    events_.warn("the admin listener refuses requests for a host that is not its own",
+    events_.warn(event::foreign_host,
                  {{"host", hosts.empty() ? std::string() : repeatable(hosts.front())},
                   {"hint", "name the host in admin.hosts when it is meant for this daemon"}});
   }

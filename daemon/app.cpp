@@ -183,7 +183,7 @@ asio::awaitable<void> engine::watch_signals(std::function<void()> stop,
     if (caught_ != 0)
       _exit(128 + signal);  // asked twice: now means now; leases run out by themselves
     caught_ = signal;
-    events->info("stopping; a second signal ends at once",
+    events->info(event::stopping,
                  {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
     stop();
   }

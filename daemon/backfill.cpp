@@ -52,7 +52,7 @@ asio::awaitable<backfill_result> backfill::run() {
   numbers_.items = result_.plan.items;
   numbers_.items_done = numbers_.items_before = result_.plan.items_done;
   tools_.events.info(
-      result_.plan.resumed ? "resuming a backfill" : "starting a backfill",
+      result_.plan.resumed ? event::backfill_resumed : event::backfill_started,
       {{"backfill_id", result_.plan.backfill_id},
        {"window", to_string(result_.plan.days.from) + ".." + to_string(result_.plan.days.to)},
        {"credentials", result_.plan.credentials},
@@ -135,7 +135,7 @@ asio::awaitable<backfill_claim> backfill::claim_patiently(credential_id id) {
     backfill_claim claimed = co_await tools_.mirror.db.claim_for(result_.plan.backfill_id, id);
     if (claimed.credential || tools_.mirror.clock.steady() > deadline) co_return claimed;
     if (!told)
-      tools_.events.info("waiting for the lease of a credential", {{"credential_id", id.value}});
+      tools_.events.info(event::lease_awaited, {{"credential_id", id.value}});
     told = true;
     co_await tools_.mirror.clock.sleep(chr::milliseconds{500});
   }

@@ -14,16 +14,14 @@ constexpr chr::seconds longest_nap{60};  // so that a new interval is noticed
 
 void say(log& events, const arrival_counts& c) {
   for (const std::string_view by : c.cut_short_by) {
-    events.warn("the provider's list of credentials was not read to its end",
+    events.warn(event::list_cut_short,
                 {{"cut_short_by", by}, {"pages", c.pages}, {"credentials", c.seen}});
   }
   const bool odd = c.refused + c.unusable > 0;
   const auto level = odd           ? config::log_level::warn
                      : c.added > 0 ? config::log_level::info
                                    : config::log_level::debug;
-  events.write(level,
-               odd ? "the provider's list holds credentials that cannot be registered"
-                   : "read the provider's list of credentials",
+  events.write(level, odd ? event::list_refused : event::list_read,
                {{"new", c.added},
                 {"known", c.known},
                 {"without_user", c.without_user},
@@ -41,8 +39,7 @@ awaitable<void> discover_once(credential_source& from, credential_book& into, lo
     const arrival_counts counts = co_await std::move(running);
     say(events, counts);
   } catch (const failure& f) {
-    events.warn("cannot discover credentials; trying again later",
-                {{"error", f.what()}, {"hint", f.hint}});
+    events.warn(event::discovery_failed, {{"error", f.what()}, {"hint", f.hint}});
   }
 }
 

@@ -1,30 +1,28 @@
 #include "daemon/log.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <syslog.h>
+#include <poll.h>
+#include <spdlog/details/log_msg.h>
+#include <spdlog/pattern_formatter.h>
 #include <unistd.h>
-
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 #include <boost/json/value.hpp>
+#include <cerrno>
 #include <chrono>
-#include <cstdlib>
-#include <vector>
+#include <cstdio>
 
+#include "daemon/journal.hpp"
+#include "daemon/log_queue.hpp"
 #include "daemon/terminal.hpp"
 
 namespace flanks {
 
 namespace {
 
+namespace chr = std::chrono;
 using config::log_format;
 using config::log_level;
 
@@ -55,108 +53,125 @@ std::string bare_or_quoted(std::string_view text) {
   return plain ? std::string(text) : json_quoted(text);
 }
 
-std::string text_line(std::string_view message, log_fields fields) {
-  std::string line = terminal::printable(message);
-  for (const log_field& f : fields) {
+std::string text_line(const log_entry& entry) {
+  std::string line = terminal::printable(entry.message);
+  for (const log_field& f : entry.fields) {
     if (!f.value.empty()) line += fmt::format(" {}={}", f.name, bare_or_quoted(f.value));
   }
   return line;
 }
 
-std::string json_line(log_level level, std::string_view message, log_fields fields) {
-  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
+std::string json_line(const log_entry& entry) {
+  const auto at = chr::floor<chr::milliseconds>(entry.at);
+  const auto seconds = chr::floor<chr::seconds>(at);
   std::string line = fmt::format(R"({{"time":"{}.{:03}Z","level":"{}","message":{})",
-                                 to_string(instant{seconds}).substr(0, 19), (now - seconds).count(),
-                                 config::to_string(level), json_quoted(message));
-  for (const log_field& f : fields) {
+                                 to_string(instant{seconds}).substr(0, 19), (at - seconds).count(),
+                                 config::to_string(entry.level), json_quoted(entry.message));
+  if (!entry.id.empty()) line += fmt::format(R"(,"message_id":"{}")", entry.id);
+  for (const log_field& f : entry.fields) {
     if (f.value.empty()) continue;
-    line += fmt::format(",{}:{}", json_quoted(f.name), f.is_number ? f.value : json_quoted(f.value));
+    line +=
+        fmt::format(",{}:{}", json_quoted(f.name), f.is_number ? f.value : json_quoted(f.value));
   }
-  return line + "}";
+  return line + "}\n";
 }
 
-class stream_log final : public log {
+// Standard error is other people's too, so it stays as it is: it is waited for before each piece.
+class stream_sink final : public log_sink {
  public:
-  stream_log(log_level level, bool json)
-      : json_(json), logger_("flanks-sync", std::make_shared<spdlog::sinks::stderr_sink_st>()) {
-    logger_.set_pattern(json ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ %-5l %v",
-                        spdlog::pattern_time_type::utc);
-    logger_.flush_on(spdlog::level::trace);
-    stream_log::set_level(level);
-  }
+  explicit stream_sink(bool json)
+      : json_(json),
+        colour_(terminal::has_colour(stderr)),
+        formatter_("%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v", spdlog::pattern_time_type::utc) {}
 
-  void write(log_level level, std::string_view message, log_fields fields) override {
-    if (!logger_.should_log(native(level))) return;
-    logger_.log(native(level),
-                json_ ? json_line(level, message, fields) : text_line(message, fields));
-  }
-
-  void set_level(log_level level) override { logger_.set_level(native(level)); }
-
- private:
-  bool json_;
-  spdlog::logger logger_;
-};
-
-// Native fields: `journalctl -u flanks-sync FLANKS_CREDENTIAL=12`.
-class journal_log final : public log {
- public:
-  explicit journal_log(log_level level) : level_(level) {}
-
-  void write(log_level level, std::string_view message, log_fields fields) override {
-    if (level < level_) return;
-    std::vector<std::string> entries{"MESSAGE=" + text_line(message, fields),
-                                     fmt::format("PRIORITY={}", priority(level)),
-                                     "SYSLOG_IDENTIFIER=flanks-sync"};
-    for (const log_field& f : fields) {
-      std::string name = fmt::format("FLANKS_{}", f.name);
-      std::transform(name.begin(), name.end(), name.begin(),
-                     [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-      if (!f.value.empty()) entries.push_back(name + "=" + f.value);
+  bool write(const log_entry& entry, const std::atomic<bool>& given_up) override {
+    const std::string line = json_ ? json_line(entry) : formatted(entry);
+    std::string_view left = line;
+    while (!left.empty() && !given_up) {
+      pollfd ready{STDERR_FILENO, POLLOUT, 0};
+      const int found = ::poll(&ready, 1, look_again_ms);
+      if (found == 0 || (found < 0 && errno == EINTR)) continue;
+      // A pipe that is ready takes as much at once (pipe(7)): so others cannot come in between.
+      const ssize_t taken =
+          ::write(STDERR_FILENO, left.data(), std::min(left.size(), most_at_once));
+      if (taken < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (taken < 0) return false;
+      left.remove_prefix(static_cast<std::size_t>(taken));
     }
-    std::vector<iovec> parts;
-    for (std::string& e : entries)
-      parts.push_back({e.data(), e.size()});
-    sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
+    return left.empty();
   }
 
-  void set_level(log_level level) override { level_ = level; }
-
  private:
-  static int priority(log_level level) {
+  static constexpr int look_again_ms = 100;
+  static constexpr std::size_t most_at_once = 4096;  // PIPE_BUF
+
+  std::string formatted(const log_entry& entry) {
+    const std::string text = text_line(entry);
+    spdlog::details::log_msg line("flanks-sync", native(entry.level), text);
+    line.time = entry.at;
+    spdlog::memory_buf_t buffer;
+    formatter_.format(line, buffer);
+    std::string out(buffer.data(), buffer.size());
+    if (colour_) {
+      out.insert(line.color_range_end, "\033[0m");
+      out.insert(line.color_range_start, colour_of(entry.level));
+    }
+    return out;
+  }
+
+  static const char* colour_of(log_level level) {
     switch (level) {
       case log_level::error:
-        return LOG_ERR;
+        return "\033[31m";
       case log_level::warn:
-        return LOG_WARNING;
+        return "\033[33m";
       case log_level::info:
-        return LOG_INFO;
+        return "\033[32m";
       default:
-        return LOG_DEBUG;
+        return "\033[2m";
     }
   }
 
-  log_level level_;
+  bool json_;
+  bool colour_;
+  spdlog::pattern_formatter formatter_;
 };
 
-// systemd.exec(5): JOURNAL_STREAM names the device and inode of the stream that goes to the
-// journal.
-bool stderr_is_journal() {
-  const char* const stream = std::getenv("JOURNAL_STREAM");
-  struct stat file {};
-  if (stream == nullptr || fstat(STDERR_FILENO, &file) != 0) return false;
-  return fmt::format("{}:{}", file.st_dev, file.st_ino) == stream;
-}
+class queued_log final : public log {
+ public:
+  queued_log(log_level level, std::unique_ptr<log_sink> to)
+      : level_(level), queue_(std::move(to)) {}
+
+  void write(log_level level, const log_message& what, log_fields fields) override {
+    if (level < level_) return;
+    queue_.push({chr::system_clock::now(), level, what.text(), what.id(), fields});
+  }
+  void set_level(log_level level) override { level_ = level; }
+  [[nodiscard]] std::int64_t dropped() const override { return queue_.dropped(); }
+
+ private:
+  log_level level_;
+  log_queue queue_;
+};
 
 }  // namespace
+
+log_field http_status_field(int status) {
+  if (status == 0) return {"http_status", ""};
+  return {"http_status", status};
+}
 
 std::unique_ptr<log> make_log(log_level level, log_format format) {
   if (format == log_format::automatic) {
     format = stderr_is_journal() ? log_format::journal : log_format::text;
   }
-  if (format == log_format::journal) return std::make_unique<journal_log>(level);
-  return std::make_unique<stream_log>(level, format == log_format::json);
+  std::unique_ptr<log_sink> to;
+  if (format == log_format::journal) {
+    to = make_journal_sink(text_line);
+  } else {
+    to = std::make_unique<stream_sink>(format == log_format::json);
+  }
+  return std::make_unique<queued_log>(level, std::move(to));
 }
 
 }  // namespace flanks

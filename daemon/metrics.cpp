@@ -31,6 +31,18 @@ void add_daemon(const database_view& database, const daemon_view& daemon, famili
   workers.add(daemon.workers).into(to);
   told_family in_hand("flanks_workers_busy", "Credentials that this daemon works on now.");
   in_hand.add(daemon.in_hand).into(to);
+  told_family lines("flanks_log_lines_dropped_total",
+                    "Lines of the log that this process dropped, because those before them were "
+                    "not taken in time.",
+                    prometheus::MetricType::Counter);
+  lines.add(static_cast<double>(daemon.log_lines_dropped)).into(to);
+  told_family reload("flanks_config_last_reload_successful",
+                     "0 when the last reload of the configuration (SIGHUP) failed, and the old one stays; "
+                     "else 1.");
+  reload.add(daemon.reload_failed ? 0 : 1).into(to);
+  told_family configured("flanks_config_last_reload_success_timestamp_seconds",
+                         "Since when the configuration is in effect, in seconds since 1970.");
+  configured.add(in_seconds(daemon.configured_at.time_since_epoch())).into(to);
 }
 
 }  // namespace

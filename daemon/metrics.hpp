@@ -33,6 +33,9 @@ struct daemon_view {
   int workers = 0;     // credentials that it may work on at once
   int in_hand = 0;     // credentials that it works on
   std::optional<std::chrono::system_clock::time_point> last_look;  // for due credentials
+  std::int64_t log_lines_dropped = 0;  // that were not taken in time
+  bool reload_failed = false;          // the last reload of the configuration changed nothing
+  std::chrono::system_clock::time_point configured_at;  // since when the configuration is in effect
 };
 
 // Everything belongs to the event loop's thread, but what db_observer says otherwise.

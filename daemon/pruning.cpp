@@ -29,7 +29,7 @@ void say_pruned(log& events, const pruning& pass) {
   if (rows.empty()) {
     events.debug("nothing is older than retention.* keeps");
   } else {
-    events.info("deleted what is older than retention.* keeps", {{"rows", rows}});
+    events.info(event::pruned, {{"rows", rows}});
   }
 }
 
@@ -50,7 +50,7 @@ awaitable<void> prune_once(boost::asio::any_io_executor executor, db_options opt
     }
     say_pruned(events, pass);
   } catch (const failure& f) {
-    events.warn("cannot delete what is older than retention.* keeps; the rest goes another day",
+    events.warn(event::prune_failed,
                 {{"error", f.what()}, {"hint", f.hint}});
   }
 }

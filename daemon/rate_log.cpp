@@ -9,7 +9,7 @@ void rate_log::paused(const pause_notice& notice, bool began) {
   totals_.paused_until = until;
   if (!began) return;
   if (!notice.answer.empty()) ++totals_.pauses;
-  events_.warn("the provider asks us to wait; no process sends before",
+  events_.warn(event::provider_pause,
                {{"until", to_string(chr::ceil<chr::seconds>(until))},
                 {"pause_seconds", chr::ceil<chr::seconds>(notice.left).count()},
                 {"http_status", notice.http_status},
@@ -19,17 +19,17 @@ void rate_log::paused(const pause_notice& notice, bool began) {
 
 void rate_log::pause_over(chr::milliseconds lasted) {
   totals_.paused_until.reset();
-  events_.info("the provider's pause is over",
+  events_.info(event::pause_over,
                {{"pause_seconds", chr::ceil<chr::seconds>(lasted).count()}});
 }
 
 void rate_log::unreachable(const failure& why) {
-  events_.warn("the rate limit in the database cannot be asked; requests wait",
+  events_.warn(event::rate_limit_unreachable,
                {{"error", why.what()}, {"hint", why.hint}});
 }
 
 void rate_log::reachable() {
-  events_.info("the rate limit in the database answers again");
+  events_.info(event::rate_limit_reachable);
 }
 
 }  // namespace flanks

@@ -53,10 +53,10 @@ std::string reload_summary(const config::settings& started, const config::settin
   std::erase_if(applied, needs_restart);
   std::vector<std::string> waiting = config::changed_keys(started, after);
   std::erase_if(waiting, [](const std::string& key) { return !needs_restart(key); });
-  std::string text = "configuration and secrets reloaded: ";
-  text += applied.empty()
-              ? "no key that applies at once has changed"
-              : list(applied) + (applied.size() == 1 ? " applies" : " apply") + " from now on";
+  std::string text =
+      applied.empty()
+          ? "no key that applies at once has changed"
+          : list(applied) + (applied.size() == 1 ? " applies" : " apply") + " from now on";
   if (!waiting.empty()) text += "; restart the daemon for " + list(waiting);
   return text;
 }

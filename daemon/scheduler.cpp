@@ -98,7 +98,7 @@ asio::awaitable<bool> scheduler::claim(int places) {
   if (failed) {
     in_trouble(*failed);
   } else if (!unclaimable_since_ && trouble_) {
-    tools_.events.info("credentials can be claimed again");
+    tools_.events.info(event::claims_working);
     trouble_.reset();
   }
   progress_ = chr::steady_clock::now();
@@ -132,7 +132,7 @@ void scheduler::in_trouble(const failure& f) {
   if (options_.once) ended_by_ = f;
   if (options_.once) stopping_ = true;
   if (!trouble_ || std::string_view(trouble_->what()) != f.what()) {
-    tools_.events.error("cannot claim due credentials; trying again",
+    tools_.events.error(event::claims_failing,
                         {{"error", f.what()}, {"hint", f.hint}});
   }
   trouble_ = f;
@@ -207,7 +207,7 @@ asio::awaitable<void> scheduler::postpone(claimed_credential credential, chr::se
     auto releasing = tools_.mirror.db.release(credential.id, credential.lease, next);
     co_await std::move(releasing);
   } catch (const failure& f) {
-    tools_.events.warn("cannot give back a lease; it runs out by itself",
+    tools_.events.warn(event::lease_not_returned,
                        {{"credential_id", credential.id.value}, {"error", f.what()}});
   }
 }
@@ -244,7 +244,7 @@ void scheduler::count(const credential_report& report) {
   stops_ = std::min(stops_ + 1, 5);
   const chr::minutes pause{2 * stops_};
   paused_until_ = chr::steady_clock::now() + pause;
-  tools_.events.error("nothing can be fetched until an operator acts; trying again later",
+  tools_.events.error(event::operator_needed,
                       {{"error", report.error},
                        {"hint", report.hint},
                        {"pause_minutes", static_cast<std::int64_t>(pause.count())}});
@@ -266,7 +266,7 @@ asio::awaitable<void> scheduler::drain() {
   while (group_.size() > 0) {
     const auto now = chr::steady_clock::now();
     if (now >= deadline) {
-      tools_.events.warn("abandoning windows in flight; they are fetched again",
+      tools_.events.warn(event::windows_abandoned,
                          {{"credentials", static_cast<std::int64_t>(group_.size())}});
       group_.cancel();
       break;

@@ -63,11 +63,12 @@ asio::awaitable<void> renew_lease(worker_tools tools, credential_id id, lease_id
       renewed = co_await tools.mirror.db.renew(id, lease);
       held.lost = held.lost || !renewed;  // what ran out meanwhile stays lost
     } catch (const failure& f) {
-      tools.events.warn("cannot renew a lease", {{"credential_id", id.value}, {"error", f.what()}});
+      tools.events.warn(event::lease_not_renewed,
+                        {{"credential_id", id.value}, {"error", f.what()}});
     }
     if (renewed) held.until = sent + tools.lease;
   }
-  tools.events.warn("lost the lease; the work in hand is dropped", {{"credential_id", id.value}});
+  tools.events.warn(event::lease_lost, {{"credential_id", id.value}});
   story.cancel();
 }
 
@@ -81,8 +82,7 @@ asio::awaitable<void> end_with_lease(worker_tools tools, credential_id id, lease
     co_await tools.mirror.clock.sleep(left);
   }
   held.lost = true;
-  tools.events.warn("the lease ran out before it could be renewed; the work in hand is dropped",
-                    {{"credential_id", id.value}});
+  tools.events.warn(event::lease_ran_out, {{"credential_id", id.value}});
   story.cancel();
 }
 
@@ -124,7 +124,7 @@ asio::awaitable<bool> give_back(worker_tools tools, credential_id id, lease_id l
   try {
     co_await tools.mirror.db.release(id, lease, *next);
   } catch (const failure& f) {
-    tools.events.warn("cannot give back a lease; it runs out by itself",
+    tools.events.warn(event::lease_not_returned,
                       {{"credential_id", id.value}, {"error", f.what()}});
   }
   co_return false;
@@ -164,16 +164,16 @@ void logging_observer::ended(const run_record& r) {
   const std::string days = r.days ? to_string(r.days->from) + ".." + to_string(r.days->to) : "";
   const std::string_view what = r.what ? to_string(*r.what) : "";
   if (r.outcome == outcome::failed) {
-    events_.warn("run failed", {{"credential_id", r.credential.value},
-                                {"product", what},
-                                {"window", days},
-                                {"error_class", r.error_class},
-                                {"stage", r.error_stage},
-                                {"error", r.error_message},
-                                {"hint", r.error_hint},
-                                {"provider_code", r.provider_code},
-                                {"trace_id", r.trace_id},
-                                {"run_id", r.run_id}});
+    events_.warn(event::run_failed, {{"credential_id", r.credential.value},
+                                     {"product", what},
+                                     {"window", days},
+                                     {"error_class", r.error_class},
+                                     {"stage", r.error_stage},
+                                     {"error", r.error_message},
+                                     {"hint", r.error_hint},
+                                     {"provider_code", r.provider_code},
+                                     {"trace_id", r.trace_id},
+                                     {"run_id", r.run_id}});
     return;
   }
   if (r.outcome == outcome::unchanged_upstream || r.outcome == outcome::not_available) {
@@ -184,15 +184,15 @@ void logging_observer::ended(const run_record& r) {
     return;
   }
   if (r.outcome == outcome::suspicious) {
-    events_.warn("rows have vanished: a person must look", {{"credential_id", r.credential.value},
-                                                            {"product", what},
-                                                            {"window", days},
-                                                            {"error", r.error_message},
-                                                            {"hint", r.error_hint},
-                                                            {"run_id", r.run_id}});
+    events_.warn(event::rows_vanished, {{"credential_id", r.credential.value},
+                                        {"product", what},
+                                        {"window", days},
+                                        {"error", r.error_message},
+                                        {"hint", r.error_hint},
+                                        {"run_id", r.run_id}});
   }
   const bool good = r.outcome == outcome::ok;
-  events_.write(good ? good_ : config::log_level::warn, "window stored",
+  events_.write(good ? good_ : config::log_level::warn, event::window_stored,
                 {{"credential_id", r.credential.value},
                  {"product", what},
                  {"window", days},
@@ -212,7 +212,7 @@ void logging_observer::ended(const run_record& r) {
 
 void logging_observer::listed(const product_run& r) {
   if (r.outcome == outcome::failed || r.outcome == outcome::suspicious) {
-    events_.warn(r.outcome == outcome::failed ? "products not fetched" : "too many products vanished",
+    events_.warn(r.outcome == outcome::failed ? event::products_failed : event::products_vanished,
                  {{"credential_id", r.credential.value},
                   {"product", to_string(r.what)},
                   {"error_class", r.error_class},
@@ -231,7 +231,7 @@ void logging_observer::listed(const product_run& r) {
                                            {"reason", r.error_message}});
     return;
   }
-  events_.write(good_, "products stored",
+  events_.write(good_, event::products_stored,
                 {{"credential_id", r.credential.value},
                  {"product", to_string(r.what)},
                  {"outcome", to_string(r.outcome)},
@@ -245,21 +245,20 @@ void logging_observer::listed(const product_run& r) {
 }
 
 void logging_observer::unrecorded(credential_id id, const failure& f) {
-  events_.error("cannot record what happened to a credential", {{"credential_id", id.value},
-                                                                {"error_class", f.error_class},
-                                                                {"error", f.what()},
-                                                                {"hint", f.hint}});
+  events_.error(event::unrecorded, {{"credential_id", id.value},
+                                    {"error_class", f.error_class},
+                                    {"error", f.what()},
+                                    {"hint", f.hint}});
 }
 
 void logging_observer::odd_status(credential_id id, const std::vector<std::string>& clauses) {
-  events_.warn(
-      "the provider's status holds what cannot be used",
-      {{"credential_id", id.value}, {"what", fmt::format("{}", fmt::join(clauses, "; "))}});
+  events_.warn(event::odd_status, {{"credential_id", id.value},
+                                   {"what", fmt::format("{}", fmt::join(clauses, "; "))}});
 }
 
 asio::awaitable<void> refresh_banks(worker_tools tools) {
   const std::string error = co_await mirror_entities(tools.mirror.api, tools.mirror.db);
-  if (!error.empty()) tools.events.warn("cannot read the list of banks", {{"error", error}});
+  if (!error.empty()) tools.events.warn(event::banks_unread, {{"error", error}});
 }
 
 // What a credential's end says of the provider, and what that changes, goes into the log.
@@ -270,12 +269,12 @@ void learn(worker_tools tools, const claimed_credential& credential, credential_
   for (const provider_health::change& c : tools.health->note(bank, judge(report), now)) {
     const std::string who = c.bank.empty() ? "the provider" : "bank " + c.bank;
     if (c.opened) {
-      tools.events.warn(who + " fails for every credential; backing off",
+      tools.events.warn(log_message(event::backing_off, who),
                         {{"error", report.error},
                          {"error_class", report.error_class},
                          {"pause_seconds", static_cast<std::int64_t>(c.pause.count())}});
     } else {
-      tools.events.info(who + " answers again");
+      tools.events.info(log_message(event::answering_again, who));
     }
   }
   report.client_in_doubt = tools.health->refusals_in_doubt();

@@ -68,7 +68,7 @@ void require_schema(const configuration& c) {
 void require_schema(const configuration& c, bool migrate, log& events) {
   if (migrate || c.values().database.migrate) {
     migrate::migrator(database_options(c)).up(patience_with_migrator, [&](const std::string& name) {
-      events.info("migrated", {{"migration", name}});
+      events.info(event::migrated, {{"migration", name}});
     });
   }
   require_schema(c);

@@ -140,15 +140,15 @@ class daemon_story {
     try {
       admin_ = std::make_unique<admin>(engine_.executor, engine_.settings.values().admin, sources,
                                        *engine_.events);
-      engine_.events->info("metrics and health are served", {{"listen", admin_->where()}});
+      engine_.events->info(event::serving, {{"listen", admin_->where()}});
     } catch (const std::system_error& e) {
-      const std::string what =
-          fmt::format("cannot listen at {} (admin.listen): {}", listen(), e.code().message());
+      const std::string why =
+          fmt::format("{} (admin.listen): {}", listen(), e.code().message());
       if (engine_.settings.file.places.contains("admin.listen"))
-        throw refusal(exit_code::configuration, what,
+        throw refusal(exit_code::configuration, "cannot listen at " + why,
                       "name an address of this machine that is free and that the daemon may use "
                       "in admin.listen, or none");
-      engine_.events->warn(what + "; going on without metrics",
+      engine_.events->warn(log_message(event::not_listening, why),
                            {{"hint",
                              "another flanks-sync may listen there: give this one another "
                              "admin.listen, or none"}});
@@ -169,7 +169,8 @@ class daemon_story {
     engine_.database.login->replace(login_of(fresh));
     engine_.keys->replace(fresh);
     apply(s);
-    engine_.events->info(reload_summary(engine_.settings.values(), loaded_, s));
+    const std::string what = reload_summary(engine_.settings.values(), loaded_, s);
+    engine_.events->info(log_message(event::reloaded, what));
     loaded_ = s;
     reload_trouble_.clear();
     scheduler_.look_again();
@@ -177,7 +178,7 @@ class daemon_story {
   }
 
   void not_reloaded(const std::string& what, const std::string& hint) {
-    engine_.events->error("configuration not reloaded; the old one stays", {{"error", what}, {"hint", hint}});
+    engine_.events->error(event::reload_refused, {{"error", what}, {"hint", hint}});
     reload_trouble_ = "; its configuration could not be reloaded: the log says why";
     notify::ready();
   }
@@ -260,12 +261,12 @@ exit_code command_run(const invocation& asked) {
   require_schema(e.settings, asked.migrate, *e.events);
   write_settings(e.database, stored(e.settings.values()));
   daemon_story story(asked, e);
-  e.events->info("flanks-sync " FLANKS_SYNC_VERSION " runs",
+  e.events->info(log_message(event::started, FLANKS_SYNC_VERSION),
                  {{"base_url", e.settings.values().flanks.base_url}});
   e.run(
       story.tell(), [&] { story.stop(); }, [&] { story.reload(); });
   const scheduler_totals& totals = story.totals();
-  e.events->info("flanks-sync ends", {{"credentials", totals.credentials},
+  e.events->info(event::ended, {{"credentials", totals.credentials},
                                       {"failed", totals.failed},
                                       {"inserted", totals.counts.inserted},
                                       {"updated", totals.counts.updated}});

@@ -62,9 +62,9 @@ class quiet_provider final : public flanks_api {
 
 class loud_log final : public log {
  public:
-  void write(config::log_level level, std::string_view message, log_fields fields) override {
+  void write(config::log_level level, const log_message& what, log_fields fields) override {
     if (level < config::log_level::warn) return;
-    std::cerr << message;
+    std::cerr << what.text();
     for (const log_field& f : fields)
       std::cerr << ' ' << f.name << '=' << f.value;
     std::cerr << '\n';

@@ -5,8 +5,8 @@
     style_test.py --self-test   that each rule finds what it must, and nothing else
 
 Rules: who may include whom (rooms), where heavy headers may be reached from, what g++ 12 miscompiles around co_await,
-who may reveal a secret, who may print, error classes that no table has, no open ends, no paths of somebody's machine. Not a
-parser of C++: it blanks comments and strings, then looks at tokens and brackets.
+who may reveal a secret, who may print, error classes and events that no table has, no open ends, no paths of somebody's
+machine. Not a parser of C++: it blanks comments and strings, then looks at tokens and brackets.
 """
 import os
 import re
@@ -62,6 +62,11 @@ CLASS_PLACES = [
 CLASS_VARIABLE = re.compile(r"\bfailure\b\s*\w*\s*[({][^;,]*,\s*(?:verdict::\w+|(?:\w+\.)?verdict)\s*,(?P<class>[^,;]*)")
 CLASS_VARIABLES = ("db/pg/errors.cpp", "sync/arrivals.cpp", "sync/failure.hpp", "sync/flanks/connection.cpp",
                    "sync/flanks/errors.cpp", "sync/flanks/response.cpp")
+
+# What operators are told has a row in the table of events: a MESSAGE_ID, and what to do.
+TELLS = re.compile(r"\b\w*events_?(?:\.|->)(?:info|warn|error)\((?![^,;]*\bevent::)")
+EVENTS = "daemon/event.cpp"
+EVENT_ROW = re.compile(r"\bevent_info\{event::(\w+)")
 
 CODE = (".cpp", ".hpp", ".h", ".cc")
 TEXT = CODE + (".in", ".py", ".sh", ".sql", ".md", ".txt", ".cmake", ".yaml", ".yml", ".json", ".conf", ".sysusers",
@@ -222,9 +227,13 @@ class Tree:
                     self.note(path, line_of(code, position), what + " (g++ 12 miscompiles it)")
                 self.check_secrets(path, code)
                 self.check_printing(path, code)
+                if path.startswith("daemon/"):
+                    for match in TELLS.finditer(code):
+                        self.note(path, line_of(code, match.start()), f"tells of no event of {EVENTS}")
             if path != ITSELF:
                 self.check_text(path, text)
         self.check_error_classes()
+        self.check_events()
         return self.wrong
 
     def ours(self, path, header):
@@ -271,6 +280,14 @@ class Tree:
             for match in PRINTS.finditer(code):
                 self.note(path, line_of(code, match.start()),
                           "prints text as it is: terminal::print makes that of others fit for a terminal")
+
+    def check_events(self):
+        table = self.files.get(EVENTS, "")
+        rooms = [path for path in self.files if path.startswith("daemon/") and path.endswith(CODE) and path != EVENTS]
+        used = {name for path in rooms for name in re.findall(r"\bevent::(\w+)", blanked(self.files[path]))}
+        for match in EVENT_ROW.finditer(table):
+            if match.group(1) not in used:
+                self.note(EVENTS, line_of(table, match.start()), f"nothing tells of the event {match.group(1)}")
 
     def check_error_classes(self):
         table = self.files.get(CLASSES, "")
@@ -376,6 +393,9 @@ GOOD_TREE = {
     "db/d.cpp": '#include "sync/a.hpp"\n#include <libpq-fe.h>\n',
     "daemon/main.cpp": '#include "db/d.hpp"\n#include "config/s.hpp"\n#include <boost/asio/awaitable.hpp>\n',
     "daemon/log.cpp": "#include <spdlog/spdlog.h>\n",
+    "daemon/event.cpp": 'event_info{event::an_event, "1", "x", "y"},\n',
+    "daemon/tells.cpp": 'tools.events.warn(event::an_event);\nevents_.debug("x");\n'
+                        'e.events->info(\n    log_message(event::an_event, who));\n',
     "tests/sandbox/main.cpp": '#include "tests/sandbox/world.hpp"\n#include "data.hpp"\n#include <boost/beast/http.hpp>\n',
     "tests/unit/x_test.cpp": '#include "config/s.hpp"\ns.reveal();\n',
     "README.md": "ProtectHome, ./work/x, https://x.org/home/y, $HOME/x\n",
@@ -409,6 +429,10 @@ BAD_TREE = [
     ("daemon/a.cpp", "std::cerr << s;\n", "daemon/a.cpp:1: prints text as it is"),
     ("daemon/a.cpp", "std::fputs(s, stdout);\n", "daemon/a.cpp:1: prints text as it is"),
     ("daemon/a.cpp", "void f() {\n  co_await g({1});\n}\n", "daemon/a.cpp:2: co_await and braces"),
+    ("daemon/a.cpp", 'x;\ntools_.events.warn("x", {});\n', "daemon/a.cpp:2: tells of no event"),
+    ("daemon/a.cpp", 'e.events->error(\n    why);\n', "daemon/a.cpp:1: tells of no event"),
+    ("daemon/event.cpp", 'event_info{event::an_event, "1", "x", "y"},\nevent_info{event::another, "2", "x", "y"},\n',
+     "daemon/event.cpp:2: nothing tells of the event another"),
     ("quickstart", "#!/bin/sh\n# TODO: more\n", "quickstart:2: TODO"),
     ("README.md", "cd /" + "work/main\n", "README.md:1: /" + "work/m"),
     ("a.sh", "ls /" + "home/me\n", "a.sh:1: /" + "home/m"),

@@ -23,7 +23,8 @@ install >"$work/log" || { cat "$work/log"; exit 1; }
 root=$work/root
 for file in usr/local/lib/systemd/system/flanks-sync.service usr/local/lib/sysusers.d/flanks-sync.conf \
   usr/local/lib/systemd/system/flanks-sync-backfill@.service etc/flanks-sync/config.yaml \
-  usr/local/share/doc/flanks-sync/config.yaml usr/local/lib/tmpfiles.d/flanks-sync.conf; do
+  usr/local/share/doc/flanks-sync/config.yaml usr/local/lib/tmpfiles.d/flanks-sync.conf \
+  usr/local/lib/systemd/catalog/flanks-sync.catalog; do
   [ -s "$root/$file" ] || fail "cmake --install did not install /$file"
 done
 echo "# mine" >"$root/etc/flanks-sync/config.yaml"
@@ -65,6 +66,15 @@ for user in all 'user-17' 'a user' '-x; rm' '$(id)'; do
   want="<--config></etc/flanks-sync/config.yaml><backfill>"
   [ "$user" = all ] || want="$want<--user=$user>"
   [ "$got" = "$want" ] || fail "backfill of '$user' runs with $got"
+done
+
+# Every event of the table is in the catalog, and systemd understands all of them.
+said=$(journalctl --update-catalog --root="$root" 2>&1) || fail "journalctl --update-catalog: $said"
+[ -z "$said" ] || fail "journalctl --update-catalog says: $said"
+ids=$(sed -n 's/^-- //p' "$root/usr/local/lib/systemd/catalog/flanks-sync.catalog")
+[ "$(wc -w <<<"$ids")" -gt 40 ] || fail "the catalog has too few events: $ids"
+for id in $ids; do
+  journalctl --root="$root" --dump-catalog "$id" 2>&1 | grep -q "^Subject: ." || fail "the catalog has no $id"
 done
 
 said=$(systemd-sysusers --root="$root" --dry-run "$root/usr/local/lib/sysusers.d/flanks-sync.conf" 2>&1) ||

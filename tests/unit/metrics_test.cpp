@@ -50,6 +50,15 @@ TEST(metrics, counters_begin_at_zero) {
     EXPECT_THAT(text, HasSubstr(line));
 }
 
+TEST(metrics, lines_that_the_log_dropped_are_counted) {
+  const metrics m;
+  daemon_view daemon;
+  daemon.log_lines_dropped = 12;
+  daemon.reload_failed = true;
+  EXPECT_THAT(m.text({}, {}, daemon), HasSubstr("flanks_log_lines_dropped_total 12\n"));
+  EXPECT_THAT(m.text({}, {}, daemon), HasSubstr("flanks_config_last_reload_successful 0\n"));
+}
+
 TEST(metrics, a_window_counts_once_and_its_rows_by_kind) {
   metrics m;
   m.count(window_of(product::card, outcome::partial, seven()));

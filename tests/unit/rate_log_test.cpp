@@ -18,9 +18,9 @@ using ::testing::MatchesRegex;
 // Each event as "level: message name=value ...".
 class kept_log final : public flanks::log {
  public:
-  void write(config::log_level level, std::string_view message, log_fields fields) override {
+  void write(config::log_level level, const log_message& what, log_fields fields) override {
     std::string line = level == config::log_level::warn ? "warn: " : "info: ";
-    line += message;
+    line += what.text();
     for (const log_field& f : fields)
       if (!f.value.empty()) line.append(" ").append(f.name).append("=").append(f.value);
     lines.push_back(std::move(line));

@@ -14,15 +14,14 @@ TEST(reload, tells_what_applies_and_what_needs_a_restart) {
   before.flanks.max_connections = 3;
   config::settings after = before;
   after.sync.interval = std::chrono::hours{1};
-  EXPECT_EQ(reload_summary(started, started, started),
-            "configuration and secrets reloaded: no key that applies at once has changed");
+  EXPECT_EQ(reload_summary(started, started, started), "no key that applies at once has changed");
   EXPECT_EQ(reload_summary(started, before, after),
-            "configuration and secrets reloaded: sync.interval applies from now on; restart the "
+            "sync.interval applies from now on; restart the "
             "daemon for "
             "flanks.max_connections");
   after.database.dsn = "dbname=other";
   EXPECT_EQ(reload_summary(started, started, after),
-            "configuration and secrets reloaded: database.dsn, sync.interval apply from now on; "
+            "database.dsn, sync.interval apply from now on; "
             "restart the daemon "
             "for flanks.max_connections");
 }
