@@ -21,7 +21,8 @@ void say(log& events, const arrival_counts& c) {
   const auto level = odd           ? config::log_level::warn
                      : c.added > 0 ? config::log_level::info
                                    : config::log_level::debug;
-  events.write(level, odd ? event::list_refused : event::list_read,
+  events.write(level,
+               odd ? event::list_refused : event::list_read,
                {{"new", c.added},
                 {"known", c.known},
                 {"without_user", c.without_user},
@@ -39,7 +40,13 @@ awaitable<void> discover_once(credential_source& from, credential_book& into, lo
     const arrival_counts counts = co_await std::move(running);
     say(events, counts);
   } catch (const failure& f) {
-    events.warn(event::discovery_failed, {{"error", f.what()}, {"hint", f.hint}});
+    events.warn(event::discovery_failed,
+                {{"error", f.what()},
+                 {"hint", f.hint},
+                 {"endpoint", f.endpoint},
+                 http_status_field(f.http_status),
+                 {"trace_id", f.trace_id},
+                 {"our_trace_id", f.our_trace_id}});
   }
 }
 

@@ -247,6 +247,11 @@ void scheduler::count(const credential_report& report) {
   tools_.events.error(event::operator_needed,
                       {{"error", report.error},
                        {"hint", report.hint},
+                       {"error_class", report.error_class},
+                       {"endpoint", report.stopped_by->endpoint},
+                       http_status_field(report.stopped_by->http_status),
+                       {"trace_id", report.stopped_by->trace_id},
+                       {"our_trace_id", report.stopped_by->our_trace_id},
                        {"pause_minutes", static_cast<std::int64_t>(pause.count())}});
 }
 

@@ -171,8 +171,12 @@ void logging_observer::ended(const run_record& r) {
                                      {"stage", r.error_stage},
                                      {"error", r.error_message},
                                      {"hint", r.error_hint},
+                                     {"endpoint", r.endpoint},
+                                     http_status_field(r.http_status),
                                      {"provider_code", r.provider_code},
                                      {"trace_id", r.trace_id},
+                                     {"our_trace_id", r.our_trace_id},
+                                     {"trigger", to_string(r.why)},
                                      {"run_id", r.run_id}});
     return;
   }
@@ -180,25 +184,21 @@ void logging_observer::ended(const run_record& r) {
     events_.debug("not fetched", {{"credential_id", r.credential.value},
                                   {"product", what},
                                   {"outcome", to_string(r.outcome)},
-                                  {"reason", r.error_message}});
+                                  {"reason", r.error_message},
+                                  {"our_trace_id", r.our_trace_id},
+                                  {"run_id", r.run_id}});
     return;
   }
-  if (r.outcome == outcome::suspicious) {
-    events_.warn(event::rows_vanished, {{"credential_id", r.credential.value},
-                                        {"product", what},
-                                        {"window", days},
-                                        {"error", r.error_message},
-                                        {"hint", r.error_hint},
-                                        {"run_id", r.run_id}});
-  }
   const bool good = r.outcome == outcome::ok;
-  events_.write(good ? good_ : config::log_level::warn, event::window_stored,
+  const bool vanished = r.outcome == outcome::suspicious;
+  events_.write(good ? good_ : config::log_level::warn,
+                vanished ? event::rows_vanished : event::window_stored,
                 {{"credential_id", r.credential.value},
                  {"product", what},
                  {"window", days},
                  {"outcome", to_string(r.outcome)},
-                 {"error", r.outcome == outcome::partial ? r.error_message : ""},
-                 {"hint", r.outcome == outcome::partial ? r.error_hint : ""},
+                 {"error", good ? "" : r.error_message},
+                 {"hint", good ? "" : r.error_hint},
                  {"fetched", r.counts.fetched},
                  {"inserted", r.counts.inserted},
                  {"updated", r.counts.updated},
@@ -207,6 +207,8 @@ void logging_observer::ended(const run_record& r) {
                  {"quarantined", r.counts.quarantined},
                  {"provider_ms", static_cast<std::int64_t>(r.provider_time.count())},
                  {"database_ms", static_cast<std::int64_t>(r.database_time.count())},
+                 {"our_trace_id", r.our_trace_id},
+                 {"trigger", to_string(r.why)},
                  {"run_id", r.run_id}});
 }
 
@@ -219,8 +221,12 @@ void logging_observer::listed(const product_run& r) {
                   {"stage", r.error_stage},
                   {"error", r.error_message},
                   {"hint", r.error_hint},
+                  {"endpoint", r.endpoint},
+                  http_status_field(r.http_status),
                   {"provider_code", r.provider_code},
                   {"trace_id", r.trace_id},
+                  {"our_trace_id", r.our_trace_id},
+                  {"trigger", to_string(r.why)},
                   {"run_id", r.run_id}});
     return;
   }
@@ -228,19 +234,25 @@ void logging_observer::listed(const product_run& r) {
     events_.debug("products not fetched", {{"credential_id", r.credential.value},
                                            {"product", to_string(r.what)},
                                            {"outcome", to_string(r.outcome)},
-                                           {"reason", r.error_message}});
+                                           {"reason", r.error_message},
+                                           {"our_trace_id", r.our_trace_id},
+                                           {"run_id", r.run_id}});
     return;
   }
-  events_.write(good_, event::products_stored,
+  const row_counts& c = r.counts;
+  const bool news = c.inserted + c.updated + c.removed + c.quarantined > 0;
+  events_.write(news ? good_ : config::log_level::debug, event::products_stored,
                 {{"credential_id", r.credential.value},
                  {"product", to_string(r.what)},
                  {"outcome", to_string(r.outcome)},
-                 {"fetched", r.counts.fetched},
-                 {"inserted", r.counts.inserted},
-                 {"updated", r.counts.updated},
-                 {"unchanged", r.counts.unchanged},
-                 {"removed", r.counts.removed},
-                 {"quarantined", r.counts.quarantined},
+                 {"fetched", c.fetched},
+                 {"inserted", c.inserted},
+                 {"updated", c.updated},
+                 {"unchanged", c.unchanged},
+                 {"removed", c.removed},
+                 {"quarantined", c.quarantined},
+                 {"our_trace_id", r.our_trace_id},
+                 {"trigger", to_string(r.why)},
                  {"run_id", r.run_id}});
 }
 
@@ -257,8 +269,14 @@ void logging_observer::odd_status(credential_id id, const std::vector<std::strin
 }
 
 asio::awaitable<void> refresh_banks(worker_tools tools) {
-  const std::string error = co_await mirror_entities(tools.mirror.api, tools.mirror.db);
-  if (!error.empty()) tools.events.warn(event::banks_unread, {{"error", error}});
+  const std::optional<failure> failed = co_await mirror_entities(tools.mirror.api, tools.mirror.db);
+  if (!failed) co_return;
+  tools.events.warn(event::banks_unread, {{"error", failed->what()},
+                                          {"hint", failed->hint},
+                                          {"endpoint", failed->endpoint},
+                                          http_status_field(failed->http_status),
+                                          {"trace_id", failed->trace_id},
+                                          {"our_trace_id", failed->our_trace_id}});
 }
 
 // What a credential's end says of the provider, and what that changes, goes into the log.

@@ -37,9 +37,10 @@ struct worker_tools {
                                                        claimed_credential credential,
                                                        boost::asio::awaitable<void> work);
 
-// Logs every window as it ends; the base of the observers of the commands. What goes well is logged
-// at `good`: the daemon's log tells of every window, a command that prints a summary only of what
-// goes wrong.
+// Logs every run as it ends, one line each; the base of the observers of the commands. What goes
+// well is logged at `good`: the daemon's log tells of every run, a command that prints a summary
+// only of what goes wrong. A list of products without anything new, and what was not asked for, is
+// logged at debug.
 class logging_observer : public mirror_observer {
  public:
   logging_observer(log& events, config::log_level good) : events_(events), good_(good) {}

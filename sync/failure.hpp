@@ -55,6 +55,8 @@ class failure : public std::runtime_error {
   int http_status = 0;        // 0 when there was no answer
   std::string provider_code;  // error.code of the provider, may be empty
   std::string trace_id;       // trace_id of the provider, may be empty
+  std::string endpoint;       // of the provider that was asked, as "/v0/token"; may be empty
+  std::string our_trace_id;   // under which it was asked (sync/trace.hpp); may be empty
   std::optional<std::chrono::seconds> retry_after;  // from 429 or 503, clamped
   bool rested = false;  // of a connection that had served another request before
 };

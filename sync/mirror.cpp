@@ -119,7 +119,7 @@ class credential_story {
     std::optional<failure> failed;
     run_record record = new_record();
     try {
-      status = co_await t_.api.status(job_.credential.credentials_token);
+      status = co_await t_.api.status(to_);
       availability_changed_ =
           co_await t_.db.record_status(job_.credential.id, job_.credential.lease, *status);
     } catch (const failure& f) {
@@ -284,7 +284,7 @@ class credential_story {
   awaitable<std::optional<failure>> ask_for_windows() {
     std::optional<failure> failed;
     try {
-      awaitable<bool> asking = t_.api.takes_windows(job_.credential.credentials_token);
+      awaitable<bool> asking = t_.api.takes_windows(to_);
       has_windows_ = co_await std::move(asking);
     } catch (const failure& f) {
       failed = f;
@@ -329,8 +329,8 @@ class credential_story {
       window_evidence evidence = evidence_of(p, now);
       sink.emplace(*ledger, t_.observer, t_.clock);
       batch_sink& taking = *sink;
-      const response_summary summary = co_await t_.api.transactions(
-          job_.credential.credentials_token, p.what, now.days, over, taking);
+      const response_summary summary =
+          co_await t_.api.transactions(to_, p.what, now.days, over, taking);
       // Nothing stored could contradict it.
       const bool first_time = !job_.credential.of(p.what).last_success;
       if (first_time && summary.elements == 0 && summary.repeats)
@@ -399,6 +399,8 @@ class credential_story {
     record.provider_code = f.provider_code;
     record.trace_id = f.trace_id;
     record.http_status = f.http_status;
+    record.endpoint = f.endpoint;
+    if (!f.our_trace_id.empty()) record.our_trace_id = f.our_trace_id;
     t_.observer.ended(record);
     co_await t_.db.record_run(std::move(record));
   }
@@ -415,12 +417,14 @@ class credential_story {
     record.run_id = job_.run_id;
     record.why = job_.why;
     record.credential = job_.credential.id;
+    record.our_trace_id = job_.trace.value;
     record.started_at = t_.clock.now();
     return record;
   }
 
   mirror_tools t_;
   assignment job_;
+  access to_{job_.credential.credentials_token, job_.trace};
   credential_report report_;
   credential_status status_;  // asked before anything is fetched
   std::optional<instant> provider_update_;

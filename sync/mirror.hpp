@@ -34,6 +34,7 @@ class mirror_observer {
 struct assignment {
   claimed_credential credential;
   std::string run_id;
+  trace_id trace = new_trace();  // of all requests that it takes
   trigger why = trigger::schedule;
   bool force = false;             // fetch even when the provider has nothing newer (sync)
   std::vector<product> products;  // empty: those of the policy

@@ -63,8 +63,7 @@ class products_story {
   awaitable<std::optional<failure>> attempt(product_run& run, connection_use over) {
     std::optional<failure> failed;
     try {
-      product_batch batch =
-          co_await t_.api.products(job_.credential.credentials_token, run.what, over);
+      product_batch batch = co_await t_.api.products(to_, run.what, over);
       run.response_bytes = batch.bytes;
       batch.proves_absence = status_.of(run.what).proves_absence();
       product_run stored = co_await t_.db.store_products(job_.credential.id, job_.credential.lease,
@@ -111,6 +110,8 @@ class products_story {
     run.provider_code = f.provider_code;
     run.trace_id = f.trace_id;
     run.http_status = f.http_status;
+    run.endpoint = f.endpoint;
+    if (!f.our_trace_id.empty()) run.our_trace_id = f.our_trace_id;
   }
 
   [[nodiscard]] product_run new_run(product_kind kind) const {
@@ -118,6 +119,7 @@ class products_story {
     run.run_id = job_.run_id;
     run.why = job_.why;
     run.credential = job_.credential.id;
+    run.our_trace_id = job_.trace.value;
     run.what = kind;
     run.provider_update = status_.last_update;
     run.started_at = t_.clock.now();
@@ -126,6 +128,7 @@ class products_story {
 
   mirror_tools t_;
   const assignment& job_;
+  access to_{job_.credential.credentials_token, job_.trace};
   const credential_status& status_;
   credential_report& report_;
 };
@@ -138,24 +141,26 @@ awaitable<void> mirror_products(mirror_tools tools, assignment job, credential_s
   co_await story.tell();
 }
 
-awaitable<std::string> mirror_entities(flanks_api& api, store& db) {
-  std::string error;
+awaitable<std::optional<failure>> mirror_entities(flanks_api& api, store& db) {
+  std::optional<failure> failed;
   bool ours = false;
+  const trace_id trace = new_trace();
   try {
     ours = co_await db.claim_entities();
-    if (!ours) co_return error;
-    product_batch batch = co_await api.entities();
+    if (!ours) co_return failed;
+    product_batch batch = co_await api.entities(trace);
     co_await db.store_entities(std::move(batch));
   } catch (const failure& f) {
-    error = f.what();
+    failed = f;
   }
-  if (error.empty() || !ours) co_return error;
+  if (!failed || !ours) co_return failed;
   try {
-    co_await db.fail_entities(error);
+    const std::string why = failed->what();
+    co_await db.fail_entities(why);
   } catch (const failure& f) {
-    error = f.what();
+    failed = f;
   }
-  co_return error;
+  co_return failed;
 }
 
 }  // namespace flanks

@@ -14,7 +14,8 @@ namespace flanks {
                                                            credential_report& report);
 
 // Reads the list of banks when that is due (once a day, by one of all daemons). A failure is
-// written down, and given back: what it says, empty when all is well.
-[[nodiscard]] boost::asio::awaitable<std::string> mirror_entities(flanks_api& api, store& db);
+// written down, and given back.
+[[nodiscard]] boost::asio::awaitable<std::optional<failure>> mirror_entities(flanks_api& api,
+                                                                             store& db);
 
 }  // namespace flanks

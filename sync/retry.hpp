@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "sync/failure.hpp"
+#include "sync/trace.hpp"
 
 namespace flanks {
 
@@ -44,6 +45,7 @@ struct attempts {
   bool fresh_only = false;
   // It goes again because a pause is over, not because it failed.
   bool after_pause = false;
+  trace_id trace;  // that all of its requests belong to
 };
 
 enum class next_step : std::uint8_t {

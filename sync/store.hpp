@@ -78,6 +78,7 @@ struct run_record {
   row_counts counts;
   std::string error_class, error_stage, error_message, error_hint, provider_code, trace_id;
   int http_status = 0;
+  std::string endpoint, our_trace_id;  // for the log alone, as in failure
   std::int64_t response_bytes = 0;
   int requests = 0;
   instant started_at;
@@ -96,6 +97,7 @@ struct product_run {
   row_counts counts;
   std::string error_class, error_stage, error_message, error_hint, provider_code, trace_id;
   int http_status = 0;
+  std::string endpoint, our_trace_id;  // for the log alone, as in failure
   std::int64_t response_bytes = 0;
   instant started_at;
   std::optional<instant> provider_update;  // becomes the watermark when `how` is ok or partial

@@ -82,7 +82,7 @@ class proof_story {
     std::optional<credential_status> status;
     std::optional<failure> failed;
     try {
-      status = co_await t_.api.status(asked_.credential.credentials_token);
+      status = co_await t_.api.status(to_);
     } catch (const failure& f) {
       failed = f;
     }
@@ -228,8 +228,8 @@ class proof_story {
           co_await t_.db.open(c.id, c.lease, what, days);
       sink.emplace(*ledger);
       batch_sink& taking = *sink;
-      const response_summary summary = co_await t_.api.transactions(c.credentials_token, what, days,
-                                                                    connection_use::fresh, taking);
+      const response_summary summary =
+          co_await t_.api.transactions(to_, what, days, connection_use::fresh, taking);
       (void)summary;
       a.found = co_await ledger->compare(asked_.limit);
     } catch (const failure& f) {
@@ -266,6 +266,7 @@ class proof_story {
 
   proof_tools t_;
   proof_request asked_;
+  access to_{asked_.credential.credentials_token, asked_.trace};
   proof_report report_;
 };
 

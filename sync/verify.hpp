@@ -21,6 +21,7 @@ namespace flanks {
 struct proof_request {
   claimed_credential credential;
   std::string run_id;
+  trace_id trace = new_trace();  // of all requests that it takes
   std::vector<product> products;
   std::optional<window> days;  // absent: what is covered
   int limit = 1000;            // differences listed of one window

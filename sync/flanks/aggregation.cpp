@@ -21,13 +21,14 @@ constexpr std::size_t page_limit = 32 * 1024 * 1024;  // bytes
 // A deployment that is renewed, in either direction, is noticed after so long without a restart.
 constexpr chr::hours known_for{24};
 
-json_call posting(std::string_view endpoint, secret body, const secret& credentials_token) {
+json_call page_of(std::string_view endpoint, secret body, const access& to) {
   json_call asked;
   asked.endpoint = endpoint;
   asked.body = std::move(body);
   asked.limit = page_limit;
   asked.records = true;
-  asked.secrets.push_back(&credentials_token);
+  asked.secrets.push_back(&to.credentials_token);
+  asked.trace = to.trace;
   return asked;
 }
 
@@ -42,14 +43,14 @@ struct aggregation::inquiry {
   bool done = false;
 };
 
-call_info aggregation::call(std::string_view endpoint, const secret& credentials_token) const {
-  return requests_.call(posting(endpoint, secret{}, credentials_token));
+call_info aggregation::call(std::string_view endpoint, const access& to) const {
+  return requests_.call(page_of(endpoint, secret{}, to));
 }
 
-awaitable<page> aggregation::ask_page(std::string_view endpoint, secret body,
-                                      const secret& credentials_token, answer& a) {
+awaitable<page> aggregation::ask_page(std::string_view endpoint, secret body, const access& to,
+                                      answer& a) {
   page found;
-  json_call asked = posting(endpoint, std::move(body), credentials_token);
+  json_call asked = page_of(endpoint, std::move(body), to);
   const call_info who = requests_.call(asked);
   asked.read = [&](const answer& came) {
     a = came;
@@ -60,7 +61,7 @@ awaitable<page> aggregation::ask_page(std::string_view endpoint, secret body,
   co_return found;
 }
 
-awaitable<bool> aggregation::filters_by_day(const secret& credentials_token) {
+awaitable<bool> aggregation::filters_by_day(const access& to) {
   if (!is_known() && inquiry_ != nullptr) {
     const std::shared_ptr<inquiry> asked = inquiry_;
     boost::system::error_code woken;
@@ -82,23 +83,23 @@ awaitable<bool> aggregation::filters_by_day(const secret& credentials_token) {
     }
   };
   const ending at_the_end{*this, mine};
-  awaitable<bool> asking = ask_about_today(credentials_token);
+  awaitable<bool> asking = ask_about_today(to);
   const bool filters = co_await std::move(asking);
   filters_ = filters;
   ask_again_at_ = clock::now() + known_for;
   co_return filters;
 }
 
-awaitable<bool> aggregation::ask_about_today(const secret& credentials_token) {
+awaitable<bool> aggregation::ask_about_today(const access& to) {
   const day today = chr::floor<chr::days>(chr::system_clock::now());
-  const call_info who = call(list_transactions_endpoint, credentials_token);
+  const call_info who = call(list_transactions_endpoint, to);
   const std::vector<std::string> every_product;
-  secret body = listing_body(credentials_token, every_product, window{today, today}, std::nullopt);
+  secret body =
+      listing_body(to.credentials_token, every_product, window{today, today}, std::nullopt);
   std::optional<failure> failed;
   try {
     answer a;
-    awaitable<page> asking =
-        ask_page(list_transactions_endpoint, std::move(body), credentials_token, a);
+    awaitable<page> asking = ask_page(list_transactions_endpoint, std::move(body), to, a);
     const page p = co_await std::move(asking);
     co_return shows_only(p, a, who, today);
   } catch (const failure& f) {
@@ -108,17 +109,15 @@ awaitable<bool> aggregation::ask_about_today(const secret& credentials_token) {
   co_return false;
 }
 
-awaitable<std::vector<std::string>> aggregation::product_ids(const secret& credentials_token,
-                                                             product what) {
-  const call_info who = call(list_products_endpoint, credentials_token);
+awaitable<std::vector<std::string>> aggregation::product_ids(const access& to, product what) {
+  const call_info who = call(list_products_endpoint, to);
   const std::vector<std::string> every_product;
   std::vector<std::string> ids;
   page_walk walk(who, most_pages_);
   do {
-    secret body = listing_body(credentials_token, every_product, std::nullopt, walk.token());
+    secret body = listing_body(to.credentials_token, every_product, std::nullopt, walk.token());
     answer a;
-    awaitable<page> asking =
-        ask_page(list_products_endpoint, std::move(body), credentials_token, a);
+    awaitable<page> asking = ask_page(list_products_endpoint, std::move(body), to, a);
     const page p = co_await std::move(asking);
     for (const listed_product& listed : read_products(p, a, who)) {
       if (listed.type == to_string(what)) ids.push_back(listed.id);
@@ -130,18 +129,17 @@ awaitable<std::vector<std::string>> aggregation::product_ids(const secret& crede
 
 // Every page of the product's transactions. Where there is no such product nothing is asked for: a
 // filter without values is never sent.
-awaitable<response_summary> aggregation::walk(const secret& credentials_token, product what,
+awaitable<response_summary> aggregation::walk(const access& to, product what,
                                               std::optional<window> days, batch_sink& sink) {
   response_summary summary;
-  const call_info who = call(list_transactions_endpoint, credentials_token);
-  const std::vector<std::string> ids = co_await product_ids(credentials_token, what);
+  const call_info who = call(list_transactions_endpoint, to);
+  const std::vector<std::string> ids = co_await product_ids(to, what);
   page_walk pages(who, most_pages_);
   listed_transactions reader(who, what, ids);
   for (bool more = !ids.empty(); more; more = pages.more()) {
-    secret body = listing_body(credentials_token, ids, days, pages.token());
+    secret body = listing_body(to.credentials_token, ids, days, pages.token());
     answer a;
-    awaitable<page> asking =
-        ask_page(list_transactions_endpoint, std::move(body), credentials_token, a);
+    awaitable<page> asking = ask_page(list_transactions_endpoint, std::move(body), to, a);
     const page p = co_await std::move(asking);
     summary.bytes += a.body_bytes;
     summary.elements += static_cast<std::int64_t>(p.items.size());
@@ -156,15 +154,15 @@ awaitable<response_summary> aggregation::walk(const secret& credentials_token, p
   co_return summary;
 }
 
-awaitable<response_summary> aggregation::transactions(const secret& credentials_token, product what,
-                                                      window days, batch_sink& sink) {
-  awaitable<bool> asking = filters_by_day(credentials_token);
+awaitable<response_summary> aggregation::transactions(const access& to, product what, window days,
+                                                      batch_sink& sink) {
+  awaitable<bool> asking = filters_by_day(to);
   const bool filters = co_await std::move(asking);
   std::optional<window> asked;
   if (filters) asked = days;
   std::optional<failure> failed;
   try {
-    awaitable<response_summary> walking = walk(credentials_token, what, asked, sink);
+    awaitable<response_summary> walking = walk(to, what, asked, sink);
     const response_summary summary = co_await std::move(walking);
     co_return summary;
   } catch (const failure& f) {

@@ -27,27 +27,25 @@ class aggregation {
   // day, by one request about today alone: one day is never too long a window, so a 400 that names
   // one of the fields can only mean that they are not known. Nor does a deployment filter that
   // shows other days all the same. Whoever needs to know meanwhile waits for the answer.
-  boost::asio::awaitable<bool> filters_by_day(const secret& credentials_token);
+  boost::asio::awaitable<bool> filters_by_day(const access& to);
 
   // Like flanks_api::transactions(), of as much as the deployment filters. A caller must make sure
   // that the provider's data stayed the same from the first page to the last.
-  boost::asio::awaitable<response_summary> transactions(const secret& credentials_token,
-                                                        product what, window days,
+  boost::asio::awaitable<response_summary> transactions(const access& to, product what, window days,
                                                         batch_sink& sink);
 
  private:
   using clock = std::chrono::steady_clock;
   struct inquiry;
 
-  [[nodiscard]] call_info call(std::string_view endpoint, const secret& credentials_token) const;
+  [[nodiscard]] call_info call(std::string_view endpoint, const access& to) const;
   // Its body, and where it came from, are kept in `a`.
-  boost::asio::awaitable<page> ask_page(std::string_view endpoint, secret body,
-                                        const secret& credentials_token, answer& a);
-  boost::asio::awaitable<std::vector<std::string>> product_ids(const secret& credentials_token,
-                                                               product what);
-  boost::asio::awaitable<response_summary> walk(const secret& credentials_token, product what,
+  boost::asio::awaitable<page> ask_page(std::string_view endpoint, secret body, const access& to,
+                                        answer& a);
+  boost::asio::awaitable<std::vector<std::string>> product_ids(const access& to, product what);
+  boost::asio::awaitable<response_summary> walk(const access& to, product what,
                                                 std::optional<window> days, batch_sink& sink);
-  boost::asio::awaitable<bool> ask_about_today(const secret& credentials_token);
+  boost::asio::awaitable<bool> ask_about_today(const access& to);
   [[nodiscard]] bool is_known() const { return filters_ && clock::now() < ask_again_at_; }
 
   boost::asio::any_io_executor executor_;

@@ -23,13 +23,12 @@ namespace {
 
 constexpr std::size_t status_limit = 1024 * 1024;  // bytes of a status
 
-json_call posting(std::string_view endpoint, secret body, std::size_t limit,
-                  const secret* credentials_token) {
+json_call posting(std::string_view endpoint, secret body, const access& to) {
   json_call asked;
   asked.endpoint = endpoint;
   asked.body = std::move(body);
-  asked.limit = limit;
-  if (credentials_token != nullptr) asked.secrets.push_back(credentials_token);
+  asked.secrets.push_back(&to.credentials_token);
+  asked.trace = to.trace;
   return asked;
 }
 
@@ -40,14 +39,13 @@ class https_api final : public provider_client {
         requests_(executor, options_),
         pages_(executor, requests_, options_.limits.answer_pages) {}
 
-  awaitable<credential_status> status(const secret& credentials_token) override;
-  awaitable<bool> takes_windows(const secret& credentials_token) override;
-  awaitable<response_summary> transactions(const secret& credentials_token, product what,
-                                           window days, connection_use over,
-                                           batch_sink& sink) override;
-  awaitable<product_batch> products(const secret& credentials_token, product_kind kind,
+  awaitable<credential_status> status(const access& to) override;
+  awaitable<bool> takes_windows(const access& to) override;
+  awaitable<response_summary> transactions(const access& to, product what, window days,
+                                           connection_use over, batch_sink& sink) override;
+  awaitable<product_batch> products(const access& to, product_kind kind,
                                     connection_use over) override;
-  awaitable<product_batch> entities() override;
+  awaitable<product_batch> entities(const trace_id& trace) override;
   awaitable<void> authenticate() override { return requests_.authenticate(); }
   awaitable<void> ask_json(json_call asked) override {
     return requests_.ask_json(std::move(asked));
@@ -56,32 +54,30 @@ class https_api final : public provider_client {
   awaitable<void> close() override { return requests_.close(); }
 
  private:
-  call_info call(std::string_view endpoint, const secret& credentials_token) const;
+  call_info call(std::string_view endpoint, const access& to) const;
 
-  awaitable<response_summary> fetch_window(const secret& credentials_token, product what,
-                                           window days, connection_use over, batch_sink& sink);
+  awaitable<response_summary> fetch_window(const access& to, product what, window days,
+                                           connection_use over, batch_sink& sink);
   awaitable<void> read_transactions(http_response& response, const json_call& asked,
                                     batch_sink& sink, bool& handed_on, response_summary& summary);
-  // `credentials_token`: null for the banks, which belong to no credential.
-  awaitable<product_batch> ask_for_list(product_list list, const secret* credentials_token,
-                                        connection_use over);
+  awaitable<product_batch> ask_for_list(product_list list, json_call asked, connection_use over);
 
-  awaitable<response_summary> fetch_pages(const secret& credentials_token, product what,
-                                          window days, batch_sink& sink);
+  awaitable<response_summary> fetch_pages(const access& to, product what, window days,
+                                          batch_sink& sink);
 
   api_options options_;
   requester requests_;
   aggregation pages_;
 };
 
-call_info https_api::call(std::string_view endpoint, const secret& credentials_token) const {
-  return requests_.call(posting(endpoint, secret{}, 0, &credentials_token));
+call_info https_api::call(std::string_view endpoint, const access& to) const {
+  return requests_.call(posting(endpoint, secret{}, to));
 }
 
-awaitable<credential_status> https_api::status(const secret& credentials_token) {
+awaitable<credential_status> https_api::status(const access& to) {
   credential_status status;
-  json_call asked =
-      posting(status_endpoint, status_body(credentials_token), status_limit, &credentials_token);
+  json_call asked = posting(status_endpoint, status_body(to.credentials_token), to);
+  asked.limit = status_limit;
   const call_info who = requests_.call(asked);
   asked.read = [&](const answer& a) {
     status = read_status(a, who, options_.limits.bank_name_bytes);
@@ -120,12 +116,10 @@ awaitable<void> https_api::read_transactions(http_response& response, const json
   summary.repeats = response.repeats();
 }
 
-awaitable<response_summary> https_api::fetch_window(const secret& credentials_token, product what,
-                                                    window days, connection_use over,
-                                                    batch_sink& sink) {
-  json_call asked =
-      posting(transactions_endpoint(what),
-              transactions_body(credentials_token, days, options_.query), 0, &credentials_token);
+awaitable<response_summary> https_api::fetch_window(const access& to, product what, window days,
+                                                    connection_use over, batch_sink& sink) {
+  json_call asked = posting(transactions_endpoint(what),
+                            transactions_body(to.credentials_token, days, options_.query), to);
   asked.over = over;
   asked.records = true;
   response_summary summary;
@@ -141,44 +135,38 @@ awaitable<response_summary> https_api::fetch_window(const secret& credentials_to
 }
 
 // The answer is many answers: it counts only when the provider did not refresh its data in between.
-awaitable<response_summary> https_api::fetch_pages(const secret& credentials_token, product what,
-                                                   window days, batch_sink& sink) {
-  const credential_status before = co_await status(credentials_token);
-  awaitable<response_summary> walking = pages_.transactions(credentials_token, what, days, sink);
+awaitable<response_summary> https_api::fetch_pages(const access& to, product what, window days,
+                                                   batch_sink& sink) {
+  const credential_status before = co_await status(to);
+  awaitable<response_summary> walking = pages_.transactions(to, what, days, sink);
   const response_summary summary = co_await std::move(walking);
-  const credential_status now = co_await status(credentials_token);
+  const credential_status now = co_await status(to);
   if (now.last_update != before.last_update) {
     throw failure(stage::receive, verdict::retry, "moved_while_paging",
                   fmt::format("{}: the provider refreshed its data between two pages",
-                              call(list_transactions_endpoint, credentials_token).what));
+                              call(list_transactions_endpoint, to).what));
   }
   co_return summary;
 }
 
-awaitable<bool> https_api::takes_windows(const secret& credentials_token) {
+awaitable<bool> https_api::takes_windows(const access& to) {
   if (options_.source == transaction_source::v1) co_return true;
-  awaitable<bool> asking = pages_.filters_by_day(credentials_token);
+  awaitable<bool> asking = pages_.filters_by_day(to);
   const bool filters = co_await std::move(asking);
   co_return filters;
 }
 
-awaitable<response_summary> https_api::transactions(const secret& credentials_token, product what,
-                                                    window days, connection_use over,
-                                                    batch_sink& sink) {
-  return options_.source == transaction_source::v2
-             ? fetch_pages(credentials_token, what, days, sink)
-             : fetch_window(credentials_token, what, days, over, sink);
+awaitable<response_summary> https_api::transactions(const access& to, product what, window days,
+                                                    connection_use over, batch_sink& sink) {
+  return options_.source == transaction_source::v2 ? fetch_pages(to, what, days, sink)
+                                                   : fetch_window(to, what, days, over, sink);
 }
 
-awaitable<product_batch> https_api::ask_for_list(product_list list, const secret* credentials_token,
+awaitable<product_batch> https_api::ask_for_list(product_list list, json_call asked,
                                                  connection_use over) {
-  const bool banks = credentials_token == nullptr;
-  json_call asked = posting(banks ? entities_endpoint : products_endpoint(*list.kind),
-                            banks ? secret{} : products_body(*credentials_token),
-                            product_body_limit, credentials_token);
+  asked.limit = product_body_limit;
   asked.over = over;
   asked.records = true;
-  if (banks) asked.method = "GET";
   product_batch batch;
   const call_info who = requests_.call(asked);
   asked.read = [&](const answer& a) {
@@ -190,13 +178,18 @@ awaitable<product_batch> https_api::ask_for_list(product_list list, const secret
   co_return batch;
 }
 
-awaitable<product_batch> https_api::products(const secret& credentials_token, product_kind kind,
+awaitable<product_batch> https_api::products(const access& to, product_kind kind,
                                              connection_use over) {
-  return ask_for_list(product_list{kind}, &credentials_token, over);
+  json_call asked = posting(products_endpoint(kind), products_body(to.credentials_token), to);
+  return ask_for_list(product_list{kind}, std::move(asked), over);
 }
 
-awaitable<product_batch> https_api::entities() {
-  return ask_for_list(product_list{}, nullptr, connection_use::any);
+awaitable<product_batch> https_api::entities(const trace_id& trace) {
+  json_call asked;
+  asked.method = "GET";
+  asked.endpoint = entities_endpoint;
+  asked.trace = trace;
+  return ask_for_list(product_list{}, std::move(asked), connection_use::any);
 }
 
 }  // namespace

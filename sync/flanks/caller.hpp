@@ -4,12 +4,14 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sync/flanks/errors.hpp"
 #include "sync/flanks_api.hpp"
 #include "sync/secret.hpp"
+#include "sync/trace.hpp"
 
 namespace flanks {
 
@@ -22,7 +24,8 @@ struct json_call {
   bool once = false;
   std::size_t limit = 16 * 1024 * 1024;  // bytes of the answer; more than that is an error
   connection_use over = connection_use::any;
-  bool records = false;  // are asked for: an answer that repeats an earlier one is none
+  std::optional<trace_id> trace;  // none: one of its own
+  bool records = false;           // are asked for: an answer that repeats an earlier one is none
   // Takes the answer apart; throws failure for one that is not what was asked for.
   std::function<void(const answer&)> read;
 

@@ -24,9 +24,10 @@ secret request_text(const http_request& request, const origin& where,
   auto out = std::back_inserter(text);
   fmt::format_to(out,
                  "{} {}{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {}\r\n"
-                 "Accept: application/json\r\nAccept-Encoding: identity\r\n",
-                 request.method, where.path_prefix, request.target, where.host_header(),
-                 user_agent);
+                 "Accept: application/json\r\nAccept-Encoding: identity\r\n"
+                 "traceparent: {}\r\n",
+                 request.method, where.path_prefix, request.target, where.host_header(), user_agent,
+                 request.traceparent);
   if (!request.bearer.empty()) {
     text.append("Authorization: Bearer ").append(request.bearer.reveal()).append("\r\n");
   }

@@ -18,11 +18,12 @@ namespace flanks {
 
 struct http_request {
   std::string method = "POST";
-  std::string target;    // "/v0/token", without the origin's prefix
-  secret body;           // JSON; none when empty
-  secret bearer;         // access token; none when empty
-  bool records = false;  // are asked for: an answer that repeats an earlier one is none
-  bool fresh = false;    // only over a new connection
+  std::string target;       // "/v0/token", without the origin's prefix
+  secret body;              // JSON; none when empty
+  secret bearer;            // access token; none when empty
+  std::string traceparent;  // header of that name (W3C Trace Context)
+  bool records = false;     // are asked for: an answer that repeats an earlier one is none
+  bool fresh = false;       // only over a new connection
 };
 
 struct http_head {

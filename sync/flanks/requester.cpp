@@ -69,6 +69,17 @@ class told_tries {
   bool begun_ = false;
 };
 
+// What the log tells of a request that failed. Failures of others, as of the database that an
+// answer is written to, pass as they are.
+failure of_request(const failure& f, std::string_view endpoint, const attempts& so_far) {
+  failure told = f;
+  if (f.stage > stage::answer) return told;
+  if (!told.our_trace_id.empty()) return told;  // the token call's, that others waited for
+  told.endpoint = path_of(endpoint);
+  told.our_trace_id = so_far.trace.value;
+  return told;
+}
+
 }  // namespace
 
 // One token call that everyone waits for.
@@ -106,8 +117,19 @@ awaitable<void> requester::close() {
 awaitable<void> requester::ask(const json_call& asked, const response_reader& read,
                                const repeat_rule& may_repeat) {
   attempts so_far;
+  so_far.trace = asked.trace ? *asked.trace : new_trace();
   // A request that went out over a connection that had rested may have been lost on it.
   so_far.fresh_only = asked.once;
+  try {
+    awaitable<void> asking = try_to_ask(asked, read, may_repeat, so_far);
+    co_await std::move(asking);
+  } catch (const failure& f) {
+    throw of_request(f, asked.endpoint, so_far);
+  }
+}
+
+awaitable<void> requester::try_to_ask(const json_call& asked, const response_reader& read,
+                                      const repeat_rule& may_repeat, attempts& so_far) {
   told_tries tries(told_, asked.endpoint);
   const try_once once = [&](attempts& until_now) {
     tries.next(until_now);
@@ -188,6 +210,7 @@ awaitable<std::unique_ptr<http_response>> requester::send(const http_place& plac
   request.fresh = request.fresh || so_far.fresh_only;
   const std::string endpoint(path_of(request.target));
   const auto sent = clock_type::now();
+  request.traceparent = traceparent(so_far.trace);
   awaitable<std::unique_ptr<http_response>> sending = client_.send(place, std::move(request));
   std::unique_ptr<http_response> response;
   try {
@@ -204,6 +227,7 @@ awaitable<void> requester::authenticate() {
   const std::unique_ptr<http_place> held = co_await client_.enter();
   const http_place& place = *held;
   attempts so_far;
+  so_far.trace = new_trace();
   const access_token token = co_await fresh_token(place, so_far);
 }
 
@@ -280,6 +304,7 @@ awaitable<void> requester::fetch_token(const http_place& place, attempts& so_far
     failed.emplace(f);
   }
   told_.token_failed();
+  failed.emplace(of_request(*failed, token_endpoint, so_far));
   if (failed->verdict == verdict::stop) {
     token_.keys_refused(*failed, clock_type::now());
     refused_number_ = asked_with;

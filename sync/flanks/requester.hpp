@@ -51,6 +51,9 @@ class requester final : public json_caller {
   boost::asio::awaitable<std::unique_ptr<http_response>> send(const http_place& place,
                                                               http_request request,
                                                               attempts& so_far);
+  // ask(), without what a failure tells of the request.
+  boost::asio::awaitable<void> try_to_ask(const json_call& asked, const response_reader& read,
+                                          const repeat_rule& may_repeat, attempts& so_far);
   boost::asio::awaitable<void> read_json(const json_call& asked, http_response& response) const;
 
   boost::asio::awaitable<access_token> turn_and_token(const http_place& place, attempts& so_far);

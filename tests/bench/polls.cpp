@@ -35,7 +35,7 @@ class quiet_provider final : public flanks_api {
  public:
   std::function<void()> on_status;
 
-  awaitable<credential_status> status(const secret&) override {
+  awaitable<credential_status> status(const access&) override {
     on_status();
     credential_status said;
     said.bank = "bank";
@@ -47,15 +47,15 @@ class quiet_provider final : public flanks_api {
       s.created = true, s.errored = false;
     co_return said;
   }
-  awaitable<bool> takes_windows(const secret&) override { co_return true; }
-  awaitable<response_summary> transactions(const secret&, product, window, connection_use,
+  awaitable<bool> takes_windows(const access&) override { co_return true; }
+  awaitable<response_summary> transactions(const access&, product, window, connection_use,
                                            batch_sink&) override {
     throw std::logic_error("transactions were asked for");
   }
-  awaitable<product_batch> products(const secret&, product_kind, connection_use) override {
+  awaitable<product_batch> products(const access&, product_kind, connection_use) override {
     throw std::logic_error("products were asked for");
   }
-  awaitable<product_batch> entities() override { co_return product_batch{}; }
+  awaitable<product_batch> entities(const trace_id&) override { co_return product_batch{}; }
   awaitable<void> authenticate() override { co_return; }
   awaitable<void> close() override { co_return; }
 };

@@ -288,6 +288,7 @@ request request_of(const http::request<http::string_body>& message) {
   }
   out.authorization = text(message[http::field::authorization]);
   out.content_type = text(message[http::field::content_type]);
+  out.traceparent = text(message["traceparent"]);
   out.body = message.body();
   out.arrived = std::chrono::system_clock::now();
   return out;

@@ -121,6 +121,8 @@ class application final : public service {
     append_quoted(line, asked.method);
     line += ",\"path\":";
     append_quoted(line, asked.path);
+    line += ",\"traceparent\":";
+    append_quoted(line, asked.traceparent);
     const auto arrived = std::chrono::floor<std::chrono::microseconds>(asked.arrived);
     line += ",\"arrived_us\":" + std::to_string(arrived.time_since_epoch().count());
     line += ",\"status\":" + std::to_string(sent.status);

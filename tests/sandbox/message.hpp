@@ -19,6 +19,7 @@ struct request {
   std::string parameters;  // what follows '?', as sent
   std::string authorization;
   std::string content_type;
+  std::string traceparent;  // as sent
   std::string body;
   std::chrono::system_clock::time_point arrived{};  // when its last byte was read
 };

@@ -53,15 +53,15 @@ class scripted_api final : public flanks_api {
   std::optional<failure> windows_unknown;
   std::vector<connection_use> over;
 
-  awaitable<bool> takes_windows(const secret&) override {
+  awaitable<bool> takes_windows(const access&) override {
     if (windows_unknown) throw *windows_unknown;
     co_return windows;
   }
-  awaitable<credential_status> status(const secret&) override {
+  awaitable<credential_status> status(const access&) override {
     if (status_fails) throw *status_fails;
     co_return said;
   }
-  awaitable<response_summary> transactions(const secret&, product what, window days,
+  awaitable<response_summary> transactions(const access&, product what, window days,
                                            connection_use use, batch_sink& sink) override {
     over.push_back(use);
     asked.push_back(std::string(to_string(what)) + " " + to_string(days.from) + ".." +
@@ -84,13 +84,13 @@ class scripted_api final : public flanks_api {
   }
   std::map<product_kind, failure> products_fail;
   std::vector<product_kind> listed;
-  awaitable<product_batch> products(const secret&, product_kind kind, connection_use) override {
+  awaitable<product_batch> products(const access&, product_kind kind, connection_use) override {
     listed.push_back(kind);
     const auto fails = products_fail.find(kind);
     if (fails != products_fail.end()) throw failure{fails->second};
     co_return product_batch{};
   }
-  awaitable<product_batch> entities() override { co_return product_batch{}; }
+  awaitable<product_batch> entities(const trace_id&) override { co_return product_batch{}; }
   awaitable<void> authenticate() override { co_return; }
   awaitable<void> close() override { co_return; }
 };
