@@ -213,11 +213,15 @@ class Sandbox:
     def requests(self):
         return self.control("GET", "requests")
 
-    def arrivals(self, since=0.0):
-        """(seconds since 1970, status) of every answered request to the provider that came at `since` or later, in order."""
+    def answered(self):
+        """Lines of the log of every answered request to the provider (sandbox/README.md, --log)."""
         with open(self.request_log, encoding="utf-8") as log:
             lines = [json.loads(line) for line in log.read().splitlines(True) if line.endswith("\n")]
-        found = [(line["arrived_us"] / 1e6, line["status"]) for line in lines if not line["path"].startswith("/_sandbox/")]
+        return [line for line in lines if not line["path"].startswith("/_sandbox/")]
+
+    def arrivals(self, since=0.0):
+        """(seconds since 1970, status) of every answered request to the provider that came at `since` or later, in order."""
+        found = [(line["arrived_us"] / 1e6, line["status"]) for line in self.answered()]
         return sorted(one for one in found if one[0] >= since)
 
     def reset_requests(self):
