@@ -22,8 +22,8 @@ database_metrics::database_metrics()
       waits_(histograms_in(registry_, "flanks_database_pool_wait_seconds",
                            "How long jobs waited for a connection, in seconds, by pool.")),
       connections_(gauges_in(registry_, "flanks_database_pool_connections",
-                             "Connections that this process may have, by pool: work "
-                             "(database.connections), rate_limit, metrics, discovery, retention.")),
+                             "Connections that this process may have, by pool: workers "
+                             "(database.connections), rate_limit, admin, discovery, retention.")),
       in_use_(gauges_in(registry_, "flanks_database_pool_connections_in_use",
                         "Connections that a job has now, by pool.")),
       waiting_(gauges_in(registry_, "flanks_database_jobs_waiting",

@@ -160,7 +160,7 @@ class pg_gauges final : public gauge_source {
 };
 
 db_options impatient(db_options options) {
-  options.pool = "metrics";
+  options.pool = "admin";
   options.connections = 2;
   options.connect_timeout = std::chrono::seconds{2};
   options.statement_timeout = std::chrono::seconds{30};

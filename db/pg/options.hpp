@@ -34,7 +34,7 @@ struct db_options {
   std::chrono::seconds network_timeout{30};  // unacknowledged bytes (tcp_user_timeout)
   std::string application_name = "flanks-sync";
   std::string holder{};             // who we are, for people; empty: host:pid
-  const char* pool = "work";        // what the connections are for: a literal
+  const char* pool = "workers";     // what the connections are for: a literal
   db_observer* observer = nullptr;  // must outlive them; null: nobody is told
 };
 

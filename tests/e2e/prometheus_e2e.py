@@ -157,10 +157,10 @@ class Told(WorldTest):
         self.assertEqual(self.value("flanks_leases_held"), 0)
 
     def test_the_database(self):
-        self.assertEqual(self.value("flanks_database_pool_connections", pool="work"), 4)
-        self.assertEqual(self.value("flanks_database_pool_connections_in_use", pool="work"), 0)
+        self.assertEqual(self.value("flanks_database_pool_connections", pool="workers"), 4)
+        self.assertEqual(self.value("flanks_database_pool_connections_in_use", pool="workers"), 0)
         self.assertEqual(self.total("flanks_database_jobs_waiting"), 0)
-        self.assertGreater(self.value("flanks_database_pool_wait_seconds_count", pool="work"), 0)
+        self.assertGreater(self.value("flanks_database_pool_wait_seconds_count", pool="workers"), 0)
         for statement in ("begin", "commit", "claim_due", "read_state_gauges"):
             self.assertGreater(self.value("flanks_database_statement_duration_seconds_count", statement=statement), 0)
         self.assertEqual(self.value("flanks_table_rows", table="flanks.transactions"), self.number("select count(*) from flanks.transactions"))

@@ -233,24 +233,24 @@ TEST(metrics, requests_by_endpoint_and_code_and_the_access_token) {
 TEST(metrics, statements_by_name_and_pools_that_come_and_go) {
   metrics m;
   db_observer& told = m.database();
-  told.changed("work", pool_figure::connections, 4);
-  told.changed("work", pool_figure::in_use, 3);
-  told.changed("work", pool_figure::waiting, 2);
-  told.changed("work", pool_figure::waiting, -1);
+  told.changed("workers", pool_figure::connections, 4);
+  told.changed("workers", pool_figure::in_use, 3);
+  told.changed("workers", pool_figure::waiting, 2);
+  told.changed("workers", pool_figure::waiting, -1);
   told.changed("retention", pool_figure::connections, 2);
   told.changed("retention", pool_figure::connections, -2);
-  told.had_connection("work", std::chrono::milliseconds{20});
+  told.had_connection("workers", std::chrono::milliseconds{20});
   told.ran("claim_due", std::chrono::milliseconds{5});
   told.ran("claim_due", std::chrono::milliseconds{50});
   const std::string text = m.text({}, {}, {});
   for (const char* line :
-       {"flanks_database_pool_connections{pool=\"work\"} 4\n",
+       {"flanks_database_pool_connections{pool=\"workers\"} 4\n",
         "flanks_database_pool_connections{pool=\"retention\"} 0\n",
-        "flanks_database_pool_connections_in_use{pool=\"work\"} 3\n",
-        "flanks_database_jobs_waiting{pool=\"work\"} 1\n",
+        "flanks_database_pool_connections_in_use{pool=\"workers\"} 3\n",
+        "flanks_database_jobs_waiting{pool=\"workers\"} 1\n",
         "flanks_database_jobs_waiting{pool=\"retention\"} 0\n",
-        "flanks_database_pool_wait_seconds_bucket{pool=\"work\",le=\"0.01\"} 0\n",
-        "flanks_database_pool_wait_seconds_bucket{pool=\"work\",le=\"0.1\"} 1\n",
+        "flanks_database_pool_wait_seconds_bucket{pool=\"workers\",le=\"0.01\"} 0\n",
+        "flanks_database_pool_wait_seconds_bucket{pool=\"workers\",le=\"0.1\"} 1\n",
         "flanks_database_statement_duration_seconds_count{statement=\"claim_due\"} 2\n",
         "flanks_database_statement_duration_seconds_bucket{statement=\"claim_due\",le=\"0.01\"} "
         "1\n"})
