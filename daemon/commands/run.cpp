@@ -173,6 +173,7 @@ class daemon_story {
     engine_.events->info(log_message(event::reloaded, what));
     loaded_ = s;
     reload_trouble_.clear();
+    configured_at_ = chr::system_clock::now();
     scheduler_.look_again();
     notify::ready();
   }
@@ -207,6 +208,8 @@ class daemon_story {
     now.in_hand = static_cast<int>(scheduler_.in_hand());
     const auto since = chr::steady_clock::now() - scheduler_.last_progress();
     now.last_look = chr::system_clock::now() - since;
+    now.reload_failed = !reload_trouble_.empty();
+    now.configured_at = configured_at_;
     return now;
   }
 
@@ -249,6 +252,7 @@ class daemon_story {
   bool stopping_ = false;
   config::settings loaded_ = engine_.settings.values();
   std::string reload_trouble_;
+  chr::system_clock::time_point configured_at_ = chr::system_clock::now();
   std::unique_ptr<gauge_source> gauges_;
   std::unique_ptr<admin> admin_;
   asio::thread_pool reloading_{1};  // joined first of all

@@ -56,7 +56,7 @@ class Doctor(WorldTest):
         for certificate in ("expired", "other-host", "unknown-ca"):
             with self.subTest(certificate):
                 world = self.world(credentials=0, certificate=certificate)
-                self.failing(world, 78, "tls", "is not trusted", "flanks.ca_file")
+                self.failing(world, 69, "tls", "is not trusted", "flanks.ca_file")
 
     def test_a_database_that_is_not_as_it_must_be(self):
         world = self.world(migrate=False, credentials=0)

@@ -32,8 +32,8 @@ TEST(reload, secrets_and_the_dsn_move_and_nothing_else_of_their_sections) {
     const bool secret =
         k.path.ends_with("_file") && k.path != "flanks.ca_file" && k.path != "encryption.key_file";
     const bool moves = secret || k.path.ends_with("_command") || k.path == "database.dsn";
-    if (k.path.starts_with("flanks.") || k.path.starts_with("database."))
-      EXPECT_EQ(needs_restart(k.path), !moves) << k.path;
+    if (!k.path.starts_with("flanks.") && !k.path.starts_with("database.")) continue;
+    EXPECT_EQ(needs_restart(k.path), !moves) << k.path;
   }
 }
 
