@@ -98,6 +98,11 @@ std::string configuration_text(const configuration& c) {
   shown.flanks.client_id = left_out;
   if (!shown.flanks.username.empty()) shown.flanks.username = left_out;
   shown.database.dsn = left_out;
+  // The arguments of a program may be what it signs on with.
+  for (std::vector<std::string>* const command :
+       {&shown.flanks.client_secret_command, &shown.database.password_command}) {
+    if (!command->empty()) *command = {std::string(left_out)};
+  }
   for (std::string& host : shown.admin.hosts)
     host = left_out;
   const bool filtered = !shown.sync.query.fields.empty();

@@ -56,7 +56,8 @@ class Support(WorldTest):
         password = "CANARYPASSWORD"
         (world.dir / "db_password").write_text(password + "\n")
         (world.dir / "db_password").chmod(0o600)
-        world.write_config(sync__query={"description": ["CANARYFILTER"]}, database__password_file="db_password")
+        world.write_config(sync__query={"description": ["CANARYFILTER"]}, database__password_file="db_password",
+                           flanks__client_secret_file=None, flanks__client_secret_command=["/bin/sh", "-c", f"cat {world.dir}/client_secret", "CANARYARGUMENT"])
         texts = world.rows("select distinct unnest(array[_id, description, product_description, account_id, card_number]) as t from flanks.transactions "
                            "union select distinct unnest(array[iban, product_id]) from flanks.user_assets cross join lateral "
                            "(select case when number ~ '^[A-Z]{2}[0-9]{2}' then number end as iban) n "
