@@ -23,7 +23,7 @@ database_metrics::database_metrics()
                            "How long jobs waited for a connection, in seconds, by pool.")),
       connections_(gauges_in(registry_, "flanks_database_pool_connections",
                              "Connections that this process may have, by pool: workers "
-                             "(database.connections), rate_limit, admin, discovery, retention.")),
+                             "(database.connections), rate_limit, admin, page, discovery, retention.")),
       in_use_(gauges_in(registry_, "flanks_database_pool_connections_in_use",
                         "Connections that a job has now, by pool.")),
       waiting_(gauges_in(registry_, "flanks_database_jobs_waiting",

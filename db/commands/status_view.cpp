@@ -11,7 +11,8 @@ namespace flanks {
 
 namespace {
 
-constexpr statement status_sql{"read_status", R"(
+// What row_of() reads of a line `s` of the view; the statements below go on from here.
+constexpr const char* status_columns = R"(
 select s.credential_id, s.bank, s.state, s.who_must_act,
   to_char(s.last_attempt_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), to_char(s.last_success_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
   to_char(s.last_new_data_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), floor(extract(epoch from s.lag))::bigint,
@@ -19,9 +20,18 @@ select s.credential_id, s.bank, s.state, s.who_must_act,
   s.what_next,
   (select count(*) from flanks.removal_reviews v where v.credential_id = s.credential_id and v.state = 'open'),
   s.history_from, to_char(s.provider_updated_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), s.stale, s.unusually_quiet,
-  floor(extract(epoch from now() - s.provider_updated_at))::bigint, s.stale_products, s.quarantined
+  floor(extract(epoch from now() - s.provider_updated_at))::bigint, s.stale_products, s.quarantined)";
+
+constexpr statement status_sql{"read_status", R"(
 from flanks.sync_status s
 where s.state <> 'removed' and ($1::bigint[] is null or s.credential_id = any($1::bigint[])))"};
+
+// One by one (offset 0 keeps it so): the planner takes a single id into every part of the view, and
+// an array into none.
+constexpr statement status_of_sql{"read_status_of", R"(
+from unnest($1::bigint[]) with ordinality i(id, nr)
+cross join lateral (select v.* from flanks.sync_status v where v.credential_id = i.id offset 0) s
+order by i.nr)"};
 
 constexpr statement users_sql{"read_status_users", R"(
 select credential_id, user_id from flanks.user_credentials
@@ -59,17 +69,13 @@ status_row row_of(const pg_row& r) {
   return row;
 }
 
-std::vector<status_row> read(pg_connection& db, const selection& who) {
-  std::optional<std::string> ids;
-  if (!who.users.empty() || !who.credentials.empty()) {
-    array_literal list;
-    for (const credential_id id : backfill::resolve(db, who))
-      list.add(id.value);
-    ids = list.take();
-  }
+// The lines that `rest` leads to, with their users. `ids`: an array literal; none: all.
+std::vector<status_row> read(pg_connection& db, const statement& rest,
+                             const std::optional<std::string>& ids) {
+  const std::string text = std::string(status_columns) + rest.text;
   std::vector<status_row> rows;
   std::unordered_map<std::int64_t, std::size_t> at;
-  for (const auto& r : db.run(status_sql, sql_values(ids))) {
+  for (const auto& r : db.run({rest.name, text.c_str()}, sql_values(ids))) {
     at.emplace(r[0].as<std::int64_t>(), rows.size());
     rows.push_back(row_of(r));
   }
@@ -78,6 +84,19 @@ std::vector<status_row> read(pg_connection& db, const selection& who) {
     if (found != at.end()) rows[found->second].users.push_back(user_id{r[1].c_str()});
   }
   return rows;
+}
+
+std::string array_of(std::span<const credential_id> ids) {
+  array_literal list;
+  for (const credential_id id : ids)
+    list.add(id.value);
+  return list.take();
+}
+
+std::vector<status_row> read_selected(pg_connection& db, const selection& who) {
+  std::optional<std::string> ids;
+  if (!who.users.empty() || !who.credentials.empty()) ids = array_of(backfill::resolve(db, who));
+  return read(db, status_sql, ids);
 }
 
 }  // namespace
@@ -89,7 +108,11 @@ bool is_problem(const status_row& r) {
 }
 
 std::vector<status_row> read_status(const db_options& options, const selection& who) {
-  return on_own_connection(options, [&](pg_connection& db) { return read(db, who); });
+  return on_own_connection(options, [&](pg_connection& db) { return read_selected(db, who); });
+}
+
+std::vector<status_row> read_status_of(pg_connection& db, std::span<const credential_id> ids) {
+  return read(db, status_of_sql, array_of(ids));
 }
 
 }  // namespace flanks

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "sync/store.hpp"
 
 namespace flanks {
+
+class pg_connection;
 
 // The view's columns, in its words and order. Times are "YYYY-MM-DDTHH:MM:SSZ".
 struct status_row {
@@ -42,5 +45,10 @@ struct status_row {
 // Removed ones are left out. Throws failure{configuration} for a user or credential that does not
 // exist.
 [[nodiscard]] std::vector<status_row> read_status(const db_options& options, const selection& who);
+
+// Those of these ids that exist, in this order, removed ones included: only they are looked at,
+// however many credentials there are. Throws sql_problem.
+[[nodiscard]] std::vector<status_row> read_status_of(pg_connection& db,
+                                                     std::span<const credential_id> ids);
 
 }  // namespace flanks
