@@ -14,12 +14,15 @@ namespace {
 constexpr std::chrono::seconds patience{3};
 
 admin_answer not_found(const std::string& path) {
-  return {404,
-          fmt::format("there is no {}; there is:\n"
-                      "/metrics     for Prometheus\n"
-                      "/-/healthy   200 while the daemon's event loop runs\n"
-                      "/-/ready     200 when the daemon can do its work, else 503 and why not\n",
-                      repeatable(path))};
+  return {404, fmt::format(
+                   "there is no {}; there is:\n"
+                   "/                the status page\n"
+                   "/credentials     all credentials; /credentials/N one of them\n"
+                   "/api/v1/status   the status page as JSON\n"
+                   "/metrics         for Prometheus\n"
+                   "/-/healthy       200 while the daemon's event loop runs\n"
+                   "/-/ready         200 when the daemon can do its work, else 503 and why not\n",
+                   repeatable(path))};
 }
 
 admin_answer not_ready(const std::string& why) {
@@ -32,10 +35,18 @@ admin::admin(const asio::any_io_executor& executor, const config::admin_settings
              admin_sources sources, log& events)
     : sources_(std::move(sources)),
       events_(events),
+      pages_(executor, sources_.pages,
+             [this] {
+               web::daemon_facts facts = sources_.facts();
+               facts.trouble = sources_.trouble();
+               facts.listen = listener_->where();
+               return facts;
+             }),
       schema_(executor, [this] { return sources_.database.schema_trouble(); }),
       gauges_(executor, [this] { return sources_.database.read(); }),
       listener_(make_admin_listener(
-          executor, where, [this](std::string path) { return page(std::move(path)); }, events)) {}
+          executor, where, [this](admin_request request) { return page(std::move(request)); },
+          events)) {}
 
 awaitable<void> admin::serve() {
   std::exception_ptr error;
@@ -47,13 +58,14 @@ awaitable<void> admin::serve() {
   }
   const auto shield = shield_from_cancellation();
   co_await shield;
+  co_await pages_.close();
   co_await schema_.close();
   co_await gauges_.close();
   if (error) std::rethrow_exception(error);
 }
 
-awaitable<admin_answer> admin::page(std::string path) {
-  if (path == "/metrics") co_return co_await scrape();
+awaitable<admin_answer> admin::page(admin_request request) {
+  const std::string path = request.path;
   if (path == "/-/ready") co_return co_await readiness();
   // That anybody answers at all says that the loop runs.
   if (path == "/-/healthy") {
@@ -61,6 +73,31 @@ awaitable<admin_answer> admin::page(std::string path) {
     healthy.body = "healthy\n";
     co_return healthy;
   }
+  if (path == "/metrics") co_return co_await scrape();
+  auto asking = status_page(std::move(request));
+  co_return co_await std::move(asking);
+}
+
+// The cheap question first: nothing more is asked of a database that does not answer it.
+awaitable<admin_answer> admin::status_page(admin_request request) {
+  web::mirror_view known;
+  if (web::status_pages::is_page(request.path)) {
+    const auto schema = co_await schema_.get(patience);
+    if (!schema) {
+      known.trouble = fmt::format("it has not answered within {} s", patience.count());
+    } else if (schema->trouble) {
+      known.trouble = schema->trouble->what();
+      known.hint = schema->trouble->hint;
+    } else {
+      known.trouble = *schema->value;
+    }
+  }
+  const bool wants_html = request.wants_html;
+  const std::string path = request.path;
+  auto asking = pages_.answer(std::move(request), std::move(known));
+  auto answer = co_await std::move(asking);
+  if (answer) co_return std::move(*answer);
+  if (wants_html) co_return pages_.missing(repeatable(path));
   co_return not_found(path);
 }
 

@@ -1,5 +1,5 @@
-// What the daemon shows of itself: /metrics, /-/healthy, /-/ready. Everything about HTTP is in
-// daemon/admin_listener.hpp.
+// What the daemon shows of itself: /metrics, /-/healthy, /-/ready, and the status page
+// (daemon/web/). Everything about HTTP is in daemon/admin_listener.hpp.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -12,6 +12,7 @@
 #include "daemon/log.hpp"
 #include "daemon/metrics.hpp"
 #include "daemon/shared_reading.hpp"
+#include "daemon/web/status_pages.hpp"
 #include "sync/gauges.hpp"
 
 namespace flanks {
@@ -25,6 +26,9 @@ struct admin_sources {
   std::function<std::string()> trouble;
   // What is told of the daemon itself; `ready` is found here.
   std::function<daemon_view()> daemon;
+  page_source& pages;
+  // What the status page says of the process; its `trouble` may be left out.
+  std::function<web::daemon_facts()> facts;
 };
 
 class admin {
@@ -39,14 +43,16 @@ class admin {
   [[nodiscard]] const std::string& where() const { return listener_->where(); }
 
  private:
-  boost::asio::awaitable<admin_answer> page(std::string path);
+  boost::asio::awaitable<admin_answer> page(admin_request request);
   boost::asio::awaitable<admin_answer> readiness();
   boost::asio::awaitable<admin_answer> scrape();
+  boost::asio::awaitable<admin_answer> status_page(admin_request request);
 
   void note(const std::optional<failure>& trouble);
 
   admin_sources sources_;
   log& events_;
+  web::status_pages pages_;
   std::string trouble_;                 // why the gauges could not be read the last time
   shared_reading<std::string> schema_;  // why this program does not fit it; empty: it does
   shared_reading<mirror_gauges> gauges_;

@@ -19,8 +19,14 @@ struct admin_answer {
   std::string type = "text/plain; charset=utf-8";
 };
 
-// Answers a GET of `path` (what follows "?" is cut off). Must end by itself, soon.
-using admin_pages = std::function<boost::asio::awaitable<admin_answer>(std::string path)>;
+struct admin_request {
+  std::string path;                          // as it was sent, without the query
+  std::string query;                         // what follows "?"
+  bool wants_html = false;                   // a browser asks
+};
+
+// Answers a GET. Must end by itself, soon.
+using admin_pages = std::function<boost::asio::awaitable<admin_answer>(admin_request request)>;
 
 // HTTP/1.1, GET and HEAD, no TLS, no bodies. At most 16 connections: for one more, the one that has
 // waited longest without a request goes. Deadlines: 5 s for the head of a request however it drips

@@ -1,6 +1,8 @@
 // run: the daemon. What it adds to the scheduler: the service manager, reload, and the end.
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <cstdio>
@@ -15,6 +17,7 @@
 #include "daemon/reload.hpp"
 #include "daemon/scheduler.hpp"
 #include "db/credential_book.hpp"
+#include "db/commands/page_source.hpp"
 #include "db/commands/read_gauges.hpp"
 #include "db/commands/stored_settings.hpp"
 #include "sync/flanks/arrivals.hpp"
@@ -30,6 +33,12 @@ stored_settings stored(const config::settings& s) {
 
 namespace asio = boost::asio;
 namespace chr = std::chrono;
+
+std::string process_name() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return fmt::format("{}:{}", host.data(), ::getpid());
+}
 
 // Counts what it logs.
 class counting_observer final : public logging_observer {
@@ -66,7 +75,8 @@ class daemon_story {
         source_(make_credential_source(*e.api)),
         book_(make_credential_book(e.executor, named(e.database, "discovery"))),
         scheduler_(tools(), options_),
-        gauges_(make_gauge_source(e.executor, named(e.database, "admin"))) {
+        gauges_(make_gauge_source(e.executor, named(e.database, "admin"))),
+        pages_(make_page_source(e.executor, named(e.database, "page"))) {
     if (!asked.once && listen() != "none") open_admin();
   }
 
@@ -136,7 +146,8 @@ class daemon_story {
   // not to work. One that was chosen is expected to answer.
   void open_admin() {
     const admin_sources sources{engine_.counted, engine_.rates.totals(), *gauges_,
-                                [this] { return trouble(); }, [this] { return view(); }};
+                                [this] { return trouble(); }, [this] { return view(); }, *pages_,
+                                [this] { return facts(); }};
     try {
       admin_ = std::make_unique<admin>(engine_.executor, engine_.settings.values().admin, sources,
                                        *engine_.events);
@@ -153,6 +164,19 @@ class daemon_story {
                              "another flanks-sync may listen there: give this one another "
                              "admin.listen, or none"}});
     }
+  }
+
+  [[nodiscard]] web::daemon_facts facts() const {
+    web::daemon_facts f;
+    f.version = FLANKS_SYNC_VERSION;
+    f.process = process_name();
+    f.configuration = config::show(in_effect_);
+    f.now = engine_.clock->now();
+    f.started = started_;
+    f.requests = &engine_.rates.requests();
+    const auto& until = engine_.rates.totals().paused_until;
+    if (until) f.paused_until = chr::ceil<chr::seconds>(*until);
+    return f;
   }
 
   // Why /-/ready says no, apart from the database.
@@ -191,6 +215,14 @@ class daemon_story {
     discover_interval_ = s.sync.discover_interval;
     limits_ = s.limits;
     keep_ = s.retention;
+    in_effect_.sync = s.sync;
+    in_effect_.sync.from = engine_.settings.values().sync.from;
+    in_effect_.sync.query = engine_.settings.values().sync.query;
+    in_effect_.limits = s.limits;
+    in_effect_.retention = s.retention;
+    in_effect_.log = s.log;
+    in_effect_.database.dsn = s.database.dsn;
+    in_effect_.database.password_file = s.database.password_file;
   }
 
   asio::awaitable<void> discovering() {
@@ -246,6 +278,7 @@ class daemon_story {
   chr::seconds discover_interval_;
   sync_limits limits_;
   retention_ages keep_;
+  config::settings in_effect_ = engine_.settings.values();
   std::unique_ptr<credential_source> source_;
   std::unique_ptr<credential_book> book_;
   scheduler scheduler_;
@@ -254,6 +287,8 @@ class daemon_story {
   std::string reload_trouble_;
   chr::system_clock::time_point configured_at_ = chr::system_clock::now();
   std::unique_ptr<gauge_source> gauges_;
+  std::unique_ptr<page_source> pages_;
+  instant started_ = engine_.clock->now();
   std::unique_ptr<admin> admin_;
   asio::thread_pool reloading_{1};  // joined first of all
 };

@@ -33,11 +33,11 @@ class Admin:
         connection.connect()
         return connection.sock
 
-    def get(self, path, method="GET", body=None):
+    def get(self, path, method="GET", body=None, headers=None):
         """(status, headers, body) on a connection of its own."""
         connection = self.connection()
         try:
-            connection.request(method, path, body=body)
+            connection.request(method, path, body=body, headers=headers or {})
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read().decode()
         finally:

@@ -1,0 +1,53 @@
+// What a page is made of besides the database, and what of the database is known. Plain values.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "daemon/hourly_counts.hpp"
+#include "db/commands/page_source.hpp"
+
+namespace flanks::web {
+
+// What the process knows of itself.
+struct daemon_facts {
+  std::string version;
+  std::string process;        // host:pid
+  std::string listen;         // where the page is served
+  std::string configuration;  // as `flanks-sync config show` prints it: no secret is in it
+  std::string trouble;        // why it cannot do its work, a sentence's end; empty when it can
+  instant now, started;
+  std::optional<instant> paused_until;      // by the provider
+  const hourly_counts* requests = nullptr;  // to the provider
+};
+
+// What is known of the mirror; `overview` may be old when there is trouble, or null.
+struct mirror_view {
+  const mirror_overview* overview = nullptr;
+  std::string trouble;  // why the database cannot be asked now, a sentence; empty when it can
+  std::string hint;     // what to do about it
+};
+
+// How it stands, in one sentence.
+struct summary {
+  enum class level : std::uint8_t { well, look, down };
+  level how = level::well;
+  std::string sentence;
+  std::int64_t credentials = 0;  // neither removed nor paused
+  std::int64_t current = 0, problems = 0;
+  std::optional<std::chrono::seconds> worst_lag;  // of those
+  credential_id worst;
+};
+[[nodiscard]] summary summary_of(const daemon_facts& daemon, const mirror_view& mirror);
+
+// "ok", "look" or "down".
+[[nodiscard]] std::string_view word_for(summary::level l);
+
+// When a backfill will have ended at the pace of the last minutes; nothing when none of its windows
+// ended lately.
+[[nodiscard]] std::optional<std::chrono::seconds> time_left(const mirror_overview::backfill& b);
+
+// Whose turn it is, for people: "nobody has to act", "the end user must act", ...
+[[nodiscard]] std::string whose_turn(std::string_view who_must_act);
+
+}  // namespace flanks::web

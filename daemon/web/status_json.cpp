@@ -1,0 +1,172 @@
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "daemon/web/html.hpp"
+#include "daemon/web/pages.hpp"
+#include "sync/text.hpp"
+
+namespace flanks::web {
+
+namespace {
+
+namespace json = boost::json;
+namespace chr = std::chrono;
+
+json::value or_null(const std::optional<std::string>& text) {
+  return text ? json::value(cleaned(masked(*text), " ")) : json::value(nullptr);
+}
+json::value or_null(const std::optional<instant>& t) {
+  return t ? json::value(to_string(*t)) : json::value(nullptr);
+}
+json::value or_null(const std::optional<chr::seconds>& s) {
+  return s ? json::value(s->count()) : json::value(nullptr);
+}
+
+// As `flanks-sync status --json` spells it.
+json::object object_of(const status_row& r) {
+  json::array users;
+  for (const user_id& u : r.users)
+    users.emplace_back(u.value);
+  return {{"credential_id", r.id.value},
+          {"users", users},
+          {"bank", or_null(r.bank)},
+          {"state", r.state},
+          {"who_must_act", r.who_must_act},
+          {"last_attempt_at", or_null(r.last_attempt_at)},
+          {"last_success_at", or_null(r.last_success_at)},
+          {"last_new_data_at", or_null(r.last_new_data_at)},
+          {"lag_seconds", or_null(r.lag)},
+          {"next_run_at", or_null(r.next_run_at)},
+          {"running", r.running},
+          {"failures_in_a_row", r.failures_in_a_row},
+          {"last_error", or_null(r.last_error)},
+          {"last_error_hint", or_null(r.last_error_hint)},
+          {"what_next", masked(r.what_next)},
+          {"history_from", or_null(r.history_from)},
+          {"provider_updated_at", or_null(r.provider_updated_at)},
+          {"stale", r.stale},
+          {"stale_products", r.stale_products},
+          {"unusually_quiet", r.unusually_quiet},
+          {"quarantined", r.quarantined},
+          {"removals_to_review", r.reviews}};
+}
+
+json::object object_of(const summary& s) {
+  return {
+      {"level", std::string(word_for(s.how))},
+      {"sentence", masked(s.sentence)},
+      {"credentials", s.credentials},
+      {"current", s.current},
+      {"problems", s.problems},
+      {"worst_lag_seconds", or_null(s.worst_lag)},
+      {"worst_lag_credential_id", s.worst_lag ? json::value(s.worst.value) : json::value(nullptr)}};
+}
+
+json::array backfills_of(const mirror_overview& o) {
+  json::array all;
+  for (const auto& b : o.backfills)
+    all.push_back(json::object{{"backfill_id", b.id},
+                               {"created_at", to_string(b.begun)},
+                               {"from", to_string(b.days.from)},
+                               {"to", to_string(b.days.to)},
+                               {"credentials", b.credentials},
+                               {"windows", b.items},
+                               {"windows_done", b.items_done},
+                               {"windows_failed", b.items_failed},
+                               {"seconds_left", or_null(time_left(b))}});
+  return all;
+}
+
+json::array hours_of(const mirror_overview& o, const hourly_counts* requests) {
+  json::array all;
+  for (const auto& h : o.hours) {
+    const auto asked =
+        requests != nullptr ? requests->in(chr::floor<chr::hours>(h.begin)) : std::nullopt;
+    all.push_back(
+        json::object{{"hour", to_string(h.begin)},
+                     {"windows", h.windows},
+                     {"windows_failed", h.failed},
+                     {"rows_fetched", h.fetched},
+                     {"rows_written", h.written},
+                     {"window_requests", h.requests},
+                     {"daemon_requests", asked ? json::value(*asked) : json::value(nullptr)}});
+  }
+  return all;
+}
+
+json::array banks_of(const mirror_overview& o) {
+  json::array all;
+  for (const auto& b : o.banks)
+    all.push_back(json::object{
+        {"bank", cleaned(b.id, " ")},
+        {"name", b.name.empty() ? json::value(nullptr) : json::value(cleaned(b.name, " "))},
+        {"credentials", b.credentials},
+        {"problems", b.problems},
+        {"stale", b.stale},
+        {"oldest_refresh_at", or_null(b.oldest_refresh)},
+        {"windows", b.windows},
+        {"windows_failed", b.failed}});
+  return all;
+}
+
+json::object credentials_of(const credential_query& asked, const credential_list& list) {
+  json::array rows;
+  for (const status_row& r : list.rows)
+    rows.push_back(object_of(r));
+  return {{"total", list.total},
+          {"page", asked.page},
+          {"per_page", asked.limit},
+          {"rows", std::move(rows)}};
+}
+
+void add_overview(const mirror_overview& o, const daemon_facts& daemon, json::object& to) {
+  json::array states, problems;
+  for (const auto& s : o.states)
+    states.push_back(json::object{{"state", s.name},
+                                  {"credentials", s.credentials},
+                                  {"worst_lag_seconds", s.worst_lag.count()}});
+  for (const auto& p : o.problems) {
+    json::object one = object_of(p.status);
+    one["since"] = or_null(p.since);
+    problems.push_back(std::move(one));
+  }
+  to["states"] = std::move(states);
+  to["problems"] = std::move(problems);
+  to["backfills"] = backfills_of(o);
+  to["activity"] = hours_of(o, daemon.requests);
+  to["banks"] = banks_of(o);
+}
+
+}  // namespace
+
+std::string status_json(const daemon_facts& daemon, const mirror_view& mirror,
+                        const credential_query& asked, const credential_list* list) {
+  const mirror_overview* o = mirror.overview;
+  json::object all{
+      {"generated_at", to_string(daemon.now)},
+      {"summary", object_of(summary_of(daemon, mirror))},
+      {"ready", daemon.trouble.empty() && mirror.trouble.empty()},
+      {"daemon",
+       json::object{{"version", daemon.version},
+                    {"process", daemon.process},
+                    {"started_at", to_string(daemon.started)},
+                    {"listen", daemon.listen},
+                    {"trouble", daemon.trouble.empty() ? json::value(nullptr)
+                                                       : json::value(masked(daemon.trouble))},
+                    {"provider_pause_until", or_null(daemon.paused_until)}}},
+      {"database",
+       json::object{
+           {"up", mirror.trouble.empty()},
+           {"trouble", mirror.trouble.empty() ? json::value(nullptr)
+                                              : json::value(cleaned(masked(mirror.trouble), " "))},
+           {"read_at", o != nullptr ? json::value(to_string(o->read_at)) : json::value(nullptr)},
+           {"postgresql", o != nullptr ? json::value(o->server) : json::value(nullptr)},
+           {"schema", o != nullptr ? json::value(o->schema) : json::value(nullptr)}}}};
+  if (o != nullptr) add_overview(*o, daemon, all);
+  if (list != nullptr) all["credentials"] = credentials_of(asked, *list);
+  all["configuration"] = cleaned(daemon.configuration, "\n");
+  return json::serialize(all) + "\n";
+}
+
+}  // namespace flanks::web
