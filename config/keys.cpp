@@ -319,6 +319,7 @@ std::vector<key> keys_of(settings& s) {
   add_retention(t, s.retention);
   t.text("admin.listen", key::need::optional, s.admin.listen, read_listen);
   t.texts("admin.hosts", s.admin.hosts, read_host);
+  t.text("admin.password_file", key::need::optional, s.admin.password_file);
   t.choice("log.level", s.log.level, levels);
   t.choice("log.format", s.log.format, formats);
   return std::move(t.keys);

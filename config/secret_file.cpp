@@ -189,6 +189,7 @@ opened read_secrets(const loaded& configuration, const environment& lookup, secr
     read("flanks.client_secret_file", s.flanks.client_secret_file, out.values.client_secret);
     read("flanks.password_file", s.flanks.password_file, out.values.password);
     look("flanks.client_secret_command", s.flanks.client_secret_command);
+    read("admin.password_file", s.admin.password_file, out.values.admin_password);
     const fs::path ca = ca_file(configuration);
     if (!ca.empty() && ::access(ca.c_str(), R_OK) != 0) {
       note("flanks.ca_file", fmt::format("cannot open {}: {}", ca.string(), reason(errno)),

@@ -30,6 +30,7 @@ struct secrets {
   secret client_secret;      // flanks.client_secret_file
   secret password;           // flanks.password_file
   secret database_password;  // database.password_file
+  secret admin_password;     // admin.password_file
 };
 
 // Which files to open: `status` and `migrate` need no key of the provider.

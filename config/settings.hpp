@@ -68,6 +68,7 @@ struct admin_settings {
   std::string listen{default_admin_listen};
   // More hosts that requests may name, in lower case, without a port; an IPv6 address in brackets.
   std::vector<std::string> hosts;
+  std::string password_file{};  // empty: nobody is asked for a password
 };
 
 // `log`

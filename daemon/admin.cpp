@@ -35,6 +35,7 @@ admin::admin(const asio::any_io_executor& executor, const config::admin_settings
              admin_sources sources, log& events)
     : sources_(std::move(sources)),
       events_(events),
+      password_(sources_.password),
       pages_(executor, sources_.pages,
              [this] {
                web::daemon_facts facts = sources_.facts();
@@ -73,6 +74,8 @@ awaitable<admin_answer> admin::page(admin_request request) {
     healthy.body = "healthy\n";
     co_return healthy;
   }
+  auto objection = password_.objection(request.authorization, std::chrono::steady_clock::now());
+  if (objection) co_return std::move(*objection);
   if (path == "/metrics") co_return co_await scrape();
   auto asking = status_page(std::move(request));
   co_return co_await std::move(asking);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "daemon/admin_listener.hpp"
+#include "daemon/admin_password.hpp"
 #include "daemon/log.hpp"
 #include "daemon/metrics.hpp"
 #include "daemon/shared_reading.hpp"
@@ -29,6 +30,7 @@ struct admin_sources {
   page_source& pages;
   // What the status page says of the process; its `trouble` may be left out.
   std::function<web::daemon_facts()> facts;
+  secret password;  // of everything but /-/healthy and /-/ready; empty: nobody is asked
 };
 
 class admin {
@@ -52,6 +54,7 @@ class admin {
 
   admin_sources sources_;
   log& events_;
+  admin_password password_;
   web::status_pages pages_;
   std::string trouble_;                 // why the gauges could not be read the last time
   shared_reading<std::string> schema_;  // why this program does not fit it; empty: it does

@@ -57,7 +57,10 @@ response message(const admin_answer& from, unsigned version, bool keep_alive) {
   r.set("X-Frame-Options", "DENY");
   r.set("Cross-Origin-Resource-Policy", "same-origin");
   r.set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()");
+  if (from.status == 401)
+    r.set(http::field::www_authenticate, "Basic realm=\"flanks-sync\", charset=\"UTF-8\"");
   if (from.status == 405) r.set(http::field::allow, "GET, HEAD");
+  if (from.status == 429) r.set(http::field::retry_after, "2");
   r.keep_alive(keep_alive);
   r.body() = from.body;
   r.prepare_payload();
@@ -270,7 +273,10 @@ class beast_listener final : public admin_listener {
     const std::size_t end = std::min(target.size(), target.find('?'));
     asked.path = target.substr(0, end);
     if (end < target.size()) asked.query = target.substr(end + 1);
-    const std::string_view accepted(from.get()[http::field::accept]);
+    const auto& fields = from.get();
+    if (fields.count(http::field::authorization) == 1)
+      asked.authorization = std::string(fields[http::field::authorization]);
+    const std::string_view accepted(fields[http::field::accept]);
     asked.wants_html = accepted.find("text/html") != std::string_view::npos;
     return asked;
   }

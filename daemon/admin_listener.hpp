@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "config/settings.hpp"
@@ -22,6 +23,7 @@ struct admin_answer {
 struct admin_request {
   std::string path;                          // as it was sent, without the query
   std::string query;                         // what follows "?"
+  std::optional<std::string> authorization;  // when there is exactly one such field
   bool wants_html = false;                   // a browser asks
 };
 

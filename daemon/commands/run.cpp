@@ -147,7 +147,7 @@ class daemon_story {
   void open_admin() {
     const admin_sources sources{engine_.counted, engine_.rates.totals(), *gauges_,
                                 [this] { return trouble(); }, [this] { return view(); }, *pages_,
-                                [this] { return facts(); }};
+                                [this] { return facts(); }, engine_.settings.secrets.admin_password};
     try {
       admin_ = std::make_unique<admin>(engine_.executor, engine_.settings.values().admin, sources,
                                        *engine_.events);

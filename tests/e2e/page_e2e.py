@@ -1,4 +1,5 @@
 """The status page and its JSON twin: what people ask is on it, in the words of sync_status, and nothing that must not be."""
+import base64
 import html
 import html.parser
 import json
@@ -274,6 +275,50 @@ class Guarded(PageTest):
         body = page.get("/")[2]
         self.assertFalse(re.search(r'(?:src|href|action)="(?:https?:)?//', body), "nothing is fetched from elsewhere")
         self.assertNotIn(" style=", body)
+
+    def test_a_password_guards_all_but_health(self):
+        world = self.world(credentials=1, transactions=4)
+        password = world.dir / "page_password"
+        password.write_text("correct horse\n")
+        password.chmod(0o600)
+        _, page = started(world, password_file="page_password")
+
+        def get(path, text=None):
+            field = {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()} if text is not None else {}
+            return page.get(path, headers=field)
+
+        for path in ("/", "/credentials", "/credentials/1", "/api/v1/status", "/page.css", "/metrics", "/nothing"):
+            status, headers, body = get(path)
+            self.assertEqual(status, 401, path)
+            self.assertEqual(headers["WWW-Authenticate"], 'Basic realm="flanks-sync", charset="UTF-8"')
+            self.assertNotIn("correct horse", body)
+        for path in ("/-/healthy", "/-/ready"):
+            self.assertEqual(get(path)[0], 200)
+        for user in ("", "operator", "anybody"):
+            self.assertEqual(get("/", user + ":correct horse")[0], 200)
+            self.assertEqual(get("/metrics", user + ":correct horse")[0], 200)
+        codes = [get("/", "operator:wrong" + str(n))[0] for n in range(14)]
+        self.assertEqual(codes[:10], [401] * 10)
+        self.assertIn(429, codes[10:])
+        limited = wait_until(lambda: (a := get("/", "operator:wrong")) and a[0] == 429 and a, "it is limited")
+        self.assertEqual(limited[1]["Retry-After"], "2")
+        self.assertEqual(get("/-/healthy")[0], 200)
+        wait_until(lambda: get("/", "operator:correct horse")[0] == 200, "the right one passes again")
+        log = "".join(d.log.read_text() for d in world.daemons)
+        self.assertNotIn("correct horse", log)
+        self.assertNotIn("correct horse", get("/", "operator:correct horse")[2])
+
+    def test_a_password_file_that_is_open_to_others_is_refused(self):
+        world = self.world(credentials=1, transactions=4)
+        password = world.dir / "page_password"
+        password.write_text("correct horse\n")
+        password.chmod(0o644)
+        world.settings = {"admin": {"listen": "127.0.0.1:0", "password_file": "page_password"}}
+        world.write_config()
+        done = world.cli("run", timeout=30)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("admin.password_file", done.stderr)
+        self.assertIn("chmod 0400", done.stderr)
 
 
 if __name__ == "__main__":

@@ -524,6 +524,7 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "admin:\n"
             "  listen: \"127.0.0.1:9464\"  # default\n"
             "  hosts: []  # default\n"
+            "  # password_file: (not set)\n"
             "log:\n"
             "  level: info  # default\n"
             "  format: auto  # default\n");
