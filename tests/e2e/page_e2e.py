@@ -3,12 +3,17 @@ import base64
 import html
 import html.parser
 import json
+import os
+import pathlib
 import re
+import shutil
+import subprocess
+import tempfile
 import time
 import unittest
 
 from page_world import HINT, IBAN, LONG_ERROR, NASTY_BANK, NASTY_USER, populate, started
-from world import ROOT, WorldTest, wait_until
+from world import BUILD, ROOT, WorldTest, wait_until
 
 SCHEMA = json.loads((ROOT / "docs/status.schema.json").read_text())
 MASKED = "\u2022\u2022\u2022\u2022"
@@ -319,6 +324,38 @@ class Guarded(PageTest):
         self.assertEqual(done.returncode, 78)
         self.assertIn("admin.password_file", done.stderr)
         self.assertIn("chmod 0400", done.stderr)
+
+
+class Browser(PageTest):
+    """In Debian's chromium, driven by playwright-core; axe-core looks for what keeps people out."""
+
+    MODULES = {"playwright-core": "1.48.2", "axe-core": "4.10.2"}
+
+    def modules(self):
+        """A folder whose node_modules has what the test needs; from npm, once a build folder."""
+        chromium = shutil.which("chromium")
+        if not chromium or not shutil.which("node") or not shutil.which("npm"):
+            self.skipTest("chromium, node or npm is not installed: the page was not tested in a browser")
+        folder = BUILD / "browser"
+        folder.mkdir(parents=True, exist_ok=True)
+        if not all((folder / "node_modules" / m / "package.json").exists() for m in self.MODULES):
+            (folder / "package.json").write_text('{"private": true}\n')
+            done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock",
+                                   *(f"{m}@{v}" for m, v in self.MODULES.items())], cwd=folder, capture_output=True, text=True, timeout=120)
+            if done.returncode != 0:
+                self.skipTest("npm is out of reach: the page was not tested in a browser: " + done.stderr.strip()[-300:])
+        return folder, chromium
+
+    def test_people_can_use_it(self):
+        folder, chromium = self.modules()
+        world, _, page, who = self.populated()
+        shots = pathlib.Path(os.environ.get("FLANKS_SCREENSHOTS") or tempfile.mkdtemp(prefix="flanks-page-"))
+        if "FLANKS_SCREENSHOTS" not in os.environ:
+            self.addCleanup(shutil.rmtree, shots, True)
+        order = {"url": f"http://{page.where}", "chromium": chromium, "shots": str(shots), "who": who, "user": NASTY_USER, "bank": NASTY_BANK}
+        done = subprocess.run(["node", ROOT / "tests/browser/page.mjs", folder, json.dumps(order)], capture_output=True, text=True, timeout=240)
+        print(done.stdout)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 if __name__ == "__main__":
