@@ -170,7 +170,10 @@ class walker {
 
   void check_required() {
     for (const key& k : keys_) {
-      if (k.is == key::need::required && !seen_.contains(k.path))
+      // A secret of ours has one of two sources.
+      const bool secret = k.path == "flanks.client_secret_file" &&
+                          !seen_.contains("flanks.client_secret_command");
+      if ((k.is == key::need::required || secret) && !seen_.contains(k.path))
         note(missing_place(k.path), k.path, "is missing", "it has no default");
     }
   }
@@ -192,9 +195,6 @@ class walker {
 
   // A secret has one source: a file, or a command.
   void check_secrets() {
-    if (!seen_.contains("flanks.client_secret_file") && !seen_.contains("flanks.client_secret_command"))
-      note(missing_place("flanks.client_secret_file"), "flanks.client_secret_file", "is missing",
-           "it has no default");
     for (const auto& [file, command] :
          {std::pair<std::string, std::string>{"flanks.client_secret_file", "flanks.client_secret_command"},
           std::pair<std::string, std::string>{"database.password_file", "database.password_command"}}) {

@@ -89,7 +89,7 @@ class Backfill(WorldTest):
         first.send_signal(signal.SIGINT)
         self.assertEqual(first.wait(60), 130)
         self.assertEqual(world.sql("select count(*) from flanks_internal.leases where lease_id is not null"), "0")
-        self.assertIn("run it again", first.log.read_text())
+        self.assertIn("run the same backfill again", first.log.read_text())
         world.ok("backfill")
         self.assert_mirrors(world, ids)
 

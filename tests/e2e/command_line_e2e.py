@@ -315,7 +315,7 @@ class CommandLine(WorldTest):
         registered = world.sql(users)
         old = world.database
         world.sql("update flanks_internal.schema_migrations set name = '0001_mirror.sql', sha256 = 'x' where version = 1; "
-                  "insert into flanks_internal.schema_migrations (version, name, sha256) values (14, '0014_registration.sql', 'x')")
+                  "insert into flanks_internal.schema_migrations (version, name, sha256) values (15, '0015_registration.sql', 'x')")
         hint = re.search(r"^hint: (.*)$", world.cli("migrate", "up").stderr, re.M).group(1)
         for command in self.WRITING + (("migrate", "up"), ("migrate", "plan"), ("run", "--migrate"), ("backfill", "--migrate")):
             self.schema_refused(world, command, "the schema was made by an unreleased version of flanks-sync: it begins with "

@@ -173,12 +173,17 @@ class Metrics(MetricsTest):
         world.sandbox.fault("status", "*", "card", times=-1, status=403)
         ids = self.mirrored(world)
         users = [row["user_id"] for row in world.rows("select user_id from flanks.user_credentials")]
-        said = "".join(str(admin.get(path)) for path in ("/metrics", "/-/ready", "/-/healthy", "/"))
+        # The page is for operators, who must find a user.
+        page = "".join(str(admin.get(path)) for path in ("/", "/credentials", "/credentials/1", "/api/v1/status"))
+        self.assertIn(users[0], page)
+        said = "".join(str(admin.get(path)) for path in ("/metrics", "/-/ready", "/-/healthy", "/nothing"))
         world.sql("drop schema flanks_internal cascade")
         said += "".join(str(admin.get(path)) for path in ("/metrics", "/-/ready"))
         self.assertIn("503", said)
         for name in (*ids, *users, world.sandbox.client_secret, world.sandbox.client_id, world.sandbox.access_token()):
             self.assertNotIn(name, said)
+        for secret in (*ids, world.sandbox.client_secret, world.sandbox.access_token()):
+            self.assertNotIn(secret, page)
         self.assertNotIn("credential_id", said)
 
 
@@ -289,7 +294,7 @@ class Requests(MetricsTest):
         status, headers, text = admin.get("/nothing?x=1")
         self.assertEqual(status, 404)
         self.assertEqual(text.splitlines()[0], "there is no /nothing; there is:")
-        self.assertEqual([line.split()[0] for line in text.splitlines()[1:]], ["/metrics", "/-/healthy", "/-/ready"])
+        self.assertEqual([line.split()[0] for line in text.splitlines()[1:]], ["/", "/credentials", "/api/v1/status", "/metrics", "/-/healthy", "/-/ready"])
         self.assertEqual(headers["Cache-Control"], "no-store")
         self.assertEqual(admin.get("/-/healthy?probe=1")[::2], (200, "healthy\n"))
         for method in ("POST", "PUT", "DELETE", "OPTIONS", "BREW"):

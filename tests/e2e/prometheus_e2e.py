@@ -238,7 +238,7 @@ class Told(WorldTest):
         text = ALERTS.read_text()
         alerts = re.findall(r"- alert: (\w+)", text)
         self.assertGreater(len(alerts), 20)
-        self.assertEqual(re.findall(r"runbook: (\S+)", text), [f"docs/operations.md#{a.lower()}" for a in alerts])
+        self.assertEqual(re.findall(r"runbook: (\S+)", text), [f"docs/alerts.md#{a.lower()}" for a in alerts])
         self.assertEqual(len(re.findall(r"labels: \{severity: (?:critical|warning|info), who: (?:operator|provider|end_user)\}", text)),
                          len(alerts))
         sections = re.findall(r"^## (\w+)\nMeans: .+?\nWho must act: .+?\nNext step: ", (ROOT / "docs/alerts.md").read_text(), re.M | re.S)

@@ -36,7 +36,7 @@ class Prune(WorldTest):
         self.assertEqual(self.runs(world), before)
         shown = world.ok("prune", "--dry-run")
         self.assertRegex(shown, r"table +would be deleted +older than +key\n")
-        self.assertRegex(shown, rf"flanks\.sync_runs +{old} +20\S+Z +retention\.run_logs\n")
+        self.assertRegex(shown, rf"flanks\.sync_runs +{old} +20\S+ \S+ UTC +retention\.run_logs\n")
         self.assertRegex(shown, r"flanks\.transactions +0 +never +retention\.removed_rows\n")
         transactions = world.sql("select count(*) from flanks.transactions")
         self.assertRegex(world.ok("prune"), rf"flanks\.sync_runs +{old} ")

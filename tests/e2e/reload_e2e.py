@@ -110,7 +110,7 @@ class Reload(WorldTest):
         good = (world.dir / "client_secret").read_text()
         (world.dir / "client_secret").write_text("an old one\n")
         daemon = world.start("run")
-        wait_until(lambda: "token_refused" in daemon.log.read_text(), "refused")
+        wait_until(lambda: "nothing can be fetched until an operator acts" in daemon.log.read_text(), "refused, and paused")
         world.sandbox.reset_requests()
         (world.dir / "client_secret").write_text(good)
         self.reload(world, daemon, "configuration and secrets reloaded")

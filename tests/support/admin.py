@@ -3,6 +3,7 @@
 import http.client
 import re
 import socket
+import time
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -13,7 +14,13 @@ class UnixConnection(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
+        for attempt in range(100):  # the file is there a moment before anybody listens
+            try:
+                return self.sock.connect(self.path)
+            except ConnectionRefusedError:
+                if attempt == 99:
+                    raise
+                time.sleep(0.05)
 
 
 class Admin:

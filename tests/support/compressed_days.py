@@ -66,7 +66,7 @@ class Mirrored:
     def begin(self, start):
         self.world.sandbox.script([self._script(token, last_update_timestamp=int(min(start - 1, start + self.provider.before[token] * self.day)))
                                    for token in self.provider.tokens])
-        self.world.sql("; ".join(f"select flanks.register_credential('user-{token}', '{token}')" for token in self.provider.tokens))
+        self.world.sql("; ".join(f"select flanks.register_credential('user-{n}', '{token}')" for n, token in enumerate(self.provider.tokens)))
 
     def refresh(self, tokens):
         ids = []
