@@ -72,7 +72,7 @@ class Quickstart(unittest.TestCase):
         self.assertEqual(second.returncode, 0, second.stdout + second.stderr)
         self.assertIn("the mirror holds 240000 transactions", second.stdout)
         stop = subprocess.run([copy / "quickstart", "--stop"], capture_output=True, text=True, env=environment)
-        self.assertEqual((stop.returncode, stop.stdout), (0, "sandbox stopped\nPostgreSQL stopped\n"), stop.stderr)
+        self.assertEqual((stop.returncode, stop.stdout), (0, "daemon stopped\nsandbox stopped\nPostgreSQL stopped\n"), stop.stderr)
 
 
 if __name__ == "__main__":
