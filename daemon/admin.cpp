@@ -2,11 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
 #include "daemon/admin_hosts.hpp"
+#include "sync/error_class.hpp"
 
 namespace flanks {
 
 namespace asio = boost::asio;
+namespace json = boost::json;
 
 namespace {
 
@@ -21,12 +27,41 @@ admin_answer not_found(const std::string& path) {
                    "/api/v1/status   the status page as JSON\n"
                    "/metrics         for Prometheus\n"
                    "/-/healthy       200 while the daemon's event loop runs\n"
-                   "/-/ready         200 when the daemon can do its work, else 503 and why not\n",
+                   "/-/ready         200 when the daemon can do its work, else 503, with the reasons as JSON\n",
                    repeatable(path))};
 }
 
-admin_answer not_ready(const std::string& why) {
-  return {503, fmt::format("not ready: {}\n", why)};
+// What the cheap question to the database found, or that it has no answer.
+finding database_finding(const std::optional<shared_reading<finding>::answer>& schema) {
+  if (!schema)
+    return failed("database",
+                  failure(stage::database, verdict::later, "database_silent",
+                          fmt::format("the database has not answered within {} s", patience.count())));
+  if (schema->trouble) return unnamed(*schema->trouble, "the database cannot be used");
+  return *schema->value;
+}
+
+json::value said_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+admin_answer as_json(const std::vector<finding>& reasons) {
+  json::array told;
+  for (const finding& f : reasons) {
+    const error_class_info* const known = find_error_class(f.error_class);
+    told.push_back(json::object{
+        {"check", f.check},
+        {"error_class", said_or_null(f.error_class)},
+        {"says", f.says},
+        {"hint", said_or_null(f.hint)},
+        {"who_must_act", to_string(known == nullptr ? whose_turn::nobody : known->who)}});
+  }
+  admin_answer answer;
+  answer.status = reasons.empty() ? 200 : 503;
+  answer.type = "application/json";
+  answer.body =
+      json::serialize(json::object{{"ready", reasons.empty()}, {"reasons", std::move(told)}}) + "\n";
+  return answer;
 }
 
 }  // namespace
@@ -39,11 +74,12 @@ admin::admin(const asio::any_io_executor& executor, const config::admin_settings
       pages_(executor, sources_.pages,
              [this] {
                web::daemon_facts facts = sources_.facts();
-               facts.trouble = sources_.trouble();
+               const std::vector<finding> own = sources_.trouble();
+               if (!own.empty()) facts.trouble = own.front().says;
                facts.listen = listener_->where();
                return facts;
              }),
-      schema_(executor, [this] { return sources_.database.schema_trouble(); }),
+      schema_(executor, [this] { return sources_.database.schema(); }),
       gauges_(executor, [this] { return sources_.database.read(); }),
       listener_(make_admin_listener(
           executor, where, [this](admin_request request) { return page(std::move(request)); },
@@ -91,8 +127,9 @@ awaitable<admin_answer> admin::status_page(admin_request request) {
     } else if (schema->trouble) {
       known.trouble = schema->trouble->what();
       known.hint = schema->trouble->hint;
-    } else {
-      known.trouble = *schema->value;
+    } else if (schema->value->how != grade::ok) {
+      known.trouble = schema->value->says;
+      known.hint = schema->value->hint;
     }
   }
   const bool wants_html = request.wants_html;
@@ -104,20 +141,22 @@ awaitable<admin_answer> admin::status_page(admin_request request) {
   co_return not_found(path);
 }
 
-// Says nothing that names the database, the client or the provider: the log does.
+// Anybody may ask, also where the pages need a password: says nothing that names the database, the
+// client or the provider. The log and doctor do.
 awaitable<admin_answer> admin::readiness() {
-  const std::string own = sources_.trouble();
-  if (!own.empty()) co_return not_ready(own);
-  const auto schema = co_await schema_.get(patience);
-  if (!schema)
-    co_return not_ready(fmt::format("the database has not answered within {} s", patience.count()));
-  if (schema->trouble)
-    co_return not_ready(fmt::format("the database cannot be used ({}); the log says more",
-                                    schema->trouble->error_class));
-  if (!schema->value->empty()) co_return not_ready(*schema->value);
-  admin_answer ready;
-  ready.body = "ready\n";
-  co_return ready;
+  std::vector<finding> reasons = sources_.trouble();
+  const bool stopping = reasons.size() == 1 && reasons[0].check == "daemon" &&
+                        reasons[0].error_class.empty();
+  if (!stopping) {
+    const auto schema = co_await schema_.get(patience);
+    const finding asked = database_finding(schema);
+    if (asked.how != grade::ok) {
+      // What is so now, in place of what the last claim met.
+      std::erase_if(reasons, [&](const finding& f) { return f.check == asked.check; });
+      reasons.push_back(asked);
+    }
+  }
+  co_return as_json(reasons);
 }
 
 // The cheap question says whether the database is there, also where the other one takes longer than
@@ -128,7 +167,8 @@ awaitable<admin_answer> admin::scrape() {
   database.up = schema && schema->value;
   daemon_view daemon = sources_.daemon();
   daemon.log_lines_dropped = events_.dropped();
-  daemon.ready = database.up && schema->value->empty() && sources_.trouble().empty();
+  daemon.ready =
+      database.up && schema->value->how == grade::ok && sources_.trouble().empty();
   if (database.up) {
     const auto now = co_await gauges_.get(patience);
     if (now) note(now->trouble);

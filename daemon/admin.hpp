@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "daemon/admin_listener.hpp"
 #include "daemon/admin_password.hpp"
@@ -14,6 +15,7 @@
 #include "daemon/metrics.hpp"
 #include "daemon/shared_reading.hpp"
 #include "daemon/web/status_pages.hpp"
+#include "sync/finding.hpp"
 #include "sync/gauges.hpp"
 
 namespace flanks {
@@ -23,8 +25,8 @@ struct admin_sources {
   const metrics& counted;
   const rate_totals& rates;
   gauge_source& database;
-  // Why the daemon itself is not ready, a sentence's end ("stopping"); empty when it is.
-  std::function<std::string()> trouble;
+  // Why the daemon itself is not ready; empty when it is. Names nobody.
+  std::function<std::vector<finding>()> trouble;
   // What is told of the daemon itself; `ready` is found here.
   std::function<daemon_view()> daemon;
   page_source& pages;
@@ -56,8 +58,8 @@ class admin {
   log& events_;
   admin_password password_;
   web::status_pages pages_;
-  std::string trouble_;                 // why the gauges could not be read the last time
-  shared_reading<std::string> schema_;  // why this program does not fit it; empty: it does
+  std::string trouble_;  // why the gauges could not be read the last time
+  shared_reading<finding> schema_;
   shared_reading<mirror_gauges> gauges_;
   std::unique_ptr<admin_listener> listener_;
 };

@@ -150,12 +150,10 @@ void scheduler::leave_out_worked(std::vector<claimed_credential>& due) {
   }
 }
 
-std::string scheduler::trouble() const {
-  if (!trouble_) return "";
-  return fmt::format("{} ({}); the log says more",
-                     trouble_->stage == stage::lease ? "due credentials cannot be claimed"
-                                                  : "the database cannot be used",
-                     trouble_->error_class);
+std::optional<finding> scheduler::trouble() const {
+  if (!trouble_) return std::nullopt;
+  return unnamed(*trouble_, trouble_->stage == stage::lease ? "due credentials cannot be claimed"
+                                                            : "the database cannot be used");
 }
 
 void scheduler::start(std::vector<claimed_credential> due) {

@@ -5,11 +5,13 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_set>
 
 #include "daemon/task_group.hpp"
 #include "daemon/worker.hpp"
+#include "sync/finding.hpp"
 
 namespace flanks {
 
@@ -48,8 +50,8 @@ class scheduler {
   [[nodiscard]] std::chrono::steady_clock::time_point last_progress() const { return progress_; }
   // Credentials that are worked on.
   [[nodiscard]] std::size_t in_hand() const { return group_.size(); }
-  // Why nothing can be claimed just now, for /-/ready: names nobody; empty when all is well.
-  [[nodiscard]] std::string trouble() const;
+  // Why nothing can be claimed just now, for /-/ready: names nobody; nothing when all is well.
+  [[nodiscard]] std::optional<finding> trouble() const;
   // One line for people: what is going on.
   [[nodiscard]] std::string summary() const;
 

@@ -6,6 +6,28 @@
 
 namespace flanks {
 
+std::string check_of(const failure& f) {
+  const std::string_view name = f.error_class;
+  if (name == "claim_locked") return "daemon";
+  if (name.starts_with("database_") || f.stage >= stage::database) {
+    if (name == "database_schema") return "schema";
+    if (name == "database_rights") return "rights";
+    if (name == "database_settings" || name == "database_encoding") return "settings";
+    return f.stage == stage::configuration ? "config" : "database";
+  }
+  return f.stage == stage::resolve   ? "dns"
+         : f.stage == stage::connect ? "tcp"
+         : f.stage == stage::tls     ? "tls"
+                                     : "token";
+}
+
+finding unnamed(const failure& f, std::string_view what) {
+  finding told = failed(check_of(f), f);
+  told.says = fmt::format("{} ({}); the log says more", what, f.error_class);
+  told.hint = "flanks-sync doctor and the log name what failed and what to do";
+  return told;
+}
+
 finding clock_finding(std::string check, std::string_view whose, std::int64_t ahead) {
   const std::int64_t apart = std::abs(ahead);
   finding f{std::move(check), grade::ok, "", "", ""};

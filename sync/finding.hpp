@@ -32,6 +32,13 @@ struct finding {
   return {std::move(check), grade::fail, f.what(), f.hint, f.error_class, f.stage};
 }
 
+// The check of doctor that fails when work fails like this.
+[[nodiscard]] std::string check_of(const failure& f);
+
+// The same failure for those who may read no name of a host, a user or a client: `what` happened in
+// fixed words, and where the rest is told.
+[[nodiscard]] finding unnamed(const failure& f, std::string_view what);
+
 // Of two clocks that are compared to the second, `ahead` seconds apart.
 [[nodiscard]] finding clock_finding(std::string check, std::string_view whose, std::int64_t ahead);
 

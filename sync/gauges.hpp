@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "sync/finding.hpp"
 #include "sync/types.hpp"
 
 namespace flanks {
@@ -65,9 +66,8 @@ struct mirror_gauges {
 class gauge_source {
  public:
   virtual ~gauge_source() = default;
-  // Whether this program fits the database's schema: empty, or the sentence that says why not.
-  // Cheap.
-  virtual boost::asio::awaitable<std::string> schema_trouble() = 0;
+  // Whether this program fits the database's schema, as `flanks-sync doctor` says it. Cheap.
+  virtual boost::asio::awaitable<finding> schema() = 0;
   // Looks at every credential: a second where there are millions, and several after a verification.
   virtual boost::asio::awaitable<mirror_gauges> read() = 0;
 };

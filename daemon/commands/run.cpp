@@ -179,13 +179,15 @@ class daemon_story {
     return f;
   }
 
-  // Why /-/ready says no, apart from the database.
-  [[nodiscard]] std::string trouble() const {
-    if (stopping_) return "the daemon is stopping";
+  // Why /-/ready says no, apart from what it asks of the database itself.
+  [[nodiscard]] std::vector<finding> trouble() const {
+    if (stopping_) return {{"daemon", grade::fail, "the daemon is stopping", "", ""}};
+    std::vector<finding> found;
     const std::optional<failure>& stopped_by = scheduler_.totals().stopped_by;
-    if (!stopped_by) return scheduler_.trouble();
-    return fmt::format("nothing can be fetched until an operator acts ({}); the log says more",
-                       stopped_by->error_class);
+    if (stopped_by)
+      found.push_back(unnamed(*stopped_by, "nothing can be fetched until an operator acts"));
+    if (std::optional<finding> own = scheduler_.trouble()) found.push_back(std::move(*own));
+    return found;
   }
 
   void reloaded(const configuration& fresh) {

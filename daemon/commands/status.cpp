@@ -194,6 +194,8 @@ exit_code command_status(const invocation& asked) {
   } else {
     print_people(stdout, rows, asked, terminal::has_colour(stdout));
   }
+  // A schema that keeps /-/ready at 503 and fails in doctor is no success here.
+  if (asked.exit_code) require_schema(c);
   const bool problems =
       std::any_of(rows.begin(), rows.end(), [](const status_row& r) { return is_problem(r); });
   return asked.exit_code && problems ? exit_code::some_failed : exit_code::done;

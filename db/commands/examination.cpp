@@ -83,12 +83,9 @@ class examination {
                       server[0][1].as<std::int64_t>() - now.count()));
     add(disk(db, server[0][3].is_null() ? std::string() : server[0][3].c_str()));
     step_ = "schema";
-    const migrate::summary schema = migrate::check(db);
-    if (schema.what != migrate::summary::kind::up_to_date) {
-      add({"schema", grade::fail, schema.message, schema.hint, "database_schema"});
-      return;
-    }
-    add({"schema", grade::ok, "it is the one that this program knows", "", ""});
+    const finding schema = schema_finding(migrate::check(db));
+    add(schema);
+    if (schema.how != grade::ok) return;
     step_ = "rights";
     if (!rights(db)) return;
     step_ = "daemon";
@@ -191,6 +188,12 @@ class examination {
 };
 
 }  // namespace
+
+finding schema_finding(const migrate::summary& schema) {
+  if (schema.what == migrate::summary::kind::up_to_date)
+    return {"schema", grade::ok, "it is the one that this program knows", "", ""};
+  return {"schema", grade::fail, schema.message, schema.hint, "database_schema"};
+}
 
 std::vector<finding> examine_database(const db_options& options) {
   return examination(options).run();

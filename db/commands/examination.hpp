@@ -4,10 +4,14 @@
 
 #include <vector>
 
+#include "db/commands/migrate.hpp"
 #include "db/pg/options.hpp"
 #include "sync/finding.hpp"
 
 namespace flanks {
+
+// What a check of the schema found.
+[[nodiscard]] finding schema_finding(const migrate::summary& schema);
 
 // database, settings, schema, rights, database_clock, disk, daemon, credentials; ends with the
 // first that fails and that the rest needs. Never throws `failure`.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "db/commands/examination.hpp"
 #include "db/commands/migrate.hpp"
 #include "db/pg/connection_pool.hpp"
 
@@ -136,12 +137,12 @@ class pg_gauges final : public gauge_source {
       : pool_(std::make_shared<pg_connection_pool>(std::move(loop), std::move(options))) {}
   ~pg_gauges() override { pool_->close(); }
 
-  awaitable<std::string> schema_trouble() override {
-    std::string trouble;
-    const job work = [&](pg_connection& db) { trouble = migrate::check(db).message; };
+  awaitable<finding> schema() override {
+    finding found;
+    const job work = [&](pg_connection& db) { found = schema_finding(migrate::check(db)); };
     auto running = pool_->run(work, stage::database);
     co_await std::move(running);
-    co_return trouble;
+    co_return found;
   }
 
   awaitable<mirror_gauges> read() override {

@@ -1,4 +1,5 @@
 """The admin listener: what it tells is what the tables say, and nobody who talks to it can harm the daemon."""
+import json
 import os
 import shutil
 import signal
@@ -189,18 +190,26 @@ class Metrics(MetricsTest):
 
 class Readiness(MetricsTest):
     def ready(self, admin):
-        return admin.get("/-/ready")[::2]
+        """(status, [(check, error_class, says), ...])"""
+        status, headers, text = admin.get("/-/ready")
+        self.assertEqual(headers["Content-Type"], "application/json")
+        told = json.loads(text)
+        self.assertEqual((list(told), told["ready"], status), (["ready", "reasons"], not told["reasons"], 503 if told["reasons"] else 200))
+        for reason in told["reasons"]:
+            self.assertEqual(list(reason), ["check", "error_class", "says", "hint", "who_must_act"])
+        return status, [tuple(reason.values())[:3] for reason in told["reasons"]]
 
     def test_a_database_that_is_gone_and_comes_back(self):
         world, daemon, admin = self.started()
         self.mirrored(world)
-        self.assertEqual(self.ready(admin), (200, "ready\n"))
+        self.assertEqual(self.ready(admin), (200, []))
         before = admin.metrics()
         self.addCleanup(world.cluster.start_again)
         world.cluster.kill()
-        status, text = self.ready(admin)
-        self.assertEqual(status, 503)
-        self.assertRegex(text, r"\Anot ready: the database cannot be used \(database_\w+\); the log says more\n\Z")
+        status, [(check, error_class, says)] = self.ready(admin)
+        self.assertEqual((status, check), (503, "database"))
+        self.assertRegex(error_class, r"\Adatabase_\w+\Z")
+        self.assertEqual(says, f"the database cannot be used ({error_class}); the log says more")
         self.assertEqual(admin.get("/-/healthy")[::2], (200, "healthy\n"))
         scraped = admin.metrics()
         self.assertEqual(scraped[metric("flanks_database_up")], 0)
@@ -210,7 +219,7 @@ class Readiness(MetricsTest):
         self.assertEqual({k: v for k, v in scraped.items() if k[0] == "flanks_rows_total"},
                          {k: v for k, v in before.items() if k[0] == "flanks_rows_total"})
         world.cluster.start_again()
-        wait_until(lambda: self.ready(admin) == (200, "ready\n"), "ready again")
+        wait_until(lambda: self.ready(admin) == (200, []), "ready again")
         wait_until(lambda: admin.metrics()[metric("flanks_database_up")] == 1, "up again")
         self.assertIsNone(daemon.poll())
 
@@ -225,14 +234,14 @@ class Readiness(MetricsTest):
             os.kill(pid, signal.SIGSTOP)
         began = time.monotonic()
         self.assertEqual(admin.metrics()[metric("flanks_database_up")], 0)
-        self.assertEqual(self.ready(admin), (503, "not ready: the database has not answered within 3 s\n"))
+        self.assertEqual(self.ready(admin), (503, [("database", "database_silent", "the database has not answered within 3 s")]))
         self.assertLess(time.monotonic() - began, 9)
         began = time.monotonic()
         self.assertEqual(admin.get("/-/healthy")[0], 200)
         self.assertLess(time.monotonic() - began, 1)
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
-        wait_until(lambda: self.ready(admin) == (200, "ready\n"), "ready again")
+        wait_until(lambda: self.ready(admin) == (200, []), "ready again")
         self.assertEqual(admin.metrics()[metric("flanks_database_up")], 1)
 
     def test_gauges_that_cannot_be_read_are_those_of_the_last_time_and_the_log_says_so_once(self):
@@ -251,7 +260,8 @@ class Readiness(MetricsTest):
         world, daemon, admin = self.started()
         world.sql("drop schema flanks cascade; drop schema flanks_internal cascade")
         # A claim of that moment may have met the drop in a deadlock.
-        wait_until(lambda: self.ready(admin) == (503, "not ready: the database has no schema of flanks-sync yet\n"), "it is told")
+        wait_until(lambda: self.ready(admin) == (
+            503, [("schema", "database_schema", "the database has no schema of flanks-sync yet")]), "it is told")
         admin.get("/metrics")
         log = wait_until(lambda: "cannot read the gauges" in daemon.log.read_text() and daemon.log.read_text(), "it is logged")
         self.assertIn('error="the database has no schema of flanks-sync yet"', log)
@@ -260,9 +270,10 @@ class Readiness(MetricsTest):
     def test_a_schema_that_does_not_fit(self):
         world, daemon, admin = self.started()
         world.sql("insert into flanks_internal.schema_migrations (version, name, sha256) values (9999, '9999_later', 'x')")
-        self.assertEqual(self.ready(admin), (503, "not ready: the database is newer than this program: it has migration 9999_later\n"))
+        self.assertEqual(self.ready(admin), (
+            503, [("schema", "database_schema", "the database is newer than this program: it has migration 9999_later")]))
         world.sql("delete from flanks_internal.schema_migrations where version = 9999")
-        self.assertEqual(self.ready(admin), (200, "ready\n"))
+        self.assertEqual(self.ready(admin), (200, []))
 
     def test_keys_that_the_provider_refuses(self):
         world = self.world(credentials=1, transactions=20)
@@ -270,10 +281,10 @@ class Readiness(MetricsTest):
         world.write_config()
         (world.dir / "client_secret").write_text("not-the-secret\n")
         daemon, admin = self.start(world)
-        self.assertEqual(self.ready(admin), (200, "ready\n"), "nobody was asked yet")
+        self.assertEqual(self.ready(admin), (200, []), "nobody was asked yet")
         world.register_all()
         wait_until(lambda: self.ready(admin) == (
-            503, "not ready: nothing can be fetched until an operator acts (token_refused); the log says more\n"), "not ready")
+            503, [("token", "token_refused", "nothing can be fetched until an operator acts (token_refused); the log says more")]), "not ready")
         self.assertGreater(admin.metrics()[metric("flanks_failures_total", error_class="token_refused")], 0)
 
     def test_not_ready_while_stopping_and_what_is_asked_is_still_answered(self):
@@ -282,7 +293,7 @@ class Readiness(MetricsTest):
         wait_until(lambda: world.sandbox.requests()["endpoints"].get("status", 0), "work is in hand")
         idle = self.connected(admin)
         daemon.send_signal(signal.SIGTERM)
-        wait_until(lambda: self.ready(admin) == (503, "not ready: the daemon is stopping\n"), "stopping")
+        wait_until(lambda: self.ready(admin) == (503, [("daemon", None, "the daemon is stopping")]), "stopping")
         self.assertEqual(daemon.wait(60), 0, daemon.log.read_text())
         self.assertEqual(idle.recv(1), b"")
         self.assertFalse(os.path.exists(admin.where[5:]), "the socket's file is gone")

@@ -1,0 +1,68 @@
+"""/-/ready, doctor and status --exit-code agree on what is wrong, in the same words; /-/ready names nobody."""
+import json
+import unittest
+
+from admin import Admin, served_at
+from world import WorldTest, wait_until
+
+
+class Ready(WorldTest):
+    def started(self, secret=None):
+        world = self.world(credentials=1, transactions=20, settings={"sync": {"poll": "200ms"}})
+        admin = Admin(f"unix:{world.dir}/admin.socket")
+        world.write_config(admin__listen=admin.where)
+        if secret:
+            (world.dir / "client_secret").write_text(secret + "\n")
+        daemon = world.start("run")
+        wait_until(lambda: served_at(daemon.log.read_text()), "it listens")
+        return world, admin
+
+    def doctor(self, world):
+        done = world.cli("--json", "doctor")
+        return done.returncode, [f for f in json.loads(done.stdout) if f["result"] == "fail"]
+
+    def agree(self, world, admin, check, error_class, code, status_code):
+        def told():
+            answer = json.loads(admin.get("/-/ready")[2])
+            return [(r["check"], r["error_class"]) for r in answer["reasons"]] == [(check, error_class)] and answer["reasons"][0]
+
+        reason = wait_until(told, f"{check} is told")
+        doctor_code, failing = self.doctor(world)
+        self.assertEqual([(f["check"], f["error_class"]) for f in failing], [(check, error_class)])
+        self.assertEqual(doctor_code, code)
+        self.assertEqual(world.cli("status", "--exit-code").returncode, status_code)
+        self.assertEqual(reason["who_must_act"], "operator")
+        self.assertTrue(reason["hint"])
+        for name in (world.cluster.host, world.database, world.sandbox.client_id, world.sandbox.client_secret):
+            self.assertNotIn(name, json.dumps(reason))
+        return reason, failing[0]
+
+    def test_all_is_well(self):
+        world, admin = self.started()
+        world.register_all()
+        wait_until(lambda: world.sql("select count(*) from flanks.sync_status where state = 'ok'") == "1", "it is mirrored")
+        status, headers, text = admin.get("/-/ready")
+        self.assertEqual((status, headers["Content-Type"], json.loads(text)), (200, "application/json", {"ready": True, "reasons": []}))
+        self.assertEqual(self.doctor(world), (0, []))
+        self.assertEqual(world.cli("status", "--exit-code").returncode, 0)
+
+    def test_a_schema_that_is_too_new(self):
+        world, admin = self.started()
+        world.sql("insert into flanks_internal.schema_migrations (version, name, sha256) values (9999, '9999_later', 'x')")
+        reason, failing = self.agree(world, admin, "schema", "database_schema", 78, 78)
+        self.assertEqual((reason["says"], reason["hint"]), (failing["says"], failing["hint"]))
+
+    def test_keys_that_the_provider_refuses(self):
+        world, admin = self.started(secret="not-the-secret")
+        world.register_all()
+        self.agree(world, admin, "token", "token_refused", 77, 3)
+
+    def test_a_database_that_is_down(self):
+        world, admin = self.started()
+        self.addCleanup(world.cluster.start_again)
+        world.cluster.kill()
+        self.agree(world, admin, "database", "database_unreachable", 69, 69)
+
+
+if __name__ == "__main__":
+    unittest.main()
