@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <sstream>
 #include <unordered_map>
 
@@ -34,8 +35,8 @@ claimed as (
 select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, s.failures_in_a_row,
   floor(extract(epoch from c.not_found_since))::bigint, l.expired,
   (select string_agg(floor(extract(epoch from r))::bigint::text, ' ' order by r) from unnest(s.refreshes) r),
-  (select string_agg(ceil(extract(epoch from p.at))::bigint::text, ' ' order by p.nr)
-    from unnest(case when l.expired then s.polls || now() else s.polls end) with ordinality p(at, nr)), (select slot_salt from flanks_internal.settings)
+  encode(s.polls, 'hex') || case when l.expired then lpad(to_hex(ceil(extract(epoch from now()))::bigint), 8, '0') else '' end,
+  (select slot_salt from flanks_internal.settings)
 from claimed l
 join flanks_internal.schedule s using (credential_id)
 join flanks.credentials c using (credential_id)
@@ -62,8 +63,8 @@ claimed as (
 select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, s.failures_in_a_row,
   floor(extract(epoch from c.not_found_since))::bigint, l.expired,
   (select string_agg(floor(extract(epoch from r))::bigint::text, ' ' order by r) from unnest(s.refreshes) r),
-  (select string_agg(ceil(extract(epoch from p.at))::bigint::text, ' ' order by p.nr)
-    from unnest(case when l.expired then s.polls || now() else s.polls end) with ordinality p(at, nr)), (select slot_salt from flanks_internal.settings)
+  encode(s.polls, 'hex') || case when l.expired then lpad(to_hex(ceil(extract(epoch from now()))::bigint), 8, '0') else '' end,
+  (select slot_salt from flanks_internal.settings)
 from claimed l
 join flanks_internal.schedule s using (credential_id)
 join flanks.credentials c using (credential_id)
@@ -152,6 +153,17 @@ std::vector<instant> instants_of(const pg_value& f) {
   return all;
 }
 
+// Eight digits each, as polls_text() in db/release.cpp writes them.
+std::vector<instant> polls_from(std::string_view hex) {
+  std::vector<instant> all;
+  for (; hex.size() >= 8; hex.remove_prefix(8)) {
+    std::uint32_t seconds = 0;
+    std::from_chars(hex.data(), hex.data() + 8, seconds, 16);
+    all.push_back(instant{std::chrono::seconds{seconds}});
+  }
+  return all;
+}
+
 void add_coverage(pg_connection& db, const db_options& options,
                   std::vector<claimed_credential>& claimed) {
   array_literal ids;
@@ -205,7 +217,7 @@ std::vector<claimed_credential> claimed_from(pg_connection& db, const db_options
     c.not_found_since = instant_of(r[6]);
     if (r[7].as<bool>()) taken_over.add(c.id.value);
     c.refreshes = instants_of(r[8]);
-    c.polls = instants_of(r[9]);
+    c.polls = polls_from(r[9].c_str());
     c.slot_salt = static_cast<std::uint64_t>(r[10].is_null() ? 0 : r[10].as<std::int64_t>());
     claimed.push_back(std::move(c));
   }

@@ -67,7 +67,7 @@ planned as (
     asked_at = case when f.confirmed or f.how = 'postponed' then s.asked_at else clock_timestamp() end,
     failures_in_a_row = case f.how when 'failed' then s.failures_in_a_row + 1 when 'good' then 0
       else s.failures_in_a_row end,
-    polls = coalesce(f.polls::timestamptz[], s.polls),
+    polls = coalesce(f.polls::bytea, s.polls),
     refreshes = coalesce(f.refreshes::timestamptz[], s.refreshes)
   from freed f where s.credential_id = f.credential_id and f.how <> 'untouched'),
 noted as (
@@ -97,7 +97,7 @@ freed as (
   from asked a join held h using (credential_id) where l.credential_id = a.credential_id
   returning l.credential_id, l.next_due_at, a.polls)
 update flanks_internal.schedule s set next_due_at = f.next_due_at, asked_at = clock_timestamp(),
-  failures_in_a_row = s.failures_in_a_row + 1, polls = coalesce(f.polls::timestamptz[], s.polls)
+  failures_in_a_row = s.failures_in_a_row + 1, polls = coalesce(f.polls::bytea, s.polls)
 from freed f where s.credential_id = f.credential_id
 returning s.credential_id)"};
 
@@ -137,6 +137,17 @@ std::optional<std::string> array_of(const std::optional<std::vector<instant>>& i
   return list.take();
 }
 
+// bytea: four bytes each, seconds since 1970. The row is rewritten by every poll, and an array of
+// timestamps would be three times as long.
+std::optional<std::string> polls_text(const std::optional<std::vector<instant>>& polls) {
+  if (!polls) return std::nullopt;
+  std::string text = "\\x";
+  for (const instant t : *polls)
+    fmt::format_to(std::back_inserter(text), "{:08x}",
+                   static_cast<std::uint32_t>(t.time_since_epoch().count()));
+  return text;
+}
+
 void add(array_columns& rows, const release_request& r) {
   if (!r.next || r.next->postponed) {
     const std::int64_t seconds = r.next ? r.next->delay.count() : 0;
@@ -151,7 +162,7 @@ void add(array_columns& rows, const release_request& r) {
   rows.add(sql_values(r.id, r.lease.value, next.failed ? "failed" : "good",
                       static_cast<std::int64_t>(next.delay.count()), state, confirmed,
                       next.not_found, storable_words(next.error), storable_words(next.hint),
-                      storable_words(next.error_class), array_of(next.polls),
+                      storable_words(next.error_class), polls_text(next.polls),
                       array_of(next.refreshes)));
 }
 
@@ -180,7 +191,7 @@ void apply(pg_connection& db, std::span<release_request* const> requests) {
     if (r->next && r->next->lease_only) {
       lease_only.add(sql_values(r->id, r->lease.value,
                                 static_cast<std::int64_t>(r->next->delay.count()),
-                                array_of(r->next->polls)));
+                                polls_text(r->next->polls)));
     } else {
       add(rows, *r);
     }

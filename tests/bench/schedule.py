@@ -29,7 +29,8 @@ insert into flanks_internal.leases (credential_id, next_due_at)
   select n, now() + interval '2 hours' + random() * interval '22 hours' from generate_series(1, {n}) n;
 insert into flanks_internal.schedule (credential_id, next_due_at, confirmed_at, polls)
   select credential_id, next_due_at, now() - interval '1 day',
-    array(select now() - interval '2 days' + i * interval '4 hours' from generate_series(1, 6) i) from flanks_internal.leases;
+    (select decode(string_agg(lpad(to_hex(extract(epoch from now())::bigint - 172800 + i * 14400), 8, '0'), ''), 'hex') from generate_series(1, 6) i)
+  from flanks_internal.leases;
 insert into flanks.user_credentials (user_id, credential_id) select 'user-' || n, n from generate_series(1, {n}) n;
 insert into flanks.coverage (credential_id, product, days, provider_seen_at, last_success_at, last_sweep_at)
   select n, p, datemultirange(daterange('2024-01-01', '2026-01-03')), '2026-01-02', now(), now()
