@@ -12,7 +12,7 @@ namespace flanks {
 namespace {
 
 // Sections and keys that are built into what lives as long as the daemon, and what of them is not.
-constexpr std::array<std::string_view, 14> fixed{"flanks.",
+constexpr std::array<std::string_view, 13> fixed{"flanks.",
                                                  "database.",
                                                  "admin.",
                                                  "log.format",
@@ -24,8 +24,7 @@ constexpr std::array<std::string_view, 14> fixed{"flanks.",
                                                  "limits.answer_pages",
                                                  "limits.bank_name_bytes",
                                                  "limits.quarantine_per_day",
-                                                 "limits.unknown_fields_per_day",
-                                                 "encryption."};
+                                                 "limits.unknown_fields_per_day"};
 constexpr std::array<std::string_view, 6> moving{
     "flanks.client_secret_file", "flanks.client_secret_command",
     "flanks.password_file",      "database.dsn",

@@ -30,7 +30,7 @@ TEST(reload, secrets_and_the_dsn_move_and_nothing_else_of_their_sections) {
   config::settings s;
   for (const config::key& k : config::keys_of(s)) {
     const bool secret =
-        k.path.ends_with("_file") && k.path != "flanks.ca_file" && k.path != "encryption.key_file";
+        k.path.ends_with("_file") && k.path != "flanks.ca_file";
     const bool moves = secret || k.path.ends_with("_command") || k.path == "database.dsn";
     if (!k.path.starts_with("flanks.") && !k.path.starts_with("database.")) continue;
     EXPECT_EQ(needs_restart(k.path), !moves) << k.path;
