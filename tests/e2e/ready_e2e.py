@@ -63,6 +63,16 @@ class Ready(WorldTest):
         world.cluster.kill()
         self.agree(world, admin, "database", "database_unreachable", 69, 69)
 
+    def test_a_reader_who_may_not_see_the_migrations_asks_by_the_exit_code_too(self):
+        world = self.world(credentials=1, transactions=10)
+        world.register_all()
+        world.ok("run", "--once")
+        reader = f"{world.database}_reader"
+        world.sql(f"create role {reader} login; grant usage on schema flanks to {reader}; grant select on all tables in schema flanks to "
+                  f"{reader}; grant execute on all functions in schema flanks to {reader}")
+        world.write_config(database__dsn=f"host={world.cluster.host} user={reader} dbname={world.database}")
+        world.ok("status", "--exit-code")
+
 
 if __name__ == "__main__":
     unittest.main()
