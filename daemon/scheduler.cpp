@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "sync/error_class.hpp"
 #include "sync/text.hpp"
 
 namespace flanks {
@@ -133,7 +134,10 @@ void scheduler::in_trouble(const failure& f) {
   if (options_.once) stopping_ = true;
   if (!trouble_ || std::string_view(trouble_->what()) != f.what()) {
     tools_.events.error(event::claims_failing,
-                        {{"error", f.what()}, {"hint", f.hint}});
+                        {{"error", f.what()},
+                         {"hint", f.hint},
+                         {"error_class", f.error_class},
+                         {"who_must_act", who_must_act(f.error_class)}});
   }
   trouble_ = f;
 }
@@ -246,6 +250,7 @@ void scheduler::count(const credential_report& report) {
                       {{"error", report.error},
                        {"hint", report.hint},
                        {"error_class", report.error_class},
+                       {"who_must_act", who_must_act(report.error_class)},
                        {"endpoint", report.stopped_by->endpoint},
                        http_status_field(report.stopped_by->http_status),
                        {"trace_id", report.stopped_by->trace_id},

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "daemon/task_group.hpp"
+#include "sync/error_class.hpp"
 #include "sync/product_story.hpp"
 
 namespace flanks {
@@ -168,6 +169,7 @@ void logging_observer::ended(const run_record& r) {
                                      {"product", what},
                                      {"window", days},
                                      {"error_class", r.error_class},
+                                     {"who_must_act", who_must_act(r.error_class)},
                                      {"stage", r.error_stage},
                                      {"error", r.error_message},
                                      {"hint", r.error_hint},
@@ -218,6 +220,7 @@ void logging_observer::listed(const product_run& r) {
                  {{"credential_id", r.credential.value},
                   {"product", to_string(r.what)},
                   {"error_class", r.error_class},
+                  {"who_must_act", who_must_act(r.error_class)},
                   {"stage", r.error_stage},
                   {"error", r.error_message},
                   {"hint", r.error_hint},
@@ -259,6 +262,7 @@ void logging_observer::listed(const product_run& r) {
 void logging_observer::unrecorded(credential_id id, const failure& f) {
   events_.error(event::unrecorded, {{"credential_id", id.value},
                                     {"error_class", f.error_class},
+                                    {"who_must_act", who_must_act(f.error_class)},
                                     {"error", f.what()},
                                     {"hint", f.hint}});
 }
@@ -290,6 +294,7 @@ void learn(worker_tools tools, const claimed_credential& credential, credential_
       tools.events.warn(log_message(event::backing_off, who),
                         {{"error", report.error},
                          {"error_class", report.error_class},
+                         {"who_must_act", who_must_act(report.error_class)},
                          {"pause_seconds", static_cast<std::int64_t>(c.pause.count())}});
     } else {
       tools.events.info(log_message(event::answering_again, who));

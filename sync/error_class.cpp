@@ -183,4 +183,9 @@ const error_class_info* find_error_class(std::string_view name) {
   return found == std::end(known_classes) ? nullptr : found;
 }
 
+std::string_view who_must_act(std::string_view error_class) {
+  const error_class_info* const known = find_error_class(error_class);
+  return known == nullptr ? std::string_view{} : to_string(known->who);
+}
+
 }  // namespace flanks

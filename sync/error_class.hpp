@@ -28,5 +28,7 @@ struct error_class_info {
 [[nodiscard]] std::span<const error_class_info> error_classes();
 // Null for a name that is in no row and no family.
 [[nodiscard]] const error_class_info* find_error_class(std::string_view name);
+// As flanks.error_classes.who_must_act; empty for a name that find_error_class() does not know.
+[[nodiscard]] std::string_view who_must_act(std::string_view error_class);
 
 }  // namespace flanks
