@@ -81,7 +81,7 @@ insert into flanks.error_classes (error_class, who_must_act, meaning) values
   ('counts_do_not_add_up', 'operator', 'An error of flanks-sync: its counts contradict each other, and nothing was stored.'),
   ('ledger_closed', 'nobody', 'The window had failed before.'),
   ('lease_lost', 'nobody', 'Another worker has taken the credential over.'),
-  ('claim_locked', 'nobody', 'Every credential that is due is locked by somebody else.'),
+  ('claim_locked', 'operator', 'Every credential that is due is locked by somebody else.'),
   -- The database.
   ('database_answer', 'operator', 'A statement returned something of another type than it must.'),
   ('database_auth', 'operator', 'The user or the password was refused.'),

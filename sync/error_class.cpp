@@ -93,7 +93,8 @@ constexpr error_class_info known_classes[] = {
      "An error of flanks-sync: its counts contradict each other, and nothing was stored."},
     {"ledger_closed", nobody, false, "The window had failed before."},
     {"lease_lost", nobody, false, "Another worker has taken the credential over."},
-    {"claim_locked", nobody, false, "Every credential that is due is locked by somebody else."},
+    {"claim_locked", the_operator, false,
+     "Every credential that is due is locked by somebody else."},
     // The database.
     {"database_answer", the_operator, false,
      "A statement returned something of another type than it must."},
