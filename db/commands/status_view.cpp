@@ -104,7 +104,8 @@ std::vector<status_row> read_selected(pg_connection& db, const selection& who) {
 bool is_problem(const status_row& r) {
   return r.state == "stale" || r.state == "error" || r.state == "blocked" ||
          r.state == "action_required" || r.state == "gone" || r.reviews > 0 ||
-         (r.state == "ok" && r.last_error.has_value());
+         (r.state == "ok" && r.last_error.has_value()) ||
+         (r.who_must_act == "operator" && r.state != "paused");  // a succession to decide
 }
 
 std::vector<status_row> read_status(const db_options& options, const selection& who) {
