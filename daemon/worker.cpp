@@ -193,14 +193,23 @@ void logging_observer::ended(const run_record& r) {
   }
   const bool good = r.outcome == outcome::ok;
   const bool vanished = r.outcome == outcome::suspicious;
+  // Words of its own has only what the database refused.
+  const bool unread = r.outcome == outcome::partial && r.error_message.empty();
+  const std::string error_class = good ? "" : unread ? "quarantined" : r.error_class;
   events_.write(good ? good_ : config::log_level::warn,
                 vanished ? event::rows_vanished : event::window_stored,
                 {{"credential_id", r.credential.value},
                  {"product", what},
                  {"window", days},
                  {"outcome", to_string(r.outcome)},
-                 {"error", good ? "" : r.error_message},
-                 {"hint", good ? "" : r.error_hint},
+                 {"error_class", error_class},
+                 {"who_must_act", who_must_act(error_class)},
+                 {"error", good     ? ""
+                           : unread ? quarantine_words(r.counts.quarantined)
+                                    : r.error_message},
+                 {"hint", good     ? ""
+                          : unread ? quarantine_hint(r.credential)
+                                   : r.error_hint},
                  {"fetched", r.counts.fetched},
                  {"inserted", r.counts.inserted},
                  {"updated", r.counts.updated},

@@ -457,6 +457,17 @@ awaitable<credential_report> mirror(mirror_tools tools, assignment job) {
   co_return co_await story.tell();
 }
 
+std::string quarantine_words(std::int64_t records) {
+  return fmt::format(
+      "{} in quarantine; the rest is stored",
+      counted(records, "record could not be stored and is", "records could not be stored and are"));
+}
+
+std::string quarantine_hint(credential_id id) {
+  return fmt::format("select reason, detail from flanks.quarantine where credential_id = {}",
+                     id.value);
+}
+
 next_attempt after(const credential_report& report, const claimed_credential& credential,
                    const sync_policy& policy, instant now, double jitter) {
   next_attempt next;
@@ -465,12 +476,9 @@ next_attempt after(const credential_report& report, const claimed_credential& cr
   next.error_class = report.error_class;
   next.failed = !report.ok();
   if (report.partial()) {
-    next.error = fmt::format("{} in quarantine; the rest is stored",
-                             counted(report.quarantined(), "record could not be stored and is",
-                                     "records could not be stored and are"));
+    next.error = quarantine_words(report.quarantined());
     next.error_class = "quarantined";
-    next.hint = fmt::format("select reason, detail from flanks.quarantine where credential_id = {}",
-                            credential.id.value);
+    next.hint = quarantine_hint(credential.id);
   }
   // Only an answer about the credential ends what a 404 began: a provider in trouble says nothing.
   next.not_found = report.not_found || (!report.answered && credential.not_found_since);

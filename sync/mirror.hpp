@@ -106,6 +106,10 @@ struct mirror_tools {
 // (boost::system::system_error, operation_aborted).
 [[nodiscard]] boost::asio::awaitable<credential_report> mirror(mirror_tools tools, assignment job);
 
+// What operators read of records that could not be stored, in the log and in sync_status.
+[[nodiscard]] std::string quarantine_words(std::int64_t records);
+[[nodiscard]] std::string quarantine_hint(credential_id id);
+
 // When the credential is due again, and what operators read about it.
 [[nodiscard]] next_attempt after(const credential_report& report,
                                  const claimed_credential& credential, const sync_policy& policy,
