@@ -236,7 +236,7 @@ comment on column flanks_internal.schedule.failures_in_a_row is 'Failed attempts
 comment on column flanks_internal.schedule.next_due_at is 'When it is to be tried next; while it is paused, infinity.';
 comment on column flanks_internal.schedule.confirmed_at is 'When the mirror was last known to agree with the provider: after a success, or when the provider had nothing newer.';
 comment on column flanks_internal.schedule.asked_at is 'When it was last tried with another end than that.';
-comment on column flanks_internal.schedule.polls is 'When it was last asked for by schedule, four bytes each (seconds since 1970), in no order, as many as sync.polls_per_day allows: the next look comes 24 hours after the oldest, or later. By the clock of the daemon that asked.';
+comment on column flanks_internal.schedule.polls is 'When it was last asked for by schedule, four bytes each (seconds since 1970), in no order, as many as sync.polls_per_day allows: the next poll comes 24 hours after the oldest, or later. By the clock of the daemon that asked.';
 comment on column flanks_internal.schedule.refreshes is 'When the provider last refreshed it, oldest first: from these the next refresh is expected.';
 
 -- Unlogged: claims and renewals write no WAL. A crash of the server empties both tables; restore_leases() fills them again
