@@ -453,7 +453,11 @@ void credential_report::add(const failure& f) {
 }
 
 awaitable<credential_report> mirror(mirror_tools tools, assignment job) {
-  credential_story story(tools, std::move(job));
+  // What the caller's policy becomes meanwhile (SIGHUP) applies to the next credential: the lists
+  // that this one is walking along stay.
+  const sync_policy policy = tools.policy;
+  const mirror_tools own{tools.api, tools.db, tools.clock, tools.observer, policy};
+  credential_story story(own, std::move(job));
   co_return co_await story.tell();
 }
 

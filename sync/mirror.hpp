@@ -92,7 +92,8 @@ struct credential_report {
   }
 };
 
-// Everything mirror() works with; must outlive the call.
+// Everything mirror() works with; must outlive the call. The policy may be replaced meanwhile: what
+// it was at the call applies to the whole credential.
 struct mirror_tools {
   flanks_api& api;
   store& db;

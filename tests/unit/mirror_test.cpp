@@ -6,9 +6,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <deque>
+#include <functional>
 #include <map>
 
 namespace flanks {
@@ -243,7 +245,9 @@ class silent final : public mirror_observer {
  public:
   std::int64_t elements = 0;
   int not_recorded = 0;
+  std::function<void()> when_listed = [] {};
   void unrecorded(credential_id, const failure&) override { ++not_recorded; }
+  void listed(const product_run&) override { when_listed(); }
   void received(std::int64_t n) override { elements += n; }
   void ended(const run_record&) override {}
 };
@@ -569,6 +573,17 @@ TEST_F(mirror_story, only_lists_that_the_provider_refreshed_are_asked_for) {
   job.credential.coverage[0].last_sweep.reset();
   tell();
   EXPECT_EQ(api.listed.size(), all_product_kinds.size()) << "a sweep asks for all";
+}
+
+TEST_F(mirror_story, what_a_reload_changes_waits_for_the_next_credential) {
+  sync_policy other = policy;
+  std::reverse(other.product_kinds.begin(), other.product_kinds.end());
+  observer.when_listed = [&] { policy = other; };
+  tell();
+  EXPECT_THAT(api.listed, testing::ElementsAreArray(all_product_kinds));
+  api.listed.clear();
+  tell();
+  EXPECT_THAT(api.listed, testing::ElementsAreArray(other.product_kinds));
 }
 
 TEST_F(mirror_story, a_failing_list_is_recorded_and_stops_no_other) {
