@@ -33,12 +33,40 @@ comment on column flanks_internal.standing.stale is 'The provider has refreshed 
 comment on column flanks_internal.standing.products_refreshed_at is 'When the provider last refreshed any of its products, by their own stamps.';
 comment on column flanks_internal.standing.stale_products is 'Products that it shows and that it has not refreshed for longer than sync.stale_after.';
 
+-- Whether somebody must look at it, and in which order: for sync_status, the status page and the commands alike. exists: the
+-- planner asks for one credential by its index, and for all of them by one hash.
+create view flanks_internal.attention as
+select s.*,
+  r.reviews or e.wrong or s.state in ('stale', 'error', 'blocked', 'action_required', 'gone') as problem,
+  case when s.state = 'stale' then 0 when r.reviews then 1 else 1 + array_position(
+    array['stale', 'error', 'blocked', 'action_required', 'gone', 'pending', 'new', 'paused', 'ok', 'removed'],
+    case when e.wrong then 'error' else s.state end) end as urgency
+from flanks_internal.standing s
+join flanks.credentials c using (credential_id)
+cross join lateral (select
+    exists (select from flanks.removal_reviews v where v.credential_id = s.credential_id and v.state = 'open')
+    or exists (select from flanks.successions v where v.to_credential_id = s.credential_id and v.state = 'open') as reviews) r
+-- It works, and something is wrong nevertheless.
+cross join lateral (select s.state = 'ok' and (c.last_error is not null
+    or exists (select from flanks.quarantine q where q.credential_id = s.credential_id and q.resolved_at is null and not q.stored_anyway)
+    or exists (select from flanks.product_coverage v where v.credential_id = s.credential_id and v.outcome = 'suspicious')) as wrong) e;
+comment on view flanks_internal.attention is 'How each credential stands, and whether somebody must look at it.';
+comment on column flanks_internal.attention.credential_id is 'The credential.';
+comment on column flanks_internal.attention.state is 'As in flanks.sync_status.';
+comment on column flanks_internal.attention.refreshed_at is 'As in flanks_internal.standing.';
+comment on column flanks_internal.attention.stale is 'As in flanks_internal.standing.';
+comment on column flanks_internal.attention.products_refreshed_at is 'As in flanks_internal.standing.';
+comment on column flanks_internal.attention.stale_products is 'As in flanks_internal.standing.';
+comment on column flanks_internal.attention.problem is 'As in flanks.sync_status.';
+comment on column flanks_internal.attention.urgency is 'The order of flanks.sync_status; what somebody must look at comes first.';
+
 -- The schedule is in flanks_internal; readers of sync_status see it through this view, with the rights of its owner.
 create view flanks.sync_status as
 select c.credential_id,
   u.users,
   c.bank,
   s.state,
+  s.problem,
   case
     when (r.reviews > 0 or w.successions > 0) and s.state not in ('action_required', 'blocked', 'removed') then 'operator'
     when s.state in ('action_required', 'blocked') then 'end_user'
@@ -92,7 +120,7 @@ left join flanks_internal.schedule l using (credential_id)
 left join flanks.running() busy(credential_id) using (credential_id)
 -- http_503 is in the family http_5xx.
 left join flanks.error_classes k on k.error_class = regexp_replace(c.last_error_class, '^http_(.)..$', 'http_\1xx')
-join flanks_internal.standing s using (credential_id)
+join flanks_internal.attention s using (credential_id)
 cross join lateral (select busy.credential_id is not null as running, case
     when busy.credential_id is not null then ' now: it is running'
     when l.next_due_at <= now() then ' as soon as a worker is free'
@@ -135,15 +163,13 @@ cross join lateral (select
       when q.records > 0 and s.state not in ('removed', 'paused') then
         'select reason, detail from flanks.quarantine where resolved_at is null and credential_id = ' || c.credential_id
       end as hint) e
-order by case when s.state = 'stale' then 1 when r.reviews > 0 or w.successions > 0 then 2 end,
-  array_position(array['stale', 'error', 'blocked', 'action_required', 'gone', 'pending', 'new', 'paused', 'ok', 'removed'],
-    case when s.state = 'ok' and e.error is not null then 'error' else s.state end),
-  l.confirmed_at nulls first, c.credential_id;
+order by s.urgency, l.confirmed_at nulls first, c.credential_id;
 comment on view flanks.sync_status is 'One line per credential, problems first: how it stands, who must act, when it last worked, what happens next.';
 comment on column flanks.sync_status.credential_id is 'The credential.';
 comment on column flanks.sync_status.users is 'Your users it belongs to.';
 comment on column flanks.sync_status.bank is 'The provider''s identifier of the bank.';
 comment on column flanks.sync_status.state is 'credentials.state, or stale (in place of ok: the provider has not refreshed it for longer than sync.stale_after), or paused, or removed.';
+comment on column flanks.sync_status.problem is 'Somebody must look at it: it fails, is blocked, stale or gone, has records in quarantine, or a decision waits for a person.';
 comment on column flanks.sync_status.who_must_act is 'nobody, end_user, operator or provider; nobody for an error that may mend itself, until the third in a row.';
 comment on column flanks.sync_status.last_attempt_at is 'When it was last tried.';
 comment on column flanks.sync_status.last_success_at is 'When transactions were last fetched and stored.';

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdio>
 #include <map>
 
 #include "config/nearest.hpp"
 #include "daemon/commands/commands.hpp"
+#include "daemon/credential_json.hpp"
 #include "daemon/terminal.hpp"
 #include "daemon/watch.hpp"
 #include "db/commands/status_view.hpp"
@@ -28,40 +28,10 @@ std::string names_of(const std::vector<user_id>& users) {
   return text;
 }
 
-json::value text_or_null(const std::optional<std::string>& text) {
-  return text ? json::value(*text) : json::value(nullptr);
-}
-
 void print_json(const std::vector<status_row>& rows) {
   json::array all;
-  for (const status_row& r : rows) {
-    json::array users;
-    for (const user_id& u : r.users)
-      users.emplace_back(u.value);
-    all.push_back(
-        json::object{{"credential_id", r.id.value},
-                     {"users", users},
-                     {"bank", text_or_null(r.bank)},
-                     {"state", r.state},
-                     {"who_must_act", r.who_must_act},
-                     {"last_attempt_at", text_or_null(r.last_attempt_at)},
-                     {"last_success_at", text_or_null(r.last_success_at)},
-                     {"last_new_data_at", text_or_null(r.last_new_data_at)},
-                     {"lag_seconds", r.lag ? json::value(r.lag->count()) : json::value(nullptr)},
-                     {"next_run_at", text_or_null(r.next_run_at)},
-                     {"running", r.running},
-                     {"failures_in_a_row", r.failures_in_a_row},
-                     {"last_error", text_or_null(r.last_error)},
-                     {"last_error_hint", text_or_null(r.last_error_hint)},
-                     {"what_next", r.what_next},
-                     {"history_from", text_or_null(r.history_from)},
-                     {"provider_updated_at", text_or_null(r.provider_updated_at)},
-                     {"stale", r.stale},
-                     {"stale_products", r.stale_products},
-                     {"unusually_quiet", r.unusually_quiet},
-                     {"quarantined", r.quarantined},
-                     {"removals_to_review", r.reviews}});
-  }
+  for (const status_row& r : rows)
+    all.push_back(json_of(r));
   terminal::print_json(json::serialize(all));
 }
 
@@ -77,7 +47,7 @@ terminal::colour colour_of(std::string_view state) {
 // Problems in full, a block each; what is well in one line each below.
 void print_problems(std::FILE* out, const std::vector<status_row>& rows, bool coloured) {
   for (const status_row& r : rows) {
-    if (!is_problem(r)) continue;
+    if (!r.problem) continue;
     const terminal::colour c = coloured ? terminal::colour::red : terminal::colour::none;
     terminal::print(out, "{}credential {} ({}): {}{}\n", terminal::verbatim{begin_of(c)},
                     r.id.value, names_of(r.users), r.state, terminal::verbatim{end_of(c)});
@@ -171,7 +141,7 @@ std::vector<status_row> at_banks(std::vector<status_row> rows,
 
 std::vector<status_row> read(const invocation& asked, const db_options& database) {
   std::vector<status_row> rows = at_banks(read_status(database, asked.who), asked.banks);
-  if (asked.problems) std::erase_if(rows, [](const status_row& r) { return !is_problem(r); });
+  if (asked.problems) std::erase_if(rows, [](const status_row& r) { return !r.problem; });
   return rows;
 }
 
@@ -203,7 +173,7 @@ exit_code command_status(const invocation& asked) {
     }
   }
   const bool problems =
-      std::any_of(rows.begin(), rows.end(), [](const status_row& r) { return is_problem(r); });
+      std::any_of(rows.begin(), rows.end(), [](const status_row& r) { return r.problem; });
   return asked.exit_code && problems ? exit_code::some_failed : exit_code::done;
 }
 

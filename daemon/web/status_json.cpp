@@ -2,6 +2,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "daemon/credential_json.hpp"
 #include "daemon/web/html.hpp"
 #include "daemon/web/pages.hpp"
 #include "sync/text.hpp"
@@ -23,33 +24,14 @@ json::value or_null(const std::optional<chr::seconds>& s) {
   return s ? json::value(s->count()) : json::value(nullptr);
 }
 
-// As `flanks-sync status --json` spells it.
+// As `flanks-sync status --json` spells it, with numbers of accounts masked.
 json::object object_of(const status_row& r) {
-  json::array users;
-  for (const user_id& u : r.users)
-    users.emplace_back(u.value);
-  return {{"credential_id", r.id.value},
-          {"users", users},
-          {"bank", or_null(r.bank)},
-          {"state", r.state},
-          {"who_must_act", r.who_must_act},
-          {"last_attempt_at", or_null(r.last_attempt_at)},
-          {"last_success_at", or_null(r.last_success_at)},
-          {"last_new_data_at", or_null(r.last_new_data_at)},
-          {"lag_seconds", or_null(r.lag)},
-          {"next_run_at", or_null(r.next_run_at)},
-          {"running", r.running},
-          {"failures_in_a_row", r.failures_in_a_row},
-          {"last_error", or_null(r.last_error)},
-          {"last_error_hint", or_null(r.last_error_hint)},
-          {"what_next", masked(r.what_next)},
-          {"history_from", or_null(r.history_from)},
-          {"provider_updated_at", or_null(r.provider_updated_at)},
-          {"stale", r.stale},
-          {"stale_products", r.stale_products},
-          {"unusually_quiet", r.unusually_quiet},
-          {"quarantined", r.quarantined},
-          {"removals_to_review", r.reviews}};
+  json::object line = json_of(r);
+  for (auto& member : line) {
+    if (member.value().is_string())
+      member.value() = cleaned(masked(std::string_view(member.value().get_string())), " ");
+  }
+  return line;
 }
 
 json::object object_of(const summary& s) {

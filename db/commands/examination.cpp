@@ -158,7 +158,7 @@ class examination {
     std::map<std::string, int> states;
     int problems = 0;
     for (const status_row& r : rows) {
-      if (!is_problem(r)) continue;
+      if (!r.problem) continue;
       ++problems;
       ++states[r.state];
     }

@@ -23,33 +23,17 @@ constexpr statement one_snapshot{"page_snapshot",
                                  "set transaction isolation level repeatable read, read only"};
 constexpr statement uncompiled{"page_uncompiled", "set local jit = off"};
 
-// Every credential with what decides whether somebody must look at it: `problem` is what `status`
-// tells in full (daemon/commands/status.cpp), `rank` the order of flanks.sync_status.
-#define FLANKS_CREDENTIALS_RANKED                                                                  \
-  "select c.credential_id, coalesce(c.bank, '') as bank, s.state, s.stale, s.refreshed_at, "       \
-  "l.confirmed_at, l.next_due_at, "                                                                \
-  "coalesce(l.confirmed_at, c.created_at) as agreed_at, r.reviews, "                               \
-  "r.reviews or e.problem or s.state in ('stale', 'error', 'blocked', 'action_required', 'gone') " \
-  "as problem, "                                                                                   \
-  "case when s.state = 'stale' then 1 when r.reviews then 2 end as first, array_position("         \
-  "array['stale', 'error', 'blocked', 'action_required', 'gone', 'pending', 'new', 'paused', "     \
-  "'ok', 'removed'], "                                                                             \
-  "case when s.state = 'ok' and e.problem then 'error' else s.state end) as rank "                 \
-  "from flanks.credentials c join flanks_internal.standing s using (credential_id) "               \
-  "left join flanks_internal.schedule l using (credential_id) "                                    \
-  "cross join lateral (select c.credential_id in (select v.credential_id from "                    \
-  "flanks.removal_reviews v where v.state = 'open') "                                              \
-  "or c.credential_id in (select v.to_credential_id from flanks.successions v where v.state = "    \
-  "'open') as reviews) r "                                                                         \
-  "cross join lateral (select s.state = 'ok' and (c.last_error is not null "                       \
-  "or c.credential_id in (select q.credential_id from flanks.quarantine q where q.resolved_at is " \
-  "null and not q.stored_anyway) "                                                                 \
-  "or c.credential_id in (select v.credential_id from flanks.product_coverage v where v.outcome "  \
-  "= 'suspicious')) as problem) e "
+// Every credential with what decides whether somebody must look at it.
+#define FLANKS_CREDENTIALS_JUDGED                                                            \
+  "select c.credential_id, coalesce(c.bank, '') as bank, a.state, a.stale, a.refreshed_at, " \
+  "l.confirmed_at, l.next_due_at, coalesce(l.confirmed_at, c.created_at) as agreed_at, "     \
+  "a.problem, a.urgency "                                                                    \
+  "from flanks.credentials c join flanks_internal.attention a using (credential_id) "        \
+  "left join flanks_internal.schedule l using (credential_id) "
 
 // One look at all credentials: by state, by bank, and the first problems.
 constexpr statement page_overview_sql{"page_overview", R"(
-with t as materialized ()" FLANKS_CREDENTIALS_RANKED R"( where c.removed_at is null)
+with t as materialized ()" FLANKS_CREDENTIALS_JUDGED R"( where c.removed_at is null)
 (select 'state', state, null, count(*), (max(array[lag, credential_id]))[1], (max(array[lag, credential_id]))[2], null
  from (select t.*, greatest(0, floor(extract(epoch from now() - agreed_at)))::bigint as lag from t) t group by state
  order by array_position(array['stale', 'error', 'blocked', 'action_required', 'gone', 'pending', 'new', 'ok', 'paused'], state))
@@ -60,7 +44,7 @@ from (select bank, count(*) as credentials, count(*) filter (where problem) as p
   from t group by bank order by 3 desc, 1) b
 union all
 (select 'problem', null, null, credential_id, null, null, null from t where problem
- order by first, rank, confirmed_at nulls first, credential_id limit $1)
+ order by urgency, confirmed_at nulls first, credential_id limit $1)
 union all
 select 'problems', null, null, count(*), null, null, null from t where problem
 union all
@@ -288,7 +272,7 @@ const char* column_of(credential_query::order by) {
     case credential_query::order::bank:
       return "t.bank";
     case credential_query::order::state:
-      return "t.rank";
+      return "t.urgency";
     case credential_query::order::agreed:
       return "t.agreed_at";
     case credential_query::order::next:
@@ -310,7 +294,7 @@ std::string list_text(const credential_query& asked) {
   std::string text = "select t.credential_id, count(*) over () from (";
   text +=
       asks_for_standing(asked)
-          ? FLANKS_CREDENTIALS_RANKED
+          ? FLANKS_CREDENTIALS_JUDGED
           : "select c.credential_id, coalesce(c.bank, '') as bank, case when c.removed_at is "
             "not null then 'removed' when c.paused then 'paused' else c.state end as state, "
             "coalesce(l.confirmed_at, c.created_at) as agreed_at, l.next_due_at "

@@ -20,7 +20,8 @@ select s.credential_id, s.bank, s.state, s.who_must_act,
   s.what_next,
   (select count(*) from flanks.removal_reviews v where v.credential_id = s.credential_id and v.state = 'open'),
   s.history_from, to_char(s.provider_updated_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), s.stale, s.unusually_quiet,
-  floor(extract(epoch from now() - s.provider_updated_at))::bigint, s.stale_products, s.quarantined)";
+  floor(extract(epoch from now() - s.provider_updated_at))::bigint, s.stale_products, s.quarantined,
+  s.problem)";
 
 constexpr statement status_sql{"read_status", R"(
 from flanks.sync_status s
@@ -66,6 +67,7 @@ status_row row_of(const pg_row& r) {
   if (!r[19].is_null()) row.provider_age = std::chrono::seconds{r[19].as<std::int64_t>()};
   row.stale_products = r[20].as<std::int64_t>();
   row.quarantined = r[21].as<std::int64_t>();
+  row.problem = r[22].as<bool>();
   return row;
 }
 
@@ -100,13 +102,6 @@ std::vector<status_row> read_selected(pg_connection& db, const selection& who) {
 }
 
 }  // namespace
-
-bool is_problem(const status_row& r) {
-  return r.state == "stale" || r.state == "error" || r.state == "blocked" ||
-         r.state == "action_required" || r.state == "gone" || r.reviews > 0 ||
-         (r.state == "ok" && r.last_error.has_value()) ||
-         (r.who_must_act == "operator" && r.state != "paused");  // a succession to decide
-}
 
 std::vector<status_row> read_status(const db_options& options, const selection& who) {
   return on_own_connection(options, [&](pg_connection& db) { return read_selected(db, who); });

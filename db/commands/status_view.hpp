@@ -21,6 +21,7 @@ struct status_row {
   std::vector<user_id> users;
   std::optional<std::string> bank;
   std::string state;
+  bool problem = false;  // somebody must look at it; waiting for the provider is none
   std::string who_must_act;
   std::optional<std::string> last_attempt_at, last_success_at, last_new_data_at;
   std::optional<std::chrono::seconds> lag;
@@ -37,9 +38,6 @@ struct status_row {
   std::int64_t stale_products = 0, quarantined = 0;
   int reviews = 0;  // open removal reviews: a person must look
 };
-
-// Somebody has to look at it (`status --exit-code`, doctor); waiting for the provider is none.
-[[nodiscard]] bool is_problem(const status_row& r);
 
 // Problems first, as the view orders them; only what `who` names (its products do not matter).
 // Removed ones are left out. Throws failure{configuration} for a user or credential that does not

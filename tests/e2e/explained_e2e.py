@@ -1,5 +1,8 @@
 """What explains the database is true: docs/tables.md and dbt's sources are what the comments say, the questions of analysts have
-answers, and the dbt project builds."""
+answers, and the dbt project builds.
+
+    explained_e2e.py --write    writes docs/tables.md and dbt's sources anew
+"""
 import os
 import re
 import subprocess
@@ -10,6 +13,7 @@ from world import BUILD, PSQL, ROOT, WorldTest
 
 DESCRIBE = ROOT / "contrib/docs/describe.py"
 DBT = ROOT / "contrib/dbt"
+MADE = (("tables", ROOT / "docs/tables.md"), ("sources", DBT / "models/sources.yml"))  # from the comments
 # As the first lines of contrib/dbt/dbt_project.yml say.
 DBT_PACKAGES = re.search(r"pip install (.*)", (DBT / "dbt_project.yml").read_text()).group(1).replace("'", "").split()
 
@@ -30,9 +34,9 @@ class Explained(WorldTest):
 
     def test_the_files_made_from_comments_are_those_that_are_committed(self):
         world = self.world(credentials=1, transactions=4)
-        for what, path in (("tables", ROOT / "docs/tables.md"), ("sources", DBT / "models/sources.yml")):
+        for what, path in MADE:
             self.assertEqual(self.describe(world, what), path.read_text(),
-                             f"a comment has changed: python3 contrib/docs/describe.py {what} CONNINFO > {path.relative_to(ROOT)}")
+                             f"{path.name}: a comment has changed; write it anew with python3 tests/e2e/explained_e2e.py --write")
 
     def test_every_link_in_the_tables_leads_somewhere(self):
         text = (ROOT / "docs/tables.md").read_text()
@@ -117,4 +121,14 @@ class Explained(WorldTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    if sys.argv[1:] == ["--write"]:
+        case = Explained()
+        case.setUp()
+        try:
+            fresh = case.world(credentials=1, transactions=4)
+            for made, path in MADE:
+                path.write_text(case.describe(fresh, made))
+        finally:
+            case.doCleanups()
+    else:
+        unittest.main()
