@@ -1,9 +1,14 @@
-"""/-/ready, doctor and status --exit-code agree on what is wrong, in the same words; /-/ready names nobody."""
+"""/-/ready, doctor and status --exit-code agree on what is wrong, in the same words; /-/ready names nobody, and keeps to its
+schema."""
 import json
 import unittest
 
+import jsonschema
+
 from admin import Admin, served_at
-from world import WorldTest, wait_until
+from world import ROOT, WorldTest, wait_until
+
+SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/ready.schema.json").read_text()))
 
 
 class Ready(WorldTest):
@@ -21,10 +26,19 @@ class Ready(WorldTest):
         done = world.cli("--json", "doctor")
         return done.returncode, [f for f in json.loads(done.stdout) if f["result"] == "fail"]
 
+    def answer(self, admin):
+        """(status, what /-/ready says), by its schema."""
+        status, headers, text = admin.get("/-/ready")
+        self.assertEqual(headers["Content-Type"], "application/json")
+        said = json.loads(text)
+        self.assertEqual([f"{'/'.join(map(str, e.path))}: {e.message}" for e in SCHEMA.iter_errors(said)], [])
+        self.assertEqual(status, 200 if said["ready"] else 503)
+        return status, said
+
     def agree(self, world, admin, check, error_class, code, status_code):
         def told():
-            answer = json.loads(admin.get("/-/ready")[2])
-            return [(r["check"], r["error_class"]) for r in answer["reasons"]] == [(check, error_class)] and answer["reasons"][0]
+            reasons = self.answer(admin)[1]["reasons"]
+            return [(r["check"], r["error_class"]) for r in reasons] == [(check, error_class)] and reasons[0]
 
         reason = wait_until(told, f"{check} is told")
         doctor_code, failing = self.doctor(world)
@@ -41,8 +55,7 @@ class Ready(WorldTest):
         world, admin = self.started()
         world.register_all()
         wait_until(lambda: world.sql("select count(*) from flanks.sync_status where state = 'ok'") == "1", "it is mirrored")
-        status, headers, text = admin.get("/-/ready")
-        self.assertEqual((status, headers["Content-Type"], json.loads(text)), (200, "application/json", {"ready": True, "reasons": []}))
+        self.assertEqual(self.answer(admin), (200, {"ready": True, "reasons": []}))
         self.assertEqual(self.doctor(world), (0, []))
         self.assertEqual(world.cli("status", "--exit-code").returncode, 0)
 
