@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes what follows from the commands, options and keys of the program: the middle of the man pages, and the completions.
+"""Writes what follows from the commands, options and keys of the program: the middle of the man pages, docs/configuration.md
+(docs/configuration.py), and the completions.
 
     docs/usage.py build/release/flanks-sync           writes the files
     docs/usage.py --check build/release/flanks-sync   says which are not as it would write them; exit 1 when there are any
@@ -9,19 +10,15 @@ What the program has it says by itself (`--json --help`, `config example`, `conf
 import json
 import pathlib
 import re
-import subprocess
 import sys
-import tempfile
+
+import configuration
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BEGIN, END = "; begin of what docs/usage.py writes\n", "; end of what docs/usage.py writes\n"
 
 # What completes the value of an option or an argument, by its name; others are not known before.
 FILES = ("FILE",)
-
-
-def said(binary, *arguments):
-    return subprocess.run([binary, *arguments], check=True, capture_output=True, text=True).stdout
 
 
 def every(command):
@@ -76,44 +73,10 @@ def sentence(lines):
     return plain(text if text.endswith((".", ")")) or not text else text + ".")
 
 
-def keys_of(example, shown):
-    """(path, text, value or None, is_given) of every key of the documented example, in its order."""
-    known = paths_of(shown)
-    stack, comment, found = [], [], []
-    for line in example.splitlines():
-        match = re.match(r"^( *)(# )?(\w+):(?: (.*))?$", line)
-        depth = len(match.group(1)) // 2 if match else 0
-        path = ".".join(stack[:depth] + [match.group(3)]) if match else None
-        if match and path in known:
-            found.append((path, comment, match.group(4), match.group(2) is None))
-            comment = []
-        elif match and match.group(2) is None:
-            stack = stack[:depth] + [match.group(3)]
-            comment = []
-        elif line.strip().startswith("#"):
-            comment.append(line.strip()[1:])
-        else:
-            comment = []
-    if [path for path, *_ in found] != known:
-        sys.exit(f"error: the example and config show differ: {set(known) ^ {path for path, *_ in found}}")
-    return found
-
-
-def paths_of(shown):
-    stack, paths = [], []
-    for line in shown.splitlines():
-        match = re.match(r"^( *)(?:# )?(\w+):(.*)$", line)
-        depth = len(match.group(1)) // 2
-        stack = stack[:depth] + [match.group(2)]
-        if match.group(3):
-            paths.append(".".join(stack))
-    return paths
-
-
 def key_pages(example, shown):
     out, section = "", None
     previous = []
-    for path, comment, value, given in keys_of(example, shown):
+    for path, comment, value, given in configuration.keys_of(example, shown):
         if path.partition(".")[0] != section:
             section = path.partition(".")[0]
             out += f"## {section}\n\n"
@@ -318,28 +281,18 @@ complete -c flanks-sync -f
 
 def written(binary):
     """{path: text}"""
-    program = json.loads(said(binary, "--json", "--help"))
+    program = json.loads(configuration.said(binary, "--json", "--help"))
     manual, keys = ROOT / "docs/man/flanks-sync.1.scd", ROOT / "docs/man/flanks-sync.yaml.5.scd"
-    example = said(binary, "config", "example")
-    shown = shown_keys(binary)
+    example = configuration.said(binary, "config", "example")
+    shown = configuration.shown_keys(binary)
     return {
         manual: between(manual.read_text(), [common_options(program), command_pages(program)]),
         keys: between(keys.read_text(), [key_pages(example, shown)]),
+        ROOT / "docs/configuration.md": configuration.page(example, shown),
         ROOT / "contrib/completions/flanks-sync.bash": bash(program),
         ROOT / "contrib/completions/_flanks-sync": zsh(program),
         ROOT / "contrib/completions/flanks-sync.fish": fish(program),
     }
-
-
-def shown_keys(binary):
-    """What `config show` prints: every key, whether it is set or not."""
-    with tempfile.TemporaryDirectory() as folder:
-        secret = pathlib.Path(folder, "client_secret")
-        secret.write_text("none\n")
-        secret.chmod(0o400)
-        config = pathlib.Path(folder, "config.yaml")
-        config.write_text("flanks: {client_id: a, client_secret_file: client_secret}\ndatabase: {dsn: dbname=a}\n")
-        return said(binary, "--config", config, "config", "show")
 
 
 def main(arguments):

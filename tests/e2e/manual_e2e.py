@@ -10,6 +10,9 @@ import unittest
 
 from world import BINARY, BUILD, ROOT
 
+sys.path.insert(0, str(ROOT / "docs"))
+import configuration
+
 SANDBOX = BUILD / "flanks-sandbox"
 
 
@@ -62,11 +65,7 @@ class Manual(unittest.TestCase):
         self.assertEqual(self.named(common), set(listed(helped(), "Options")))
 
     def test_every_key_of_the_configuration_is_in_its_page(self):
-        import importlib.util
-        spec = importlib.util.spec_from_file_location("usage", ROOT / "docs/usage.py")
-        usage = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(usage)
-        known = set(usage.paths_of(usage.shown_keys(BINARY)))
+        known = set(configuration.paths_of(configuration.shown_keys(BINARY)))
         text = self.page("flanks-sync.yaml.5")
         told = re.findall(r"^ *([a-z]+(?:\.[a-z_0-9]+)+)$", text[text.index("\nKEYS\n"):text.index("\nEXAMPLE\n")], re.M)
         self.assertEqual(sorted(told), sorted(known))
