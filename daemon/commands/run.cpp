@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -201,12 +202,14 @@ class daemon_story {
     reload_trouble_.clear();
     configured_at_ = chr::system_clock::now();
     scheduler_.look_again();
+    tell_status();
     notify::ready();
   }
 
   void not_reloaded(const std::string& what, const std::string& hint) {
     engine_.events->error(event::reload_refused, {{"error", what}, {"hint", hint}});
     reload_trouble_ = "; its configuration could not be reloaded: the log says why";
+    tell_status();
     notify::ready();
   }
 
@@ -257,15 +260,20 @@ class daemon_story {
     }
   }
 
+  // The Status line of systemctl status.
+  void tell_status() const { notify::status(scheduler_.summary() + reload_trouble_); }
+
   // The watchdog is fed from the event loop, and only while the scheduler makes progress: a loop
   // that hangs, and a scheduler that waits for a database that never answers, both end in a
   // restart.
   asio::awaitable<void> feed_service_manager() {
     const auto period = notify::watchdog_interval();
-    const chr::milliseconds turn =
-        period ? chr::duration_cast<chr::milliseconds>(*period) : chr::milliseconds{5000};
+    // A watchdog of a minute is fed twice a minute at least; a Status that old would be wrong.
+    const chr::milliseconds longest{5000};
+    const auto turn =
+        period ? std::min(longest, chr::duration_cast<chr::milliseconds>(*period)) : longest;
     for (;;) {
-      notify::status(scheduler_.summary() + reload_trouble_);
+      tell_status();
       const auto quiet = chr::steady_clock::now() - scheduler_.last_progress();
       const auto limit = 2 * options_.poll + engine_.settings.values().database.statement_timeout;
       if (period && quiet < limit) notify::watchdog();
