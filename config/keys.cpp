@@ -317,6 +317,8 @@ std::vector<key> keys_of(settings& s) {
   add_sync(t, s.sync);
   add_limits(t, s.limits);
   add_retention(t, s.retention);
+  t.text("encryption.key_file", key::need::optional, s.encryption.key_file);
+  t.text("encryption.previous_key_file", key::need::optional, s.encryption.previous_key_file);
   t.text("admin.listen", key::need::optional, s.admin.listen, read_listen);
   t.texts("admin.hosts", s.admin.hosts, read_host);
   t.text("admin.password_file", key::need::optional, s.admin.password_file);

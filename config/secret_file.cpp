@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "config/key_file.hpp"
 #include "sync/failure.hpp"
 #include "sync/text.hpp"
 
@@ -108,9 +109,20 @@ std::string read_all(const open_file& file) {
   return content;
 }
 
+std::optional<secret> key_in(const open_file& file, const std::string& content) {
+  if (file.is_credential && (content.empty() || content == "\n")) return std::nullopt;
+  std::string key = key_bytes(content);
+  if (key.empty()) {
+    refuse(fmt::format("{} holds no key of 32 bytes, as base64, hexadecimal or raw bytes",
+                       file.path.string()),
+           fmt::format("openssl rand -base64 32 makes one for {}", file.path.string()));
+  }
+  return secret{std::move(key)};
+}
+
 // The secret in the file at `path`; nullopt when there is none. systemd leaves an empty credential
 // for a file that is not there (our units give it a line break as SetCredential=): that is none.
-std::optional<secret> take(const fs::path& path, const secret_places& where, bool utf8) {
+std::optional<secret> take(const fs::path& path, const secret_places& where, secret_kind kind) {
   auto fd = try_open(path);
   if (!fd) return std::nullopt;
   const open_file file{std::move(*fd), path, lies_in(path, where.credentials)};
@@ -120,9 +132,10 @@ std::optional<secret> take(const fs::path& path, const secret_places& where, boo
     refuse(fmt::format("{} is over 64 KiB", path.string()),
            "name a file that holds the secret and nothing else");
   }
+  if (kind == secret_kind::key) return key_in(file, content);
   if (const std::string odd = secret_objection(content); !odd.empty())
     refuse(fmt::format("{} {}", path.string(), odd), "write it anew, as plain text without a mark");
-  if (utf8 && first_not_utf8(content))
+  if (kind == secret_kind::utf8 && first_not_utf8(content))
     refuse(fmt::format("{} holds bytes that are not UTF-8", path.string()), "save it as UTF-8");
   if (content.ends_with('\n')) content.pop_back();
   if (content.ends_with('\r')) content.pop_back();
@@ -137,14 +150,14 @@ std::optional<secret> take(const fs::path& path, const secret_places& where, boo
 
 }  // namespace
 
-secret read_secret_file(const std::string& name, const secret_places& where, bool utf8) {
+secret read_secret_file(const std::string& name, const secret_places& where, secret_kind kind) {
   const fs::path given{name};
   const bool both = given.is_relative() && !where.credentials.empty();
   if (both) {
-    if (auto found = take(where.credentials / given, where, utf8)) return std::move(*found);
+    if (auto found = take(where.credentials / given, where, kind)) return std::move(*found);
   }
   const fs::path path = given.is_relative() ? where.config / given : given;
-  if (auto found = take(path, where, utf8)) return std::move(*found);
+  if (auto found = take(path, where, kind)) return std::move(*found);
   refuse(
       both ? fmt::format("cannot open {}: it is neither in the credentials directory {} nor in {}",
                          name, where.credentials.string(), where.config.string())
@@ -173,7 +186,10 @@ opened read_secrets(const loaded& configuration, const environment& lookup, secr
     if (name.empty()) return;
     try {
       // What goes to the provider goes as JSON; a database's password may be any bytes.
-      into = read_secret_file(name, where, key.starts_with("flanks."));
+      into = read_secret_file(name, where,
+                              key.starts_with("flanks.")       ? secret_kind::utf8
+                              : key.starts_with("encryption.") ? secret_kind::key
+                                                               : secret_kind::any);
     } catch (const failure& f) {
       note(key, f.what(), f.hint);
     }
@@ -196,6 +212,10 @@ opened read_secrets(const loaded& configuration, const environment& lookup, secr
            "name a PEM file with the certificates to trust, or remove the key to trust the "
            "system's");
     }
+  }
+  if (scope != secret_scope::database) {
+    read("encryption.key_file", s.encryption.key_file, out.values.encryption_key);
+    read("encryption.previous_key_file", s.encryption.previous_key_file, out.values.previous_key);
   }
   read("database.password_file", s.database.password_file, out.values.database_password);
   look("database.password_command", s.database.password_command);

@@ -17,13 +17,17 @@ struct secret_places {
   std::filesystem::path config;       // the folder of the configuration file
 };
 
+// any: bytes; utf8: text for the provider; key: 32 bytes, which it gives, in one of the forms of
+// config/key_file.hpp.
+enum class secret_kind : std::uint8_t { any, utf8, key };
+
 // Takes a file name; gives its content without the line break at its end. Refuses a file that is
 // missing, not a regular file, empty, over 64 KiB, of more than one line, or open to others: 0400
 // or 0600 is asked for, and inside the credentials directory 0440 will do (systemd shows its ACL as
-// that); and, with `utf8`, not UTF-8. Throws `failure` (stage configuration, verdict stop) with a
+// that); and what is not of its kind. Throws `failure` (stage configuration, verdict stop) with a
 // hint; neither holds content.
 [[nodiscard]] secret read_secret_file(const std::string& name, const secret_places& where,
-                                      bool utf8 = false);
+                                      secret_kind kind = secret_kind::any);
 
 // Every secret that the settings name; empty where they name none.
 struct secrets {
@@ -31,10 +35,13 @@ struct secrets {
   secret password;           // flanks.password_file
   secret database_password;  // database.password_file
   secret admin_password;     // admin.password_file
+  secret encryption_key;     // encryption.key_file, 32 bytes
+  secret previous_key;       // encryption.previous_key_file, 32 bytes
 };
 
-// Which files to open: `status` and `migrate` need no key of the provider.
-enum class secret_scope : std::uint8_t { database, all };
+// Which files to open: `status` and `migrate` need no key of the provider, and no token. tokens: those
+// of the database, and the keys of encryption.
+enum class secret_scope : std::uint8_t { database, tokens, all };
 
 struct opened {
   secrets values;

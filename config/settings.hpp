@@ -71,6 +71,12 @@ struct admin_settings {
   std::string password_file{};  // empty: nobody is asked for a password
 };
 
+// `encryption`: of credentials_tokens, in the database.
+struct encryption_settings {
+  std::string key_file;           // empty: tokens are stored as they are
+  std::string previous_key_file;  // with key_file only
+};
+
 // `log`
 struct log_settings {
   log_level level = log_level::info;
@@ -83,6 +89,7 @@ struct settings {
   sync_settings sync;
   sync_limits limits;
   retention_ages retention;
+  encryption_settings encryption;
   admin_settings admin;
   log_settings log;
 };

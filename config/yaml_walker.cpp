@@ -37,6 +37,7 @@ class walker {
     walk_map(root, "");
     check_required();
     check_secrets();
+    check_encryption();
     check_grant();
     check_source();
     std::stable_sort(out_.mistakes.begin(), out_.mistakes.end(),
@@ -202,6 +203,13 @@ class walker {
       if (given != seen_.end() && seen_.contains(file))
         note(given->second, command, "stands beside " + file, "keep one of the two");
     }
+  }
+
+  void check_encryption() {
+    const auto previous = seen_.find("encryption.previous_key_file");
+    if (previous != seen_.end() && !seen_.contains("encryption.key_file"))
+      note(previous->second, previous->first, "needs encryption.key_file",
+           "name the key that tokens are sealed with from now on in encryption.key_file");
   }
 
   // Aggregation v2 knows no filter: it would be left out without a word.

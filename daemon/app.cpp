@@ -14,6 +14,7 @@
 #include "db/commands/migrate.hpp"
 #include "db/pg/dsn.hpp"
 #include "db/pg_store.hpp"
+#include "db/token_seal.hpp"
 #include "db/rate_grants.hpp"
 #include "sync/flanks/api.hpp"
 
@@ -87,6 +88,13 @@ api_options provider_options_of(const configuration& c) {
   return o;
 }
 
+std::vector<secret> token_keys(const configuration& c) {
+  std::vector<secret> keys;
+  for (const secret* k : {&c.secrets.encryption_key, &c.secrets.previous_key})
+    if (!k->empty()) keys.push_back(*k);
+  return keys;
+}
+
 db_options database_options(const configuration& c) {
   const config::settings& s = c.values();
   const config::database_settings& from = s.database;
@@ -104,6 +112,7 @@ db_options database_options(const configuration& c) {
       .handover_after = s.sync.handover_after,
       .query = canonical_members(s.sync.query),
       .limits = s.limits,
+      .seal = std::make_shared<token_seal>(token_keys(c)),
       .application_name = c.command.empty() ? "flanks-sync" : "flanks-sync " + c.command,
   };
 }
@@ -202,7 +211,8 @@ exit_code exit_code_of(stage at, std::string_view error_class) {
   if (error_class.starts_with("unknown_") || error_class == "bad_credential" ||
       error_class == "erased_credential" || error_class == "database_value")
     return exit_code::failed;
-  if (at == stage::configuration || error_class == "database_schema" ||
+  if (at == stage::configuration || error_class == "sealed_token" ||
+      error_class == "database_schema" ||
       error_class == "schema_newer" || error_class == "schema_changed")
     return exit_code::configuration;
   if (error_class == "database_lock_timeout" || error_class == "migration_locked" ||

@@ -46,6 +46,8 @@ struct configuration {
 
 // Without keys, and without a rate that others share.
 [[nodiscard]] api_options provider_options_of(const configuration& c);
+// For token_seal, the one that seals first; none: tokens are not sealed.
+[[nodiscard]] std::vector<secret> token_keys(const configuration& c);
 [[nodiscard]] db_options database_options(const configuration& c);
 // Tells the connections of one process apart in pg_stat_activity.application_name: "flanks-sync run
 // workers". A dsn that has an application_name of its own keeps it.

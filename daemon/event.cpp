@@ -159,6 +159,14 @@ constexpr std::array known_events{
     event_info{event::prune_failed, "c95e54bf054248db8ae3a0923dc8c2c6",
                "cannot delete what is older than retention.* keeps; the rest goes another day",
                "FLANKS_ERROR says why, FLANKS_HINT what helps. Tables grow until it is mended."},
+    event_info{event::tokens_sealed, "6bba44a0c4d248d689f1861f00e6e972", "tokens sealed",
+               "Credentials_tokens that were stored as they are, or sealed with the previous key, "
+               "are sealed now with the key of encryption.key_file. Keep a copy of that key apart "
+               "from the database's backups."},
+    event_info{event::tokens_not_sealed, "85101f98c81b47eeabee295f32dec09c", "tokens not sealed",
+               "After a reload, credentials_tokens that are not sealed with the key of "
+               "encryption.key_file could not be: FLANKS_ERROR says why. Each is sealed when its "
+               "credential is next synchronised; flanks-sync doctor counts them."},
     event_info{event::serving, "71e73e76c38a46e097122c1a7c6fd0f0", "metrics and health are served",
                "At the address in FLANKS_LISTEN. Nothing to do."},
     event_info{event::not_listening, "a096dc1b37244430ae46d4b85f660269",

@@ -56,6 +56,8 @@ enum class event : std::uint8_t {
   lease_awaited,
   pruned,
   prune_failed,
+  tokens_sealed,
+  tokens_not_sealed,
   // the admin listener
   serving,
   not_listening,

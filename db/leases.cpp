@@ -12,6 +12,7 @@
 #include "db/pg/array_columns.hpp"
 #include "db/pg/row_security.hpp"
 #include "db/pg/text_format.hpp"
+#include "db/tokens.hpp"
 
 namespace flanks::leases {
 
@@ -36,12 +37,12 @@ select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, s.fail
   floor(extract(epoch from c.not_found_since))::bigint, l.expired,
   (select string_agg(floor(extract(epoch from r))::bigint::text, ' ' order by r) from unnest(s.refreshes) r),
   encode(s.polls, 'hex') || case when l.expired then lpad(to_hex(ceil(extract(epoch from now()))::bigint), 8, '0') else '' end,
-  (select slot_salt from flanks_internal.settings)
+  (select slot_salt from flanks_internal.settings), encode(t.sealed_token, 'hex')
 from claimed l
 join flanks_internal.schedule s using (credential_id)
 join flanks.credentials c using (credential_id)
 join flanks_internal.credentials_tokens t using (credential_id)
-where t.credentials_token is not null
+where num_nonnulls(t.credentials_token, t.sealed_token) = 1
 order by l.next_due_at, l.credential_id)"};
 
 // Where a crash of the server has emptied the tables of leases: nobody can claim before that.
@@ -64,12 +65,12 @@ select l.credential_id, l.lease_id, t.credentials_token, c.bank, c.state, s.fail
   floor(extract(epoch from c.not_found_since))::bigint, l.expired,
   (select string_agg(floor(extract(epoch from r))::bigint::text, ' ' order by r) from unnest(s.refreshes) r),
   encode(s.polls, 'hex') || case when l.expired then lpad(to_hex(ceil(extract(epoch from now()))::bigint), 8, '0') else '' end,
-  (select slot_salt from flanks_internal.settings)
+  (select slot_salt from flanks_internal.settings), encode(t.sealed_token, 'hex')
 from claimed l
 join flanks_internal.schedule s using (credential_id)
 join flanks.credentials c using (credential_id)
 join flanks_internal.credentials_tokens t using (credential_id)
-where t.credentials_token is not null)"};
+where num_nonnulls(t.credentials_token, t.sealed_token) = 1)"};
 
 constexpr statement wait_for_leases{"wait_for_leases", R"(
 select from flanks_internal.leases where credential_id = any($1::bigint[]) order by credential_id for update)"};
@@ -206,11 +207,17 @@ std::vector<claimed_credential> claimed_from(pg_connection& db, const db_options
                                              const pg_rows& rows) {
   std::vector<claimed_credential> claimed;
   array_literal taken_over;
+  std::vector<credential_id> unsealed;
   for (const auto& r : rows) {
     claimed_credential c;
     c.id = credential_id{r[0].as<std::int64_t>()};
     c.lease = lease_id{r[1].c_str()};
-    c.credentials_token = secret(r[2].c_str());
+    try {
+      c.credentials_token = tokens::opened(options, c.id, r[2], r[11]);
+    } catch (const failure& f) {
+      c.token_failure = f;
+    }
+    if (tokens::wants_seal(options, r[2], r[11])) unsealed.push_back(c.id);
     c.bank = r[3].is_null() ? "" : r[3].c_str();
     c.state = credential_state_from(r[4].c_str()).value_or(credential_state::fresh);
     c.failures_in_a_row = r[5].as<int>();
@@ -224,6 +231,7 @@ std::vector<claimed_credential> claimed_from(pg_connection& db, const db_options
   end_windows(db, std::move(taken_over));
   if (claimed.empty()) return claimed;
   row_security::check(db);  // before anything is asked of the provider
+  tokens::seal(db, options, unsealed);
   add_coverage(db, options, claimed);
   return claimed;
 }

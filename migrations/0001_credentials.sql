@@ -123,12 +123,15 @@ create table flanks_internal.credentials_tokens (
   credential_id bigint primary key references flanks.credentials,
   token_digest bytea not null unique check (octet_length(token_digest) = 32),
   credentials_token text,
-  updated_at timestamptz not null default now()
+  sealed_token bytea,
+  updated_at timestamptz not null default now(),
+  check (num_nonnulls(credentials_token, sealed_token) <= 1)
 );
 comment on table flanks_internal.credentials_tokens is 'The secret credentials_token of each credential.';
 comment on column flanks_internal.credentials_tokens.credential_id is 'The credential.';
-comment on column flanks_internal.credentials_tokens.token_digest is 'SHA-256 of the token: a token is looked up by this, so that the lookup works whether or not the token is sealed.';
-comment on column flanks_internal.credentials_tokens.credentials_token is 'The token; null after the credential was removed.';
+comment on column flanks_internal.credentials_tokens.token_digest is 'SHA-256 of the token: a token is looked up by this, so that the lookup works whether or not the token is sealed. Without a key: applications register in SQL, and a token has too many random bits to be guessed.';
+comment on column flanks_internal.credentials_tokens.credentials_token is 'The token as it was registered; null once it is sealed, and after the credential was removed.';
+comment on column flanks_internal.credentials_tokens.sealed_token is 'The token, sealed by the daemon with the key of encryption.key_file (AES-256-GCM, bound to the credential_id): version (1 byte), fingerprint of the key (8), nonce (12), ciphertext, tag (16). Null when it is not sealed.';
 comment on column flanks_internal.credentials_tokens.updated_at is 'When the token was last written.';
 
 create table flanks_internal.erased_tokens (

@@ -57,7 +57,7 @@ begin
     insert into flanks_internal.leases (credential_id) values (id);
   else
     -- Removed earlier: it comes back under its old number, so that its rows are its own again.
-    update flanks_internal.credentials_tokens t set credentials_token = token, updated_at = now()
+    update flanks_internal.credentials_tokens t set credentials_token = token, sealed_token = null, updated_at = now()
       where t.credential_id = id
         and exists (select from flanks.credentials c where c.credential_id = id and c.removed_at is not null);
     if found then

@@ -121,6 +121,7 @@ insert into flanks.error_classes (error_class, who_must_act, meaning) values
   ('bad_ca_file', 'operator', 'flanks.ca_file, or the system''s certificates, cannot be used.'),
   ('secret_command', 'operator', 'A command that prints a secret fails.'),
   ('secret_file', 'operator', 'A file with a secret cannot be read.'),
+  ('sealed_token', 'operator', 'The key that sealed the credentials_token is missing, or what is sealed was altered.'),
   ('bad_credential', 'operator', 'A credentials_token or user_id cannot be registered.'),
   ('erased_credential', 'operator', 'The credential was erased with its user.'),
   ('unknown_credential', 'operator', 'No such credential is registered.'),

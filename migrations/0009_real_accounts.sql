@@ -385,6 +385,13 @@ begin
   end if;
   select t.credential_id into other from flanks_internal.credentials_tokens t where t.token_digest = digest;
   if other = replace_credentials_token.credential_id then
+    -- Its own, given again: the key that sealed it may be lost.
+    update flanks_internal.credentials_tokens t set credentials_token = replace_credentials_token.new_token, sealed_token = null, updated_at = now()
+      where t.credential_id = other and t.sealed_token is not null;
+    if found then
+      update flanks_internal.leases l set next_due_at = now() where l.credential_id = other and l.next_due_at < 'infinity';
+      update flanks_internal.schedule s set next_due_at = now(), failures_in_a_row = 0 where s.credential_id = other and s.next_due_at < 'infinity';
+    end if;
     return;
   end if;
   if other is not null then
@@ -394,7 +401,7 @@ begin
   if exists (select from flanks_internal.erased_tokens e where e.token_digest = digest) then
     raise exception 'this credential was erased with the data of its user; it is not taken again' using errcode = 'ZE001';
   end if;
-  update flanks_internal.credentials_tokens t set credentials_token = replace_credentials_token.new_token, token_digest = digest, updated_at = now()
+  update flanks_internal.credentials_tokens t set credentials_token = replace_credentials_token.new_token, sealed_token = null, token_digest = digest, updated_at = now()
     where t.credential_id = replace_credentials_token.credential_id;
   update flanks.credentials c set not_found_since = null, state = case when c.state = 'gone' then 'new' else c.state end
     where c.credential_id = replace_credentials_token.credential_id;
@@ -406,5 +413,5 @@ begin
   update flanks.product_coverage v set provider_seen_at = null where v.credential_id = replace_credentials_token.credential_id;
 end $$;
 comment on function flanks.replace_credentials_token(bigint, text) is
-  'Says that a credential has another credentials_token now: the provider has rotated it. The credential keeps its number, its users and its operations; those come under new ids with the next synchronisation and are recognised (removal_reason = renumbered). Bind parameters only, as for register_credential.';
+  'Says that a credential has another credentials_token now: the provider has rotated it. The credential keeps its number, its users and its operations; those come under new ids with the next synchronisation and are recognised (removal_reason = renumbered). The token that it has is taken as well: one that is sealed is then sealed anew (a key was lost). Bind parameters only, as for register_credential.';
 revoke execute on function flanks.replace_credentials_token(bigint, text) from public;

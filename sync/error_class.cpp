@@ -142,6 +142,8 @@ constexpr error_class_info known_classes[] = {
      "flanks.ca_file, or the system's certificates, cannot be used."},
     {"secret_command", the_operator, false, "A command that prints a secret fails."},
     {"secret_file", the_operator, false, "A file with a secret cannot be read."},
+    {"sealed_token", the_operator, false,
+     "The key that sealed the credentials_token is missing, or what is sealed was altered."},
     {"bad_credential", the_operator, false, "A credentials_token or user_id cannot be registered."},
     {"erased_credential", the_operator, false, "The credential was erased with its user."},
     {"unknown_credential", the_operator, false, "No such credential is registered."},

@@ -119,6 +119,7 @@ class credential_story {
     std::optional<failure> failed;
     run_record record = new_record();
     try {
+      if (job_.credential.token_failure) throw failure(*job_.credential.token_failure);
       status = co_await t_.api.status(to_);
       availability_changed_ =
           co_await t_.db.record_status(job_.credential.id, job_.credential.lease, *status);

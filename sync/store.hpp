@@ -51,6 +51,7 @@ struct claimed_credential {
   // When the claim was sent: the lease lasts at least its time from then on.
   std::chrono::steady_clock::time_point claimed_at{};
   secret credentials_token;
+  std::optional<failure> token_failure;  // why it could not be read; it is empty then
   std::string bank;  // empty until the first status
   credential_state state = credential_state::fresh;
   std::array<product_coverage, all_products.size()> coverage;

@@ -82,6 +82,7 @@ class proof_story {
     std::optional<credential_status> status;
     std::optional<failure> failed;
     try {
+      if (asked_.credential.token_failure) throw failure(*asked_.credential.token_failure);
       status = co_await t_.api.status(to_);
     } catch (const failure& f) {
       failed = f;

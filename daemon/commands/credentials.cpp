@@ -341,7 +341,10 @@ exit_code change(registry& r, const invocation& asked) {
 }  // namespace
 
 exit_code command_credentials(const invocation& asked) {
-  const configuration c = configure(asked, config::secret_scope::database);
+  // It ends a lost key: what it writes is sealed at once.
+  const bool seals = asked.what == command::credentials_rotate;
+  const configuration c =
+      configure(asked, seals ? config::secret_scope::tokens : config::secret_scope::database);
   const bool reads =
       asked.what == command::credentials_list || asked.what == command::credentials_show;
   if (!reads) require_schema(c);

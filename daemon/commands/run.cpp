@@ -21,6 +21,8 @@
 #include "db/commands/page_source.hpp"
 #include "db/commands/read_gauges.hpp"
 #include "db/commands/stored_settings.hpp"
+#include "db/token_seal.hpp"
+#include "db/tokens.hpp"
 #include "sync/flanks/arrivals.hpp"
 
 namespace flanks {
@@ -31,6 +33,9 @@ stored_settings stored(const config::settings& s) {
   return {s.sync.stale_after, s.sync.notify_changes};
 }
 
+void tell_sealed(log& events, std::int64_t tokens) {
+  if (tokens > 0) events.info(event::tokens_sealed, {{"credentials", tokens}});
+}
 
 namespace asio = boost::asio;
 namespace chr = std::chrono;
@@ -114,7 +119,9 @@ class daemon_story {
       try {
         auto fresh = std::make_shared<const configuration>(configure(asked_, config::secret_scope::all));
         // With the new login: what cannot connect is not taken.
-        write_settings(database_options(*fresh), stored(fresh->values()));
+        const db_options options = database_options(*fresh);
+        write_settings(options, stored(fresh->values()));
+        tokens::require_key(options);
         asio::post(engine_.executor, [this, fresh] { reloaded(*fresh); });
       } catch (const refusal& r) {
         asio::post(engine_.executor, [this, what = std::string(r.what()), hint = r.hint] { not_reloaded(what, hint); });
@@ -195,6 +202,8 @@ class daemon_story {
     const config::settings& s = fresh.values();
     engine_.database.login->replace(login_of(fresh));
     engine_.keys->replace(fresh);
+    engine_.database.seal->replace(token_keys(fresh));
+    asio::post(reloading_, [this] { seal_tokens(); });
     apply(s);
     const std::string what = reload_summary(engine_.settings.values(), loaded_, s);
     engine_.events->info(log_message(event::reloaded, what));
@@ -204,6 +213,18 @@ class daemon_story {
     scheduler_.look_again();
     tell_status();
     notify::ready();
+  }
+
+  // On the thread of reload(). What it could not seal is sealed when it is claimed.
+  void seal_tokens() {
+    try {
+      const std::int64_t sealed = tokens::seal_all(engine_.database);
+      asio::post(engine_.executor, [this, sealed] { tell_sealed(*engine_.events, sealed); });
+    } catch (const failure& f) {
+      asio::post(engine_.executor, [this, what = std::string(f.what()), hint = f.hint] {
+        engine_.events->warn(event::tokens_not_sealed, {{"error", what}, {"hint", hint}});
+      });
+    }
   }
 
   void not_reloaded(const std::string& what, const std::string& hint) {
@@ -226,6 +247,7 @@ class daemon_story {
     in_effect_.limits = s.limits;
     in_effect_.retention = s.retention;
     in_effect_.log = s.log;
+    in_effect_.encryption = s.encryption;
     in_effect_.database.dsn = s.database.dsn;
     in_effect_.database.password_file = s.database.password_file;
   }
@@ -309,6 +331,7 @@ exit_code command_run(const invocation& asked) {
   engine e(asked, configure(asked, config::secret_scope::all));
   require_schema(e.settings, asked.migrate, *e.events);
   write_settings(e.database, stored(e.settings.values()));
+  tell_sealed(*e.events, tokens::seal_all(e.database));
   daemon_story story(asked, e);
   e.events->info(log_message(event::started, FLANKS_SYNC_VERSION),
                  {{"base_url", e.settings.values().flanks.base_url}});

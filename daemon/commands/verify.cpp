@@ -15,6 +15,7 @@
 #include "daemon/terminal.hpp"
 #include "daemon/worker.hpp"
 #include "db/commands/verification.hpp"
+#include "db/tokens.hpp"
 #include "sync/text.hpp"
 #include "sync/window.hpp"
 
@@ -269,6 +270,7 @@ exit_code command_verify(const invocation& asked) {
     throw refusal(exit_code::usage, "--from lies in the future");
   engine e(asked, configure(asked, config::secret_scope::all));
   require_schema(e.settings, false, *e.events);
+  tokens::require_key(e.database);
   verify_story story(asked, e);
   e.run(story.tell(), [&] { story.stop(); });
   if (!asked.json) print_summary(story.totals());

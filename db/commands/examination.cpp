@@ -10,6 +10,8 @@
 #include "db/commands/run_explained.hpp"
 #include "db/commands/status_view.hpp"
 #include "db/pg/row_security.hpp"
+#include "db/token_seal.hpp"
+#include "db/tokens.hpp"
 #include "sync/text.hpp"
 
 namespace flanks {
@@ -88,6 +90,8 @@ class examination {
     if (schema.how != grade::ok) return;
     step_ = "rights";
     if (!rights(db)) return;
+    step_ = "encryption";
+    encryption(db);
     step_ = "daemon";
     daemon(db);
     step_ = "credentials";
@@ -135,6 +139,31 @@ class examination {
           "make room: a full disk stops PostgreSQL, and with it the mirror, until there is some";
     }
     return f;
+  }
+
+  // How many tokens are sealed, and whether our keys open them.
+  void encryption(pg_connection& db) {
+    const tokens::census found = tokens::take_census(db);
+    const std::string ours = options_.seal ? options_.seal->fingerprint() : "";
+    finding f{"encryption", grade::ok, "", "", ""};
+    f.says = fmt::format("{} of {} sealed", found.all_sealed(),
+                         counted(found.all_sealed() + found.unsealed, "token is", "tokens are"));
+    if (!ours.empty()) f.says += "; encryption.key_file holds key " + ours;
+    for (const auto& s : found.sealed) {
+      if (s.fingerprint == ours) continue;
+      f.says += fmt::format("; {} with key {}", s.count, s.fingerprint);
+      if (options_.seal && options_.seal->knows(s.fingerprint)) {
+        f.says += ", the previous one";
+        continue;
+      }
+      f.says += ", which no file of ours holds";
+      f.how = grade::fail;
+      f.hint = missing_key_hint(s.fingerprint, !ours.empty());
+      f.error_class = "sealed_token";
+    }
+    if (f.how == grade::ok && !ours.empty() && found.unsealed > 0)
+      f.hint = "the daemon seals the others when it next works on them";
+    add(std::move(f));
   }
 
   void daemon(pg_connection& db) {

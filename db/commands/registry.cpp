@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "db/commands/run_explained.hpp"
+#include "db/tokens.hpp"
 
 namespace flanks {
 
@@ -26,7 +27,8 @@ where ($1::text is null or c.credential_id in (select m.credential_id from flank
 order by c.credential_id, uc.user_id)"};
 
 constexpr statement token_sql{"read_token", R"(
-select credentials_token from flanks_internal.credentials_tokens where credential_id = $1 and credentials_token is not null)"};
+select credentials_token, encode(sealed_token, 'hex') from flanks_internal.credentials_tokens
+where credential_id = $1 and num_nonnulls(credentials_token, sealed_token) = 1)"};
 
 constexpr statement count_sql{"count_transactions", R"(
 select count(*) from flanks.transactions where credential_id = $1 and removed_at is null)"};
@@ -63,7 +65,7 @@ constexpr statement drop_lease{"drop_lease",
 constexpr statement drop_schedule{"drop_schedule",
                                   "delete from flanks_internal.schedule where credential_id = $1"};
 constexpr statement drop_token{"drop_token", R"(
-update flanks_internal.credentials_tokens set credentials_token = null, updated_at = now() where credential_id = $1)"};
+update flanks_internal.credentials_tokens set credentials_token = null, sealed_token = null, updated_at = now() where credential_id = $1)"};
 constexpr statement drop_links{"drop_links",
                                "delete from flanks.user_credentials where credential_id = $1"};
 constexpr statement drop_items{"drop_items", R"(
@@ -109,7 +111,8 @@ std::vector<credential_row> rows_of(const pg_rows& rows) {
 
 }  // namespace
 
-registry::registry(const db_options& options) : db_(std::make_unique<pg_connection>(options)) {}
+registry::registry(const db_options& options)
+    : options_(options), db_(std::make_unique<pg_connection>(options)) {}
 registry::~registry() = default;
 
 std::vector<registration::outcome> registry::add(std::span<const registration_request> wanted,
@@ -144,7 +147,7 @@ secret registry::token_of(credential_id id) {
   return run_explained(*db_, [&] {
     const auto r = db_->run(token_sql, sql_values(id));
     if (r.empty()) unknown(id);
-    return secret(r[0][0].c_str());
+    return tokens::opened(options_, id, r[0][0], r[0][1]);
   });
 }
 
@@ -200,6 +203,7 @@ void registry::rotate(credential_id id, const secret& token) {
       throw failure(stage::configuration, verdict::stop, "erased_credential",
                     "this credential was erased with the data of its user; it is not taken again");
     }
+    tokens::seal(*db_, options_, std::span(&id, 1));
     db_->commit();
   });
 }

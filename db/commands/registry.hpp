@@ -52,7 +52,7 @@ class registry {
   // failure{configuration, "erased_credential"} when it was erased with its user.
   credential_id add(const user_id& user, const secret& token, bool even_if_erased = false);
   // Throws failure{configuration, "unknown_credential"} for one that was removed: its token is
-  // gone.
+  // gone; failure{"sealed_token"} when no key of ours opens it.
   [[nodiscard]] secret token_of(credential_id id);
   // All, or those of one user; removed ones only when asked for.
   [[nodiscard]] std::vector<credential_row> list(const std::optional<user_id>& user,
@@ -61,8 +61,9 @@ class registry {
   // Not claimed any more; a window in work is finished. The reason is for people and may be empty.
   void pause(credential_id id, const std::string& reason);
   // It has another token from now on (the provider rotated it): keeps its number, users and rows,
-  // and is due at once. Throws failure{configuration} bad_credential for a token that is refused or
-  // is another credential's, erased_credential, unknown_credential.
+  // and is due at once. Sealed at once where there is a key. Throws failure{configuration}
+  // bad_credential for a token that is refused or is another credential's, erased_credential,
+  // unknown_credential.
   void rotate(credential_id id, const secret& token);
   // Due at once.
   void resume(credential_id id);
@@ -73,6 +74,7 @@ class registry {
   void remove(credential_id id);
 
  private:
+  db_options options_;
   std::unique_ptr<pg_connection> db_;
 };
 

@@ -11,6 +11,8 @@
 
 namespace flanks {
 
+class token_seal;
+
 // What has no default here is set by who makes one: the configuration has the defaults
 // (config/settings.hpp), and the compiler names the field that was forgotten.
 struct db_options {
@@ -28,6 +30,7 @@ struct db_options {
   std::string
       query;  // canonical sync.query; empty: everything is asked for (flanks.coverage.query)
   sync_limits limits;
+  std::shared_ptr<token_seal> seal{};  // of tokens; null or without a key: nothing is sealed
 
   // How long after statement_timeout a server that has not said so itself is given up.
   std::chrono::seconds answer_grace{10};

@@ -32,6 +32,7 @@ constexpr std::array unnamed{
     "credential_states_credential_id_fkey"sv,
     "credential_states_state_check"sv,
     "credentials_state_check"sv,
+    "credentials_tokens_check"sv,
     "credentials_tokens_credential_id_fkey"sv,
     "credentials_tokens_token_digest_check"sv,
     "credentials_tokens_token_digest_key"sv,

@@ -5,7 +5,7 @@ import unittest
 from world import WorldTest
 
 CHECKS = ["config", "dns", "tcp", "tls", "provider_clock", "token", "database", "settings", "database_clock", "disk", "schema",
-          "rights", "daemon", "credentials"]
+          "rights", "encryption", "daemon", "credentials"]
 
 
 class Doctor(WorldTest):

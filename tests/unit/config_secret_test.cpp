@@ -208,4 +208,34 @@ TEST_F(secret_file, secrets_are_read_from_the_credentials_directory_of_the_envir
   EXPECT_EQ(o.values.database_password.reveal(), "s3");
 }
 
+TEST_F(secret_file, encryption_keys_are_read_from_text_and_from_credentials) {
+  const loaded l = load_text(
+      "flanks: {client_id: id, client_secret_file: client_secret}\n"
+      "database: {dsn: dbname=x}\n"
+      "encryption: {key_file: new_key, previous_key_file: old_key}\n",
+      root_ / "etc/c.yaml", [](std::string_view) { return std::nullopt; });
+  ASSERT_TRUE(l.ok());
+  const environment credentials = [this](std::string_view name) -> std::optional<std::string> {
+    if (name != "CREDENTIALS_DIRECTORY") return std::nullopt;
+    return (root_ / "cred").string();
+  };
+  write("etc/client_secret", "s1\n");
+  write("cred/new_key", std::string(64, '0') + "\n", 0440);
+  write("cred/old_key", "\n", 0440);  // as our units leave one that is not there
+  write("etc/old_key", std::string(31, '\x01') + "\n");
+  const opened good = read_secrets(l, credentials, secret_scope::all);
+  ASSERT_TRUE(good.ok()) << to_string(good.mistakes.at(0));
+  EXPECT_EQ(good.values.encryption_key.reveal(), std::string(32, '\0'));
+  EXPECT_EQ(good.values.previous_key.reveal(), std::string(31, '\x01') + "\n") << "raw bytes";
+  EXPECT_TRUE(read_secrets(l, credentials, secret_scope::database).values.encryption_key.empty());
+  fs::remove(root_ / "etc/old_key");
+  write("etc/old_key", "hunter2\n");
+  const opened bad = read_secrets(l, credentials, secret_scope::all);
+  ASSERT_EQ(bad.mistakes.size(), 1U);
+  EXPECT_EQ(shortened(to_string(bad.mistakes[0])),
+            "~/etc/c.yaml:3:52: encryption.previous_key_file: ~/etc/old_key holds no key of 32 "
+            "bytes, as base64, hexadecimal or raw bytes\n"
+            "  hint: openssl rand -base64 32 makes one for ~/etc/old_key");
+}
+
 }  // namespace

@@ -525,6 +525,9 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "  credential_states: 730d  # default\n"
             "  revisions: never  # default\n"
             "  removed_rows: never  # default\n"
+            "encryption:\n"
+            "  # key_file: (not set)\n"
+            "  # previous_key_file: (not set)\n"
             "admin:\n"
             "  listen: \"127.0.0.1:9464\"  # default\n"
             "  hosts: []  # default\n"
@@ -532,6 +535,13 @@ TEST(config, shown_settings_load_again_to_the_same) {
             "log:\n"
             "  level: info  # default\n"
             "  format: auto  # default\n");
+}
+
+TEST(config, a_previous_key_stands_beside_the_new_one) {
+  EXPECT_EQ(told(smallest("", "encryption: {previous_key_file: old}\n")),
+            "c.yaml:5:14: encryption.previous_key_file: needs encryption.key_file\n"
+            "  hint: name the key that tokens are sealed with from now on in encryption.key_file\n");
+  EXPECT_EQ(told(smallest("", "encryption: {key_file: new, previous_key_file: old}\n")), "");
 }
 
 }  // namespace
