@@ -14,10 +14,10 @@ comment on column flanks.error_classes.meaning is 'What went wrong, one sentence
 
 insert into flanks.error_classes (error_class, who_must_act, meaning) values
   -- The connection, before there is an answer.
-  ('resolve_failed', 'nobody', 'The provider''s name has no address.'),
+  ('resolve_failed', 'operator', 'The provider''s name has no address.'),
   ('resolve_timeout', 'nobody', 'The resolver did not answer in time.'),
   ('connect_failed', 'nobody', 'No connection: the network says why.'),
-  ('connect_refused', 'nobody', 'Nobody listens at the provider''s address.'),
+  ('connect_refused', 'operator', 'Nobody listens at the provider''s address.'),
   ('connect_timeout', 'nobody', 'No connection in time.'),
   ('connection_wait_timeout', 'nobody', 'All connections of flanks.max_connections were busy.'),
   ('tls_timeout', 'nobody', 'TLS was not agreed on in time.'),
@@ -117,6 +117,7 @@ insert into flanks.error_classes (error_class, who_must_act, meaning) values
   ('schema_changed', 'operator', 'A migration was changed after it was applied.'),
   ('schema_newer', 'operator', 'The schema is newer than this program.'),
   -- Configuration and commands.
+  ('configuration', 'operator', 'The configuration has mistakes.'),
   ('bad_base_url', 'operator', 'flanks.base_url cannot be used.'),
   ('bad_ca_file', 'operator', 'flanks.ca_file, or the system''s certificates, cannot be used.'),
   ('secret_command', 'operator', 'A command that prints a secret fails.'),

@@ -8,72 +8,97 @@ namespace {
 
 using enum whose_turn;
 
+constexpr std::string_view ask_provider =
+    "it is tried again by itself; if it stays so, ask the provider, with the trace id of the log";
+constexpr std::string_view look_at_network =
+    "it is tried again by itself; if it stays so, check flanks.base_url and this machine's network "
+    "(firewall, proxy)";
+constexpr std::string_view newer_or_ask =
+    "look for a newer flanks-sync; else ask the provider, with the trace id of the log";
+
 // Names and sentences as in migrations/0008_error_classes.sql.
 constexpr error_class_info known_classes[] = {
     // The connection, before there is an answer.
-    {"resolve_failed", nobody, false, "The provider's name has no address."},
+    {"resolve_failed", the_operator, false, "The provider's name has no address."},
     {"resolve_timeout", nobody, false, "The resolver did not answer in time."},
-    {"connect_failed", nobody, false, "No connection: the network says why."},
-    {"connect_refused", nobody, false, "Nobody listens at the provider's address."},
-    {"connect_timeout", nobody, false, "No connection in time."},
+    {"connect_failed", nobody, false, "No connection: the network says why.", look_at_network},
+    {"connect_refused", the_operator, false, "Nobody listens at the provider's address.",
+     look_at_network},
+    {"connect_timeout", nobody, false, "No connection in time.", look_at_network},
     {"connection_wait_timeout", nobody, false,
      "All connections of flanks.max_connections were busy."},
-    {"tls_timeout", nobody, false, "TLS was not agreed on in time."},
+    {"tls_timeout", nobody, false, "TLS was not agreed on in time.", look_at_network},
     {"untrusted_certificate", the_operator, false, "The certificate is not trusted."},
-    {"send_timeout", the_provider, false, "The request could not be sent in time."},
+    {"send_timeout", the_provider, false, "The request could not be sent in time.",
+     look_at_network},
     {"shutdown_timeout", nobody, false, "The connection could not be closed in time."},
-    {"io_error", nobody, false, "The connection failed, but not by a reset."},
-    {"connection_reset", the_provider, true, "The connection was reset."},
-    {"connection_closed", the_provider, true, "The connection was closed before the answer."},
+    {"io_error", nobody, false, "The connection failed, but not by a reset.", look_at_network},
+    {"connection_reset", the_provider, true, "The connection was reset.", ask_provider},
+    {"connection_closed", the_provider, true, "The connection was closed before the answer.",
+     ask_provider},
     // Waits for an answer.
-    {"first_byte_timeout", the_provider, true, "The answer did not begin in time."},
-    {"idle_timeout", the_provider, true, "The answer stopped coming."},
-    {"total_timeout", the_provider, true, "The request was not done in time."},
+    {"first_byte_timeout", the_provider, true, "The answer did not begin in time.", ask_provider},
+    {"idle_timeout", the_provider, true, "The answer stopped coming.", ask_provider},
+    {"total_timeout", the_provider, true, "The request was not done in time.", ask_provider},
     // Answers: the status.
-    {"http_1xx", nobody, false, "Any other status of 1xx."},
-    {"http_2xx", nobody, false, "Any other status of 2xx than 200."},
-    {"http_4xx", the_operator, false, "Any other status of 4xx."},
-    {"http_5xx", the_provider, true, "Any status of 5xx."},
-    {"no_content", the_provider, false, "204, without a body."},
-    {"redirect", the_operator, false, "3xx: it is not followed; flanks.base_url is another one."},
+    {"http_1xx", nobody, false, "Any other status of 1xx.", newer_or_ask},
+    {"http_2xx", nobody, false, "Any other status of 2xx than 200.", newer_or_ask},
+    {"http_4xx", the_operator, false, "Any other status of 4xx.", newer_or_ask},
+    {"http_5xx", the_provider, true, "Any status of 5xx.", ask_provider},
+    {"no_content", the_provider, false, "204, without a body.", ask_provider},
+    {"redirect", the_operator, false, "3xx: it is not followed; flanks.base_url is another one.",
+     "check flanks.base_url"},
     {"not_modified", nobody, false,
      "304, which was not asked for: a proxy or cache may have said it."},
-    {"bad_request", the_operator, false, "400: the request was refused."},
+    {"bad_request", the_operator, false, "400: the request was refused.", newer_or_ask},
     {"window_refused", the_provider, false,
-     "400: the operation dates that were asked for were refused, down to a single day."},
-    {"unauthorized", the_operator, false, "401, also with a fresh access token."},
-    {"forbidden", the_operator, false, "403: these API keys may not make this call."},
+     "400: the operation dates that were asked for were refused, down to a single day.",
+     ask_provider},
+    {"unauthorized", the_operator, false, "401, also with a fresh access token.",
+     "it is tried again by itself; if it stays so, check that flanks.client_id is the client that "
+     "this credential was made for"},
+    {"forbidden", the_operator, false, "403: these API keys may not make this call.",
+     "ask the provider to permit this call for these API keys; it is tried again by itself"},
     {"not_found", the_provider, false,
-     "404: the credential is unknown; believed when it comes again on a later day."},
-    {"too_large", the_provider, true, "413, also for the smallest window."},
+     "404: the credential is unknown; believed when it comes again on a later day.",
+     "it is asked for again on a later day; if it is gone, flanks-sync credentials remove ends "
+     "that"},
+    {"too_large", the_provider, true, "413, also for the smallest window.", ask_provider},
     {"rate_limited", the_provider, true,
-     "429, or the pause that the provider asked for is longer than a request may wait."},
+     "429, or the pause that the provider asked for is longer than a request may wait.",
+     ask_provider},
     // Answers: the body.
-    {"bad_response", the_provider, true, "It is not HTTP as we can read it."},
-    {"early_answer", the_provider, false, "It began before the request was sent."},
-    {"repeated_answer", the_provider, false, "It is that to an earlier request."},
-    {"truncated", the_provider, true, "It breaks off."},
+    {"bad_response", the_provider, true, "It is not HTTP as we can read it.", ask_provider},
+    {"early_answer", the_provider, false, "It began before the request was sent.", ask_provider},
+    {"repeated_answer", the_provider, false, "It is that to an earlier request.", ask_provider},
+    {"truncated", the_provider, true, "It breaks off.", ask_provider},
     {"response_too_large", the_operator, false,
-     "It is larger than the limit, also for the smallest window."},
-    {"empty_body", the_provider, true, "200 with an empty body."},
-    {"html", the_provider, true, "200 with HTML or XML."},
-    {"error_object", the_provider, true, "200 with an error object."},
-    {"unexpected_body", the_provider, true, "200 with JSON of another form."},
-    {"invalid_json", the_provider, true, "200 with a body that is not JSON in UTF-8."},
-    {"unexpected_page", the_provider, false, "A page that does not follow from the one before."},
+     "It is larger than the limit, also for the smallest window.",
+     "raise flanks.max_response_bytes if the account really has so much"},
+    {"empty_body", the_provider, true, "200 with an empty body.", ask_provider},
+    {"html", the_provider, true, "200 with HTML or XML.", ask_provider},
+    {"error_object", the_provider, true, "200 with an error object.", ask_provider},
+    {"unexpected_body", the_provider, true, "200 with JSON of another form.", ask_provider},
+    {"invalid_json", the_provider, true, "200 with a body that is not JSON in UTF-8.",
+     ask_provider},
+    {"unexpected_page", the_provider, false, "A page that does not follow from the one before.",
+     ask_provider},
     {"too_many_pages", the_provider, false, "The pages do not end."},
     {"moved_while_paging", nobody, false, "The provider refreshed the data between two pages."},
     {"unconfirmed_answer", nobody, false,
      "Rows are missing in an answer over a reused connection; asked again over a new one."},
-    {"bad_status", the_provider, true, "The status of a credential lacks what it must have."},
-    {"bad_token", the_provider, true, "The access token cannot be used."},
+    {"bad_status", the_provider, true, "The status of a credential lacks what it must have.",
+     ask_provider},
+    {"bad_token", the_provider, true, "The access token cannot be used.", ask_provider},
     {"token_refused", the_operator, false, "The API keys were refused."},
     {"token_failed", the_operator, false, "There is no access token at that address."},
     // The status of a credential.
-    {"provider_pending", the_provider, false,
-     "The provider has not finished the first extraction."},
-    {"provider_errored", the_provider, false, "The provider says that its last extraction failed."},
-    {"provider_not_created", the_provider, false, "The provider has not extracted this product."},
+    {"provider_pending", the_provider, false, "The provider has not finished the first extraction.",
+     ask_provider},
+    {"provider_errored", the_provider, false, "The provider says that its last extraction failed.",
+     ask_provider},
+    {"provider_not_created", the_provider, false, "The provider has not extracted this product.",
+     ask_provider},
     // The rate limit.
     {"rate_limit_wait_timeout", nobody, false,
      "flanks.requests_per_second left no place for the request."},
@@ -137,6 +162,7 @@ constexpr error_class_info known_classes[] = {
     {"schema_changed", the_operator, false, "A migration was changed after it was applied."},
     {"schema_newer", the_operator, false, "The schema is newer than this program."},
     // Configuration and commands.
+    {"configuration", the_operator, false, "The configuration has mistakes."},
     {"bad_base_url", the_operator, false, "flanks.base_url cannot be used."},
     {"bad_ca_file", the_operator, false,
      "flanks.ca_file, or the system's certificates, cannot be used."},
@@ -189,6 +215,11 @@ const error_class_info* find_error_class(std::string_view name) {
 std::string_view who_must_act(std::string_view error_class) {
   const error_class_info* const known = find_error_class(error_class);
   return known == nullptr ? std::string_view{} : to_string(known->who);
+}
+
+std::string_view hint_of(std::string_view error_class) {
+  const error_class_info* const known = find_error_class(error_class);
+  return known == nullptr ? std::string_view{} : known->next;
 }
 
 }  // namespace flanks

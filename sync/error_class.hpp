@@ -12,6 +12,8 @@ namespace flanks {
 
 enum class whose_turn : std::uint8_t {
   nobody,  // it mends itself; the operator's after the third failure in a row
+  // Also a name without an address and a refused connection: until his name servers, his network
+  // and flanks.base_url have been looked at, nobody can say that it is the provider.
   the_operator,
   the_provider,
 };
@@ -22,6 +24,7 @@ struct error_class_info {
   whose_turn who = whose_turn::nobody;
   bool providers_fault = false;  // counts towards pausing a bank or the whole API
   std::string_view meaning;
+  std::string_view next = {};  // what to do, where that is the same wherever it happens; else empty
 };
 
 // Without doubles. A status of HTTP that has no row belongs to its family: http_503 to http_5xx.
@@ -30,5 +33,8 @@ struct error_class_info {
 [[nodiscard]] const error_class_info* find_error_class(std::string_view name);
 // As flanks.error_classes.who_must_act; empty for a name that find_error_class() does not know.
 [[nodiscard]] std::string_view who_must_act(std::string_view error_class);
+
+// What a failure of this class says is to be done, unless it says more itself; may be empty.
+[[nodiscard]] std::string_view hint_of(std::string_view error_class);
 
 }  // namespace flanks

@@ -44,8 +44,8 @@ enum class verdict : std::uint8_t {
 // body.
 class failure : public std::runtime_error {
  public:
-  failure(flanks::stage s, flanks::verdict v, std::string name, const std::string& message)
-      : std::runtime_error(message), stage(s), verdict(v), error_class(std::move(name)) {}
+  // Its hint is that of the class (sync/error_class.hpp) until it is given one of its own.
+  failure(flanks::stage s, flanks::verdict v, std::string name, const std::string& message);
 
   flanks::stage stage;
   flanks::verdict verdict;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "sync/error_class.hpp"
 #include "sync/failure.hpp"
 #include "sync/transaction.hpp"
 
@@ -58,6 +59,13 @@ std::string_view to_string(product_kind k) {
 std::string_view to_string(credential_state s) {
   return name_in(states, s);
 }
+failure::failure(flanks::stage s, flanks::verdict v, std::string name, const std::string& message)
+    : std::runtime_error(message),
+      stage(s),
+      verdict(v),
+      error_class(std::move(name)),
+      hint(hint_of(error_class)) {}
+
 std::string_view to_string(trigger t) {
   return name_in(triggers, t);
 }

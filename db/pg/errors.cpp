@@ -97,8 +97,11 @@ constexpr std::array known_states{
                 "is this a standby? database.dsn must name the primary", verdict::later},
     known_state{"55P03", "database_lock_timeout",
                 "something else holds a lock: see pg_stat_activity", verdict::later},
-    known_state{"57014", "database_timeout", "the statement took longer than its limit",
-                verdict::later},
+    known_state{
+        "57014", "database_timeout",
+        "it took longer than its limit: see pg_stat_activity for what holds it up, or raise "
+        "database.statement_timeout",
+        verdict::later},
     known_state{"53100", "database_disk_full", "make room on the database's disk", verdict::later},
     known_state{"53200", "database_memory",
                 "the database's machine is out of memory: see the server's log", verdict::later},

@@ -209,7 +209,6 @@ failure from_status(const answer& a, const call_info& call) {
               fmt::format("{} answered {}, a redirect{}{}; it was not followed", call.what,
                           a.status, host.empty() ? "" : " to ", host)};
     f.http_status = a.status;
-    f.hint = "check flanks.base_url";
     return f;
   }
   const error_object e = read_error(a, call);
@@ -224,7 +223,7 @@ failure from_status(const answer& a, const call_info& call) {
       with_answer(failure{stage::answer, rule.verdict, name,
                           fmt::format("{} answered {}{}{}", call.what, a.status, says, tail(e))},
                   a, e);
-  f.hint = rule.hint;
+  if (*rule.hint != '\0') f.hint = rule.hint;
   f.retry_after = wait;
   return f;
 }
