@@ -14,6 +14,7 @@
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
 #include "db/pg/environment.hpp"
+#include "sync/error_class.hpp"
 
 namespace flanks {
 namespace {
@@ -82,10 +83,18 @@ exit_code dispatch(const invocation& asked) {
   }
 }
 
-exit_code say(exit_code code, const std::string& message, const std::string& hint) {
+exit_code say(exit_code code, const std::string& message, const std::string& hint,
+              std::string_view who = {}) {
   terminal::print(stderr, "error: {}\n", terminal::lines{message});
   if (!hint.empty()) terminal::print(stderr, "hint: {}\n", hint);
+  if (!who.empty()) terminal::print(stderr, "who must act: {}\n", who);
   return code;
+}
+
+// In the words of status and the log. What was typed wrong is of course the turn of who typed it.
+std::string_view turn_after(exit_code code, std::string_view error_class) {
+  if (code == exit_code::configuration) return to_string(whose_turn::the_operator);
+  return code == exit_code::failed || code == exit_code::usage ? "" : who_must_act(error_class);
 }
 
 exit_code run_command(const invocation& asked) {
@@ -93,9 +102,10 @@ exit_code run_command(const invocation& asked) {
     keep_memory_private();
     return dispatch(asked);
   } catch (const refusal& r) {
-    return say(r.code, r.what(), r.hint);
+    return say(r.code, r.what(), r.hint, turn_after(r.code, ""));
   } catch (const failure& f) {
-    return say(exit_code_of(f), f.what(), f.hint);
+    const exit_code code = exit_code_of(f);
+    return say(code, f.what(), f.hint, turn_after(code, f.error_class));
   } catch (const std::system_error& e) {
     return say(exit_code::failed, fmt::format("the operating system refused: {}", e.what()), "");
   } catch (const std::exception& e) {

@@ -4,7 +4,15 @@
 
 #include <cstdlib>
 
+#include "sync/error_class.hpp"
+
 namespace flanks {
+
+std::string_view who_must_act(const finding& f) {
+  if (f.how != grade::fail) return {};
+  const std::string_view known = who_must_act(f.error_class);
+  return known.empty() ? to_string(whose_turn::the_operator) : known;
+}
 
 std::string check_of(const failure& f) {
   const std::string_view name = f.error_class;

@@ -32,6 +32,10 @@ struct finding {
   return {std::move(check), grade::fail, f.what(), f.hint, f.error_class, f.stage};
 }
 
+// As status and the log name it; empty where nothing fails. What has no error class is of this
+// machine or its configuration: the operator's.
+[[nodiscard]] std::string_view who_must_act(const finding& f);
+
 // The check of doctor that fails when work fails like this.
 [[nodiscard]] std::string check_of(const failure& f);
 

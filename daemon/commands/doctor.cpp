@@ -40,7 +40,7 @@ std::vector<finding> probe(const configuration& c) {
   return found;
 }
 
-json::value said_or_null(const std::string& text) {
+json::value said_or_null(std::string_view text) {
   return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
@@ -74,7 +74,8 @@ void print_json(const std::vector<finding>& found) {
                                {"result", to_string(f.how)},
                                {"says", f.says},
                                {"hint", said_or_null(f.hint)},
-                               {"error_class", said_or_null(f.error_class)}});
+                               {"error_class", said_or_null(f.error_class)},
+                               {"who_must_act", said_or_null(who_must_act(f))}});
   }
   terminal::print_json(json::serialize(all));
 }
@@ -98,6 +99,8 @@ void print_people(const std::vector<finding>& found) {
     terminal::print("{}{:<4}{}  {:<14}  {}\n", terminal::verbatim{paint}, to_string(f.how),
                     terminal::verbatim{colour ? "\033[0m" : ""}, f.check, terminal::lines{says});
     if (!f.hint.empty()) terminal::print("                      {}\n", f.hint);
+    const std::string_view who = who_must_act(f);
+    if (!who.empty()) terminal::print("                      who must act: {}\n", who);
   }
 }
 

@@ -272,7 +272,7 @@ class CommandLine(WorldTest):
     def schema_refused(self, world, command, message, hint):
         done = world.cli(*command, stdin="user_id,credentials_token\nana,ct-1\n" if "import" in command else "ct-1")
         self.assertEqual((done.returncode, done.stdout), (78, ""), (command, done.stderr))
-        self.assertEqual(done.stderr, f"error: {message}\nhint: {hint}\n", command)
+        self.assertEqual(done.stderr, f"error: {message}\nhint: {hint}\nwho must act: operator\n", command)
 
     def test_every_command_says_so_where_there_is_no_schema(self):
         world = self.world(migrate=False, credentials=1, transactions=4)
