@@ -71,6 +71,11 @@ constexpr std::array known_events{
                "the provider's status holds what cannot be used",
                "FLANKS_WHAT names the fields of its answer. What could be used was used. Tell "
                "the provider if it stays so."},
+    event_info{event::waiting, "f67e03ad5f6c4ea0ab99122b77aa3273",
+               "a credential waits for others: <state>",
+               "FLANKS_HINT says what must happen and FLANKS_WHO_MUST_ACT whose turn it is; until "
+               "then nothing new comes. It is asked for again by itself; flanks-sync status says "
+               "when."},
     event_info{event::banks_unread, "c5ba17a3013b413c9f31bc535e26a073",
                "cannot read the list of banks",
                "The names of banks in flanks.entities stay as they were. It is tried again in an "

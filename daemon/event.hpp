@@ -28,6 +28,7 @@ enum class event : std::uint8_t {
   products_vanished,
   unrecorded,
   odd_status,
+  waiting,
   banks_unread,
   // claims and leases
   claims_failing,

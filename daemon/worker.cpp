@@ -329,6 +329,12 @@ asio::awaitable<std::optional<credential_report>> work(worker_tools tools, assig
     const double jitter = tools.mirror.clock.random();
     next = after(*report, credential, tools.mirror.policy, tools.mirror.clock.now(), jitter);
   }
+  if (next && !report->waits_for.empty() && next->state != credential.state) {
+    const std::string state(to_string(next->state));
+    tools.events.warn(log_message(event::waiting, state), {{"credential_id", credential.id.value},
+                                                           {"hint", report->waits_for},
+                                                           {"who_must_act", report->waits_for_whom}});
+  }
   const bool recorded = co_await give_back(tools, credential.id, credential.lease, next);
   if (report && !recorded) ++report->failed;
   if (error && !is_cancellation(error)) std::rethrow_exception(error);

@@ -95,6 +95,8 @@ class credential_story {
       provider_update_ = status->last_update;
       report_.state = state_of(*status);
       report_.pending = status->pending;
+      report_.waits_for = waiting_words(*status);
+      report_.waits_for_whom = report_.state == credential_state::pending ? "provider" : "end_user";
       report_.answered = true;
       report_.bank = status->bank;
       report_.provider_update = status->last_update;
@@ -460,6 +462,27 @@ awaitable<credential_report> mirror(mirror_tools tools, assignment job) {
   const mirror_tools own{tools.api, tools.db, tools.clock, tools.observer, policy};
   credential_story story(own, std::move(job));
   co_return co_await story.tell();
+}
+
+std::string waiting_words(const credential_status& status) {
+  switch (state_of(status)) {
+    case credential_state::blocked:
+      return "the login no longer works at the bank: the end user must connect again";
+    case credential_state::pending:
+      return "the provider is still reading it for the first time";
+    case credential_state::action_required:
+      break;
+    default:
+      return "";
+  }
+  std::string wanted;
+  const auto add = [&](bool asked, std::string_view what) {
+    if (asked) wanted += fmt::format("{}{}", wanted.empty() ? "" : " and ", what);
+  };
+  add(status.reset_required, "enter a new password");
+  add(status.sca_required, "pass the bank's authentication");
+  add(status.transaction_token_required, "authorise the reading of transactions");
+  return "the end user must " + (wanted.empty() ? "act at the bank" : wanted);
 }
 
 std::string quarantine_words(std::int64_t records) {

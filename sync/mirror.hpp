@@ -70,6 +70,11 @@ struct credential_report {
   std::string error, hint, error_class;  // of the first failure; `error` is a whole sentence
   std::string suspicion;                 // of the first suspicious one, whole sentence
 
+  // What the provider says that it waits for, in the words of sync_status.what_next, and whose turn
+  // it is; empty: for nothing.
+  std::string waits_for;
+  std::string_view waits_for_whom;
+
   std::string refusal, refusal_hint;  // of the first window of which the database refused a part
 
   // Everything was fetched, but some records could not be stored (promise P8: not the same as ok).
@@ -106,6 +111,9 @@ struct mirror_tools {
 // never thrown, and so is one that could not be recorded; what travels out is cancellation
 // (boost::system::system_error, operation_aborted).
 [[nodiscard]] boost::asio::awaitable<credential_report> mirror(mirror_tools tools, assignment job);
+
+// The words of flanks.sync_status.what_next for what this status waits for; empty: for nothing.
+[[nodiscard]] std::string waiting_words(const credential_status& status);
 
 // What operators read of records that could not be stored, in the log and in sync_status.
 [[nodiscard]] std::string quarantine_words(std::int64_t records);
