@@ -24,6 +24,9 @@ constexpr chr::milliseconds shortest_quiet{200};
 // How long the claim of another daemon may lock a row.
 constexpr chr::milliseconds longest_lock{2000};
 
+// How often the database is told again of what is still wrong.
+constexpr chr::minutes problem_renewal{1};
+
 // A provider that fails is left alone for two looks at first.
 breaker_policy patience_of(const scheduler_options& options) {
   breaker_policy policy;
@@ -39,6 +42,7 @@ scheduler::scheduler(worker_tools tools, const scheduler_options& options)
       options_(options),
       health_(patience_of(options)),
       group_(tools.executor),
+      telling_(tools.executor),
       progress_(chr::steady_clock::now()),
       begun_(progress_) {
   tools_.health = &health_;
@@ -47,13 +51,39 @@ scheduler::scheduler(worker_tools tools, const scheduler_options& options)
 asio::awaitable<void> scheduler::run() {
   while (!stopping_) {
     const bool more = co_await look();
+    if (telling_.size() == 0) telling_.spawn(tell_problems());
     if (stopping_) break;
     if (options_.once && !more && group_.size() == 0) break;
     const chr::milliseconds pause = co_await time_to_next_look();
     co_await group_.wait(pause);
   }
   co_await drain();
+  co_await telling_.join();
   if (ended_by_) throw *ended_by_;
+  co_await tell_problems();
+}
+
+// Beside the work: a database that does not answer delays nothing else. What a daemon before us said
+// is over as soon as a credential has been worked on, or a claim has an answer.
+asio::awaitable<void> scheduler::tell_problems() {
+  if (totals_.stopped_by || totals_.credentials > 0)
+    co_await tell(mirror_problem::fetching, totals_.stopped_by, told_fetching_);
+  co_await tell(mirror_problem::claiming, trouble_, told_claiming_);
+}
+
+asio::awaitable<void> scheduler::tell(mirror_problem which, std::optional<failure> now,
+                                      std::optional<told>& before) {
+  std::optional<std::string> error;
+  if (now) error = now->what();
+  const auto at = chr::steady_clock::now();
+  if (before && before->error == error && (!error || at - before->at < problem_renewal)) co_return;
+  try {
+    auto noting = tools_.mirror.db.note_problem(which, std::move(now));
+    co_await std::move(noting);
+    before = told{error, at};
+  } catch (const failure& f) {
+    tools_.events.debug("cannot say in the database what is wrong", {{"error", f.what()}});
+  }
 }
 
 // Claims as much as there are free places. True when there may be more than that.

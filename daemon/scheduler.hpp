@@ -52,6 +52,8 @@ class scheduler {
   [[nodiscard]] std::size_t in_hand() const { return group_.size(); }
   // Why nothing can be claimed just now, for /-/ready: names nobody; nothing when all is well.
   [[nodiscard]] std::optional<finding> trouble() const;
+  // The same in full, for those who may read names.
+  [[nodiscard]] const std::optional<failure>& claim_trouble() const { return trouble_; }
   // One line for people: what is going on.
   [[nodiscard]] std::string summary() const;
 
@@ -66,6 +68,7 @@ class scheduler {
   boost::asio::awaitable<void> one(claimed_credential credential, std::string run_id);
   boost::asio::awaitable<void> postpone(claimed_credential credential, std::chrono::seconds wait);
   boost::asio::awaitable<void> drain();
+  boost::asio::awaitable<void> tell_problems();
   boost::asio::awaitable<std::chrono::milliseconds> time_to_next_look();
   void count(const credential_report& report);
 
@@ -73,6 +76,7 @@ class scheduler {
   const scheduler_options& options_;
   provider_health health_;
   task_group group_;
+  task_group telling_;  // what keeps the whole mirror from its work, into the database
   scheduler_totals totals_;
   std::chrono::steady_clock::time_point progress_;
   std::chrono::steady_clock::time_point paused_until_{};
@@ -86,6 +90,14 @@ class scheduler {
   bool stopping_ = false;
   std::optional<failure> ended_by_;  // with `once`: why it could not go on
   std::optional<failure> trouble_;   // why nothing can be claimed just now
+  // What the database has been told of each, and when; nothing before that.
+  struct told {
+    std::optional<std::string> error;
+    std::chrono::steady_clock::time_point at;
+  };
+  std::optional<told> told_fetching_, told_claiming_;
+  boost::asio::awaitable<void> tell(mirror_problem which, std::optional<failure> now,
+                                    std::optional<told>& before);
   std::chrono::steady_clock::time_point begun_;
   std::unordered_set<std::int64_t> worked_;  // with `once`: claimed already
   // Since when credentials are due that nobody holds, but none of them can be claimed.

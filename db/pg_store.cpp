@@ -5,6 +5,7 @@
 #include "db/backfill.hpp"
 #include "db/entities.hpp"
 #include "db/leases.hpp"
+#include "db/mirror_problems.hpp"
 #include "db/pg/connection_pool.hpp"
 #include "db/pg/text_format.hpp"
 #include "db/product_writer.hpp"
@@ -88,6 +89,12 @@ class pg_store final : public store {
     auto running = pool_->run(work, stage::database);
     co_await std::move(running);
     co_return result;
+  }
+
+  awaitable<void> note_problem(mirror_problem which, std::optional<failure> what) override {
+    const job work = [&](pg_connection& db) { mirror_problems::note(db, pool_->options(), which, what); };
+    auto running = pool_->run(work, stage::database);
+    co_await std::move(running);
   }
 
   awaitable<bool> record_status(credential_id id, lease_id lease,

@@ -1,6 +1,49 @@
 -- migrate:up
 -- What readers ask most: how each credential stands, the transactions of today, and what each user owns.
 
+-- -------------------------------------------------------------------------------------------------- mirror_problems
+
+-- What keeps a whole daemon from its work is of no credential, and must be readable when that daemon has ended.
+create table flanks_internal.mirror_problems (
+  problem text primary key check (problem in ('fetching', 'claiming', 'reloading')),
+  process text not null,
+  since timestamptz not null default now(),
+  seen_at timestamptz not null default now(),
+  error_class text not null,
+  error text not null,
+  hint text
+);
+comment on table flanks_internal.mirror_problems is 'What keeps the mirror as a whole from its work, as the daemon that met it last has written it; deleted when it is over.';
+comment on column flanks_internal.mirror_problems.problem is 'fetching: nothing can be fetched until an operator acts. claiming: credentials that are due cannot be claimed. reloading: the configuration could not be read again.';
+comment on column flanks_internal.mirror_problems.process is 'Which daemon: host and process id.';
+comment on column flanks_internal.mirror_problems.since is 'Since when it is so.';
+comment on column flanks_internal.mirror_problems.seen_at is 'When the daemon last said so; once a minute while it runs.';
+comment on column flanks_internal.mirror_problems.error_class is 'As in flanks.error_classes.';
+comment on column flanks_internal.mirror_problems.error is 'What fails, in full.';
+comment on column flanks_internal.mirror_problems.hint is 'What a person can do about it.';
+
+-- What another daemon gets through is no problem of the mirror any more.
+create view flanks.mirror_problems as
+select p.problem, p.since, p.process, p.error_class, coalesce(k.who_must_act, 'operator') as who_must_act, p.error, p.hint,
+  case p.problem
+    when 'fetching' then 'tried again every few minutes, and after systemctl reload flanks-sync'
+    when 'claiming' then 'tried again within sync.poll'
+    else 'the configuration of before stays in effect until it is reloaded' end as what_next
+from flanks_internal.mirror_problems p
+left join flanks.error_classes k using (error_class)
+where p.problem = 'reloading'
+  or not exists (select from flanks_internal.schedule s where s.confirmed_at > p.seen_at + interval '2 minutes')
+order by p.since;
+comment on view flanks.mirror_problems is 'What keeps the mirror as a whole from its work: no row when nothing does. Each credential''s own problems are in sync_status.';
+comment on column flanks.mirror_problems.problem is 'fetching: nothing can be fetched until an operator acts. claiming: credentials that are due cannot be claimed. reloading: the configuration could not be read again.';
+comment on column flanks.mirror_problems.since is 'Since when it is so.';
+comment on column flanks.mirror_problems.process is 'Which daemon says so: host and process id. It may have ended since.';
+comment on column flanks.mirror_problems.error_class is 'As in error_classes.';
+comment on column flanks.mirror_problems.who_must_act is 'nobody, operator or provider.';
+comment on column flanks.mirror_problems.error is 'What fails, in full.';
+comment on column flanks.mirror_problems.hint is 'What a person can do about it.';
+comment on column flanks.mirror_problems.what_next is 'What happens next, in words.';
+
 -- ----------------------------------------------------------------------------------------------------- sync_status
 
 -- How each credential stands, written once: with what time alone makes of it. A refresh that the provider dates ahead counts

@@ -197,6 +197,13 @@ struct next_attempt {
   bool lease_only = false;
 };
 
+// What keeps the mirror as a whole from its work, and is of no credential.
+enum class mirror_problem : std::uint8_t {
+  fetching,   // nothing can be fetched until an operator acts
+  claiming,   // credentials that are due cannot be claimed
+  reloading,  // the configuration could not be read again
+};
+
 class store {
  public:
   virtual ~store() = default;
@@ -222,6 +229,9 @@ class store {
   // When the next credential becomes due: seconds from now, 0 when one is due; nothing when none is
   // registered.
   virtual awaitable<std::optional<std::chrono::seconds>> next_due() = 0;
+
+  // Says in flanks.mirror_problems what `which` fails with now; nothing: it is over.
+  virtual awaitable<void> note_problem(mirror_problem which, std::optional<failure> what) = 0;
 
   // Writes what the status call said into flanks.credentials (only when something changed) under
   // the lease. True when it says something else than before of what can be fetched (pending,

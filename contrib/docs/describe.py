@@ -44,7 +44,7 @@ CHAPTERS = (
     ("Whose they are", "user_credentials credentials credential_states"),
     ("Products", "user_assets assets accounts cards investments liabilities portfolios balances holders identities "
                  "real_accounts successions entities entity_refresh"),
-    ("How it stands", "sync_status data_quality banks monthly_cash_flow"),
+    ("How it stands", "sync_status mirror_problems data_quality banks monthly_cash_flow"),
     ("What was read", "sync_runs product_runs coverage product_coverage verifications quarantine unknown_fields "
                       "removal_reviews removal_candidates error_classes"),
 )

@@ -12,7 +12,7 @@
 --                             daemon that connects as this role.
 -- flanks_daemon       login   reads and writes every row, changes no table.
 -- flanks_application  group   may call flanks.register_credential and replace_credentials_token (which run with the owner's
---                             rights, so no right on a token is needed) and read flanks.credentials, user_credentials and sync_status: an
+--                             rights, so no right on a token is needed) and read flanks.credentials, user_credentials, sync_status and mirror_problems: an
 --                             application must learn which credential belongs to whom and when its user has to act at
 --                             the bank. It sees no transaction: grant flanks_reader as well where it shall.
 -- flanks_reader       group   reads everything in schema flanks; schema flanks_internal (tokens) is closed to it.
@@ -124,7 +124,7 @@ begin
     grant execute on function flanks.changes_after(bigint, integer), flanks.changes_position() to flanks_reader;
   end if;
 
-  grant select on flanks.credentials, flanks.user_credentials, flanks.sync_status to flanks_application;
+  grant select on flanks.credentials, flanks.user_credentials, flanks.sync_status, flanks.mirror_problems to flanks_application;
   grant execute on function flanks.register_credential(text, text) to flanks_application;
   if to_regprocedure('flanks.replace_credentials_token(bigint, text)') is not null then
     grant execute on function flanks.replace_credentials_token(bigint, text) to flanks_application;

@@ -23,6 +23,7 @@
 #include "db/commands/stored_settings.hpp"
 #include "db/token_seal.hpp"
 #include "db/tokens.hpp"
+#include "sync/error_class.hpp"
 #include "sync/flanks/arrivals.hpp"
 
 namespace flanks {
@@ -91,6 +92,7 @@ class daemon_story {
     watching.spawn(feed_service_manager());
     if (!asked_.once) watching.spawn(discovering());
     if (!asked_.once) watching.spawn(pruning_daily());
+    if (!asked_.once) watching.spawn(telling_of_reloads());
     if (admin_) watching.spawn(admin_->serve());
     if (admin_) watching.spawn(measure_loop());
     std::exception_ptr error;
@@ -124,9 +126,11 @@ class daemon_story {
         tokens::require_key(options);
         asio::post(engine_.executor, [this, fresh] { reloaded(*fresh); });
       } catch (const refusal& r) {
-        asio::post(engine_.executor, [this, what = std::string(r.what()), hint = r.hint] { not_reloaded(what, hint); });
+        failure f(stage::configuration, verdict::stop, "configuration", r.what());
+        f.hint = r.hint;
+        asio::post(engine_.executor, [this, f] { not_reloaded(f); });
       } catch (const failure& f) {
-        asio::post(engine_.executor, [this, what = std::string(f.what()), hint = f.hint] { not_reloaded(what, hint); });
+        asio::post(engine_.executor, [this, f] { not_reloaded(f); });
       }
     });
   }
@@ -183,8 +187,19 @@ class daemon_story {
     f.started = started_;
     f.requests = &engine_.rates.requests();
     const auto& until = engine_.rates.totals().paused_until;
+    f.problems = problems();
     if (until) f.paused_until = chr::ceil<chr::seconds>(*until);
     return f;
+  }
+
+  // What keeps the whole mirror from its work, as flanks.mirror_problems has it.
+  [[nodiscard]] std::vector<finding> problems() const {
+    std::vector<finding> found;
+    for (const std::optional<failure>& f :
+         {scheduler_.totals().stopped_by, scheduler_.claim_trouble(), reload_trouble_}) {
+      if (f) found.push_back(failed(check_of(*f), *f));
+    }
+    return found;
   }
 
   // Why /-/ready says no, apart from what it asks of the database itself.
@@ -208,7 +223,8 @@ class daemon_story {
     const std::string what = reload_summary(engine_.settings.values(), loaded_, s);
     engine_.events->info(log_message(event::reloaded, what));
     loaded_ = s;
-    reload_trouble_.clear();
+    reload_trouble_.reset();
+    ++reloads_;
     configured_at_ = chr::system_clock::now();
     scheduler_.look_again();
     tell_status();
@@ -227,11 +243,32 @@ class daemon_story {
     }
   }
 
-  void not_reloaded(const std::string& what, const std::string& hint) {
-    engine_.events->error(event::reload_refused, {{"error", what}, {"hint", hint}});
-    reload_trouble_ = "; its configuration could not be reloaded: the log says why";
+  void not_reloaded(const failure& f) {
+    engine_.events->error(event::reload_refused, {{"error", f.what()},
+                                                  {"hint", f.hint},
+                                                  {"error_class", f.error_class},
+                                                  {"who_must_act", who_must_act(f.error_class)}});
+    reload_trouble_ = f;
+    ++reloads_;
     tell_status();
     notify::ready();
+  }
+
+  // Into the database, where status finds it. A daemon that has just read its configuration has none.
+  asio::awaitable<void> telling_of_reloads() {
+    for (int told = -1;;) {
+      const int now = reloads_;
+      try {
+        if (told != now) {
+          auto noting = engine_.db->note_problem(mirror_problem::reloading, reload_trouble_);
+          co_await std::move(noting);
+        }
+        told = now;
+      } catch (const failure& f) {
+        engine_.events->debug("cannot say in the database what is wrong", {{"error", f.what()}});
+      }
+      co_await engine_.clock->sleep(options_.poll);
+    }
   }
 
   void apply(const config::settings& s) {
@@ -267,7 +304,7 @@ class daemon_story {
     now.in_hand = static_cast<int>(scheduler_.in_hand());
     const auto since = chr::steady_clock::now() - scheduler_.last_progress();
     now.last_look = chr::system_clock::now() - since;
-    now.reload_failed = !reload_trouble_.empty();
+    now.reload_failed = reload_trouble_.has_value();
     now.configured_at = configured_at_;
     return now;
   }
@@ -283,7 +320,11 @@ class daemon_story {
   }
 
   // The Status line of systemctl status.
-  void tell_status() const { notify::status(scheduler_.summary() + reload_trouble_); }
+  void tell_status() const {
+    notify::status(scheduler_.summary() +
+                   (reload_trouble_ ? "; its configuration could not be reloaded: the log says why"
+                                    : ""));
+  }
 
   // The watchdog is fed from the event loop, and only while the scheduler makes progress: a loop
   // that hangs, and a scheduler that waits for a database that never answers, both end in a
@@ -316,7 +357,8 @@ class daemon_story {
   scheduler scheduler_;
   bool stopping_ = false;
   config::settings loaded_ = engine_.settings.values();
-  std::string reload_trouble_;
+  std::optional<failure> reload_trouble_;
+  int reloads_ = 0;  // good and bad ones
   chr::system_clock::time_point configured_at_ = chr::system_clock::now();
   std::unique_ptr<gauge_source> gauges_;
   std::unique_ptr<page_source> pages_;

@@ -97,8 +97,28 @@ void print_sum(std::FILE* out, const std::vector<status_row>& rows) {
                   sum);
 }
 
-void print_people(std::FILE* out, const std::vector<status_row>& rows, const invocation& asked,
-                  bool coloured) {
+// What status tells: the credentials that were asked for, and what concerns all of them.
+struct mirror_status {
+  std::vector<status_row> rows;
+  std::vector<mirror_problems::row> problems;
+};
+
+// Of the whole mirror, before any credential, in the words of each.
+void print_mirror_problems(std::FILE* out, const mirror_status& s, bool coloured) {
+  for (const mirror_problems::row& p : s.problems) {
+    const terminal::colour c = coloured ? terminal::colour::red : terminal::colour::none;
+    terminal::print(out, "{}the whole mirror, since {} (says {}){}\n", terminal::verbatim{begin_of(c)},
+                    terminal::localised(p.since), p.process, terminal::verbatim{end_of(c)});
+    terminal::print(out, "  what:  {}\n", p.error);
+    if (p.hint) terminal::print(out, "  hint:  {}\n", *p.hint);
+    terminal::print(out, "  who:   {}\n  next:  {}\n\n",
+                    p.who_must_act == "nobody" ? "nobody has to act" : p.who_must_act, p.what_next);
+  }
+}
+
+void print_people(std::FILE* out, const mirror_status& s, const invocation& asked, bool coloured) {
+  print_mirror_problems(out, s, coloured);
+  const std::vector<status_row>& rows = s.rows;
   if (rows.empty()) {
     terminal::print(out, "{}\n",
                     asked.problems
@@ -139,10 +159,12 @@ std::vector<status_row> at_banks(std::vector<status_row> rows,
   return rows;
 }
 
-std::vector<status_row> read(const invocation& asked, const db_options& database) {
-  std::vector<status_row> rows = at_banks(read_status(database, asked.who), asked.banks);
-  if (asked.problems) std::erase_if(rows, [](const status_row& r) { return !r.problem; });
-  return rows;
+mirror_status read(const invocation& asked, const db_options& database) {
+  mirror_status s;
+  s.rows = at_banks(read_status(database, asked.who), asked.banks);
+  if (asked.problems) std::erase_if(s.rows, [](const status_row& r) { return !r.problem; });
+  s.problems = read_mirror_problems(database);
+  return s;
 }
 
 }  // namespace
@@ -158,11 +180,13 @@ exit_code command_status(const invocation& asked) {
       print_people(out, read(asked, database), asked, terminal::has_colour(stdout));
     });
   }
-  const std::vector<status_row> rows = read(asked, database);
+  const mirror_status now = read(asked, database);
+  const std::vector<status_row>& rows = now.rows;
   if (asked.json) {
     print_json(rows);
+    print_mirror_problems(stderr, now, false);  // standard output is a list of credentials
   } else {
-    print_people(stdout, rows, asked, terminal::has_colour(stdout));
+    print_people(stdout, now, asked, terminal::has_colour(stdout));
   }
   // A schema that keeps /-/ready at 503 and fails in doctor is no success here.
   if (asked.exit_code) {
@@ -173,6 +197,7 @@ exit_code command_status(const invocation& asked) {
     }
   }
   const bool problems =
+      !now.problems.empty() ||
       std::any_of(rows.begin(), rows.end(), [](const status_row& r) { return r.problem; });
   return asked.exit_code && problems ? exit_code::some_failed : exit_code::done;
 }

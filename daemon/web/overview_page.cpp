@@ -296,9 +296,26 @@ markup trouble_notice(const mirror_view& mirror) {
   const markup hint =
       mirror.hint.empty() ? markup{} : html(R"(<p class="hint">{}</p>)", words(mirror.hint));
   return html(
-      R"(<section class="notice" data-live id="trouble" aria-label="Database"><p class="what">The database cannot be asked: {}</p>{}</section>
+      R"(<section class="notice" data-live id="trouble" aria-label="Database"><p class="what">The database cannot be asked: {}</p>{}<p>{}.</p></section>
 )",
-      words(mirror.trouble), hint);
+      words(mirror.trouble), hint, whose_turn("operator"));
+}
+
+// Of the whole mirror, as status tells it.
+markup problem_notices(const daemon_facts& daemon) {
+  markup all;
+  for (const finding& f : daemon.problems) {
+    const markup hint =
+        f.hint.empty() ? markup{} : html(R"(<p class="hint">{}</p>)", words(f.hint));
+    all += html(
+        R"(<p class="what">{}</p>{}<p>{}.</p>)", words(f.says), hint,
+        whose_turn(who_must_act(f)));
+  }
+  if (all.empty()) return all;
+  return html(
+      R"(<section class="notice" data-live id="mirror" aria-label="The whole mirror">{}</section>
+)",
+      all);
 }
 
 std::string overview_page(const daemon_facts& daemon, const mirror_view& mirror,
@@ -306,7 +323,8 @@ std::string overview_page(const daemon_facts& daemon, const mirror_view& mirror,
   const summary s = summary_of(daemon, mirror);
   const mirror_overview* o = mirror.overview;
   markup body = headline(s, daemon, o);
-  if (!mirror.trouble.empty() && !mirror.hint.empty()) body += trouble_notice(mirror);
+  body += problem_notices(daemon);
+  if (!mirror.trouble.empty()) body += trouble_notice(mirror);
   if (o != nullptr) {
     body += section("problems", "What fails, and who must act", problems(*o, daemon.now));
     body += section("backfills", "Backfill", backfills(*o, daemon.now));

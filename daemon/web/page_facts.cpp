@@ -66,7 +66,8 @@ summary summary_of(const daemon_facts& daemon, const mirror_view& mirror) {
     s.sentence =
         fmt::format("The daemon runs, but the database cannot be asked: {}.", mirror.trouble);
   } else {
-    s.how = s.problems > 0 ? summary::level::look : summary::level::well;
+    const bool well = s.problems == 0 && daemon.problems.empty();
+    s.how = well ? summary::level::well : summary::level::look;
     s.sentence = credentials_sentence(s);
   }
   if (daemon.paused_until && *daemon.paused_until > daemon.now) {

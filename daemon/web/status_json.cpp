@@ -102,6 +102,22 @@ json::object credentials_of(const credential_query& asked, const credential_list
           {"rows", std::move(rows)}};
 }
 
+json::value text_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(cleaned(masked(text), " "));
+}
+
+// As /-/ready spells it, in full.
+json::array problems_of(const daemon_facts& daemon) {
+  json::array all;
+  for (const finding& f : daemon.problems)
+    all.push_back(json::object{{"check", f.check},
+                               {"error_class", f.error_class},
+                               {"says", cleaned(masked(f.says), " ")},
+                               {"hint", text_or_null(f.hint)},
+                               {"who_must_act", std::string(who_must_act(f))}});
+  return all;
+}
+
 void add_overview(const mirror_overview& o, const daemon_facts& daemon, json::object& to) {
   json::array states, problems;
   for (const auto& s : o.states)
@@ -136,12 +152,15 @@ std::string status_json(const daemon_facts& daemon, const mirror_view& mirror,
                     {"listen", daemon.listen},
                     {"trouble", daemon.trouble.empty() ? json::value(nullptr)
                                                        : json::value(masked(daemon.trouble))},
+                    {"problems", problems_of(daemon)},
                     {"provider_pause_until", or_null(daemon.paused_until)}}},
       {"database",
        json::object{
            {"up", mirror.trouble.empty()},
-           {"trouble", mirror.trouble.empty() ? json::value(nullptr)
-                                              : json::value(cleaned(masked(mirror.trouble), " "))},
+           {"trouble", text_or_null(mirror.trouble)},
+           {"hint", text_or_null(mirror.hint)},
+           // Whatever is wrong with it is the operator's (sync/error_class.cpp).
+           {"who_must_act", mirror.trouble.empty() ? "nobody" : "operator"},
            {"read_at", o != nullptr ? json::value(to_string(o->read_at)) : json::value(nullptr)},
            {"postgresql", o != nullptr ? json::value(o->server) : json::value(nullptr)},
            {"schema", o != nullptr ? json::value(o->schema) : json::value(nullptr)}}}};

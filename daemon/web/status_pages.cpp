@@ -191,9 +191,10 @@ awaitable<admin_answer> status_pages::status(credential_query asked, bool as_jso
   found.overview = overview_.known() ? &*overview_.known() : nullptr;
   const credential_list* const rows = first ? &*first : nullptr;
   const daemon_facts facts = daemon_();
+  const int code = found.trouble.empty() ? 200 : 503;
   if (as_json)
-    co_return admin_answer{200, status_json(facts, found, asked, rows), "application/json"};
-  co_return admin_answer{200, overview_page(facts, found, rows), of_html};
+    co_return admin_answer{code, status_json(facts, found, asked, rows), "application/json"};
+  co_return admin_answer{code, overview_page(facts, found, rows), of_html};
 }
 
 awaitable<admin_answer> status_pages::credentials(credential_query asked, mirror_view found) {

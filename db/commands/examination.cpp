@@ -180,6 +180,9 @@ class examination {
           "sync.concurrency";
     }
     add(std::move(f));
+    for (const mirror_problems::row& p : mirror_problems::read(db))
+      add({"daemon", grade::warn, fmt::format("since {}: {} ({})", p.since, p.error, p.process),
+           p.hint.value_or(p.what_next), p.error_class});
   }
 
   void credentials() {

@@ -107,6 +107,10 @@ std::vector<status_row> read_status(const db_options& options, const selection& 
   return on_own_connection(options, [&](pg_connection& db) { return read_selected(db, who); });
 }
 
+std::vector<mirror_problems::row> read_mirror_problems(const db_options& options) {
+  return on_own_connection(options, [](pg_connection& db) { return mirror_problems::read(db); });
+}
+
 std::vector<status_row> read_status_of(pg_connection& db, std::span<const credential_id> ids) {
   return read(db, status_of_sql, array_of(ids));
 }

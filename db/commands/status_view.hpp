@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "db/mirror_problems.hpp"
 #include "db/pg/options.hpp"
 #include "sync/store.hpp"
 
@@ -43,6 +44,9 @@ struct status_row {
 // Removed ones are left out. Throws failure{configuration} for a user or credential that does not
 // exist.
 [[nodiscard]] std::vector<status_row> read_status(const db_options& options, const selection& who);
+
+// What keeps the mirror as a whole from its work.
+[[nodiscard]] std::vector<mirror_problems::row> read_mirror_problems(const db_options& options);
 
 // Those of these ids that exist, in this order, removed ones included: only they are looked at,
 // however many credentials there are. Throws sql_problem.

@@ -1,0 +1,60 @@
+#include "db/mirror_problems.hpp"
+
+#include "db/leases.hpp"
+#include "db/pg/connection.hpp"
+#include "db/pg/text_format.hpp"
+
+namespace flanks::mirror_problems {
+
+namespace {
+
+constexpr statement note_sql{"note_mirror_problem", R"(
+insert into flanks_internal.mirror_problems as p (problem, process, error_class, error, hint)
+values ($1, $2, $3, $4, nullif($5, ''))
+on conflict (problem) do update set process = excluded.process, seen_at = now(), hint = excluded.hint,
+  since = case when p.error_class = excluded.error_class then p.since else now() end,
+  error_class = excluded.error_class, error = excluded.error)"};
+
+constexpr statement clear_sql{"clear_mirror_problem", R"(
+delete from flanks_internal.mirror_problems where problem = $1)"};
+
+constexpr statement read_sql{"read_mirror_problems", R"(
+select to_char(since, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), process, error_class, who_must_act, error, hint, what_next
+from flanks.mirror_problems)"};
+
+std::string_view name_of(mirror_problem which) {
+  switch (which) {
+    case mirror_problem::fetching:
+      return "fetching";
+    case mirror_problem::claiming:
+      return "claiming";
+    case mirror_problem::reloading:
+      break;
+  }
+  return "reloading";
+}
+
+}  // namespace
+
+void note(pg_connection& db, const db_options& options, mirror_problem which,
+          const std::optional<failure>& what) {
+  const std::string name(name_of(which));
+  if (!what) {
+    db.run(clear_sql, sql_values(name));
+    return;
+  }
+  db.run(note_sql, sql_values(name, leases::holder_of(options), what->error_class,
+                              storable_words(what->what()), storable_words(what->hint)));
+}
+
+std::vector<row> read(pg_connection& db) {
+  std::vector<row> rows;
+  for (const auto& r : db.run(read_sql)) {
+    row one{r[0].c_str(), r[1].c_str(), r[2].c_str(), r[3].c_str(), r[4].c_str(), {}, r[6].c_str()};
+    if (!r[5].is_null()) one.hint = r[5].c_str();
+    rows.push_back(std::move(one));
+  }
+  return rows;
+}
+
+}  // namespace flanks::mirror_problems
