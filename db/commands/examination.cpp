@@ -9,6 +9,7 @@
 #include "db/commands/migrate.hpp"
 #include "db/commands/run_explained.hpp"
 #include "db/commands/status_view.hpp"
+#include "db/pg/errors.hpp"
 #include "db/pg/row_security.hpp"
 #include "db/token_seal.hpp"
 #include "db/tokens.hpp"
@@ -25,26 +26,29 @@ select current_setting('server_version'), extract(epoch from clock_timestamp()):
   pg_size_pretty(pg_database_size(current_database())),
   case when pg_has_role('pg_read_all_settings', 'usage') then current_setting('data_directory') end)"};
 
-// What this role must not lack: the bookkeeping of migrations is read only.
+// What this role must not lack: the bookkeeping of migrations is read only. `said` is how
+// PostgreSQL refuses it, and so what a command says.
 constexpr statement missing_rights{"examine_rights", R"(
 with lacking as (
-  select format('%s on %I.%I', r.name, n.nspname, c.relname) as what
+  select format('%s on %I.%I', r.name, n.nspname, c.relname) as what,
+    format('permission denied for table %s: ', c.relname) as said
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   cross join unnest(array['select', 'insert', 'update', 'delete']) r(name)
   where n.nspname in ('flanks', 'flanks_internal') and c.relkind in ('r', 'p')
     and not (c.relname = 'schema_migrations' and r.name <> 'select') and not has_table_privilege(c.oid, r.name)
   union all
-  select format('select on %I.%I', n.nspname, c.relname)
+  select format('select on %I.%I', n.nspname, c.relname), format('permission denied for view %s: ', c.relname)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where n.nspname in ('flanks', 'flanks_internal') and c.relkind = 'v' and not has_table_privilege(c.oid, 'select')
   union all
-  select format('execute on function %s', p.oid::regprocedure)
+  select format('execute on function %s', p.oid::regprocedure), format('permission denied for function %s: ', p.proname)
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace
   where n.nspname in ('flanks', 'flanks_internal') and not has_function_privilege(p.oid, 'execute')
   union all
-  select format('temporary on database %I', current_database())
+  select format('temporary on database %I', current_database()), ''
   where not has_database_privilege(current_database(), 'temporary'))
-select count(*), coalesce((array_agg(what order by what))[1], '') from lacking)"};
+select count(*), coalesce((array_agg(what order by what))[1], ''), coalesce((array_agg(said order by what))[1], '')
+from lacking)"};
 
 // Due for longer than any daemon that works would leave it.
 constexpr statement overdue{"examine_overdue", R"(
@@ -111,10 +115,11 @@ class examination {
            "database_rights"});
     if (count > 0) {
       add({"rights", grade::fail,
-           fmt::format("{} lacks {}{}", db.target().user, lacking[0][1].c_str(),
+           fmt::format("{}{} lacks {}{}", lacking[0][2].c_str(), db.target().user,
+                       lacking[0][1].c_str(),
                        count > 1 ? fmt::format(" and {}", counted(count - 1, "other right"))
                                  : std::string()),
-           "run contrib/sql/roles.sql once more, as the owner of the database", "database_rights"});
+           std::string(rights_hint), "database_rights"});
     }
     return false;
   }

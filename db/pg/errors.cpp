@@ -113,8 +113,7 @@ constexpr std::array known_states{
                 verdict::later},
     known_state{"XX002", "database_damaged", "an index is damaged: reindex it", verdict::later},
     known_state{"22", "database_value", "", verdict::later},
-    known_state{"42501", "database_rights",
-                "grant the daemon's role its rights: contrib/sql/roles.sql", verdict::stop},
+    known_state{"42501", "database_rights", rights_hint, verdict::stop},
     known_state{"42", "database_schema", "run flanks-sync migrate up", verdict::stop},
     known_state{"3F", "database_schema", "run flanks-sync migrate up", verdict::stop},
 };

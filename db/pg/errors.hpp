@@ -11,6 +11,10 @@
 
 namespace flanks {
 
+// What helps where a right is lacking, in the words of every command and of doctor.
+inline constexpr std::string_view rights_hint =
+    "run contrib/sql/roles.sql once more, as the owner of the database";
+
 // Which database, as a person would name it.
 struct db_target {
   std::string database, host, port, user;  // host: a name, or the directory of a unix socket

@@ -69,7 +69,7 @@ class Doctor(WorldTest):
         self.doctor(world, 0)
         role = f"{world.database}_daemon"
         world.sql(f"revoke update on flanks.transactions from {role}")
-        self.failing(world, 77, "rights", f"{role} lacks update on flanks.transactions", "roles.sql")
+        self.failing(world, 77, "rights", f"permission denied for table transactions: {role} lacks update on flanks.transactions", "roles.sql")
         world.sql(f"grant update on flanks.transactions to {role}; alter table flanks.transactions enable row level security")
         self.failing(world, 77, "rights", "row security hides rows", "flanks.transactions")
         world.sql("alter table flanks.transactions disable row level security")
