@@ -55,9 +55,9 @@ class PageTest(WorldTest):
         self.assertEqual(headers["Content-Type"], "text/html; charset=utf-8")
         return Text(body)
 
-    def status(self, page, query=""):
+    def status(self, page, query="", status=200):
         got, headers, body = page.get("/api/v1/status" + query)
-        self.assertEqual((got, headers["Content-Type"]), (200, "application/json"), body)
+        self.assertEqual((got, headers["Content-Type"]), (status, "application/json"), body)
         answer = json.loads(body)
         self.validate(answer)
         return answer
@@ -202,24 +202,29 @@ class Page(PageTest):
         world.cluster.freeze()
         self.addCleanup(world.cluster.thaw)
         begin = time.monotonic()
-        told = self.read(page)
+        told = self.read(page, status=503)
         self.assertLess(time.monotonic() - begin, 12)
         self.assertIn("The daemon runs, but the database cannot be asked: it has not answered within 3 s.", told.text)
         self.assertIn(LONG_ERROR.replace(IBAN, MASKED + IBAN[-4:]), told.text, "what was known stays")
-        answer = self.status(page)
+        answer = self.status(page, status=503)
         self.assertEqual((answer["ready"], answer["database"]["up"], answer["summary"]["level"]), (False, False, "down"))
         self.assertEqual(len(answer["problems"]), 6)
         self.assertIn("it has not answered", self.read(page, f"/credentials/{who['error']}", 503).text)
         self.read(page, "/credentials", 503)
         world.cluster.thaw()
-        wait_until(lambda: "Up, but" in self.read(page).text, "it is up again")
+        wait_until(lambda: "Up, but" in page.get("/")[2], "it is up again")
 
     def test_a_refused_database_is_told_with_the_reason(self):
         world, _, page, _ = self.populated()
         world.cluster.psql("postgres", f"alter database {world.database} with allow_connections false; "
                            f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{world.database}'")
-        told = wait_until(lambda: (t := self.read(page).text) and "cannot be asked" in t and t, "it is told")
+        wait_until(lambda: "cannot be asked" in page.get("/")[2], "it is told")
+        told = self.read(page, status=503).text
         self.assertIn(f'cannot open database "{world.database}"', told)
+        self.assertIn("an operator must act", told)
+        base = self.status(page, status=503)["database"]
+        self.assertIn(f'cannot open database "{world.database}"', base["trouble"])
+        self.assertEqual((base["up"], base["who_must_act"]), (False, "operator"))
 
 
 class Twin(PageTest):
