@@ -155,6 +155,32 @@ asio::awaitable<bool> under_lease(worker_tools tools, claimed_credential credent
   co_return !held.lost;
 }
 
+namespace {
+
+// `failed`: a run_record or a product_run; lists of products have no window.
+template <class Run>
+void tell_failed(log& events, event what, const Run& failed, std::string_view product,
+                 std::string_view window) {
+  events.write(config::log_level::warn, what,
+              {{"credential_id", failed.credential.value},
+               {"product", product},
+               {"window", window},
+               {"error_class", failed.error_class},
+               {"who_must_act", who_must_act(failed.error_class)},
+               {"stage", failed.error_stage},
+               {"error", failed.error_message},
+               {"hint", failed.error_hint},
+               {"endpoint", failed.endpoint},
+               http_status_field(failed.http_status),
+               {"provider_code", failed.provider_code},
+               {"trace_id", failed.trace_id},
+               {"our_trace_id", failed.our_trace_id},
+               {"trigger", to_string(failed.why)},
+               {"run_id", failed.run_id}});
+}
+
+}  // namespace
+
 std::unique_ptr<engine_clock> make_clock(asio::any_io_executor executor) {
   return std::make_unique<process_clock>(std::move(executor));
 }
@@ -165,21 +191,7 @@ void logging_observer::ended(const run_record& r) {
   const std::string days = r.days ? to_string(r.days->from) + ".." + to_string(r.days->to) : "";
   const std::string_view what = r.what ? to_string(*r.what) : "";
   if (r.outcome == outcome::failed) {
-    events_.warn(event::run_failed, {{"credential_id", r.credential.value},
-                                     {"product", what},
-                                     {"window", days},
-                                     {"error_class", r.error_class},
-                                     {"who_must_act", who_must_act(r.error_class)},
-                                     {"stage", r.error_stage},
-                                     {"error", r.error_message},
-                                     {"hint", r.error_hint},
-                                     {"endpoint", r.endpoint},
-                                     http_status_field(r.http_status),
-                                     {"provider_code", r.provider_code},
-                                     {"trace_id", r.trace_id},
-                                     {"our_trace_id", r.our_trace_id},
-                                     {"trigger", to_string(r.why)},
-                                     {"run_id", r.run_id}});
+    tell_failed(events_, event::run_failed, r, what, days);
     return;
   }
   if (r.outcome == outcome::unchanged_upstream || r.outcome == outcome::not_available) {
@@ -225,21 +237,9 @@ void logging_observer::ended(const run_record& r) {
 
 void logging_observer::listed(const product_run& r) {
   if (r.outcome == outcome::failed || r.outcome == outcome::suspicious) {
-    events_.warn(r.outcome == outcome::failed ? event::products_failed : event::products_vanished,
-                 {{"credential_id", r.credential.value},
-                  {"product", to_string(r.what)},
-                  {"error_class", r.error_class},
-                  {"who_must_act", who_must_act(r.error_class)},
-                  {"stage", r.error_stage},
-                  {"error", r.error_message},
-                  {"hint", r.error_hint},
-                  {"endpoint", r.endpoint},
-                  http_status_field(r.http_status),
-                  {"provider_code", r.provider_code},
-                  {"trace_id", r.trace_id},
-                  {"our_trace_id", r.our_trace_id},
-                  {"trigger", to_string(r.why)},
-                  {"run_id", r.run_id}});
+    tell_failed(events_,
+                r.outcome == outcome::failed ? event::products_failed : event::products_vanished, r,
+                to_string(r.what), "");
     return;
   }
   if (r.outcome == outcome::not_available) {

@@ -83,7 +83,7 @@ constexpr error_class_info known_classes[] = {
      ask_provider},
     {"unexpected_page", the_provider, false, "A page that does not follow from the one before.",
      ask_provider},
-    {"too_many_pages", the_provider, false, "The pages do not end."},
+    {"too_many_pages", the_provider, false, "The pages do not end.", ask_provider},
     {"moved_while_paging", nobody, false, "The provider refreshed the data between two pages."},
     {"unconfirmed_answer", nobody, false,
      "Rows are missing in an answer over a reused connection; asked again over a new one."},

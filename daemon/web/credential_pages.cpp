@@ -67,17 +67,7 @@ markup standing(const credential_story& s, instant now) {
   if (r.failures_in_a_row > 0)
     facts += detail("Failures in a row", html("{}", r.failures_in_a_row));
   if (r.history_from) facts += detail("The bank's history begins", html("{}", *r.history_from));
-  const markup what =
-      r.last_error ? html(R"(<p class="what">{}</p>)", words(*r.last_error)) : markup{};
-  const markup hint =
-      r.last_error_hint ? html(R"(<p class="hint">{}</p>)", words(*r.last_error_hint)) : markup{};
-  const markup review =
-      r.reviews > 0
-          ? html(
-                R"(<p class="what">So many rows vanished at once that none was removed ({} to decide).</p><p class="hint"><code>flanks-sync removals list</code></p>)",
-                r.reviews)
-          : markup{};
-  return html(R"({}{}{}<dl class="facts">{}</dl>)", what, review, hint, facts);
+  return html(R"({}<dl class="facts">{}</dl>)", what_is_wrong(r), facts);
 }
 
 markup coverage(const credential_story& s, instant now) {

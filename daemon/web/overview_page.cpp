@@ -70,24 +70,14 @@ markup problem(const mirror_overview::problem& p, instant now) {
   if (s.lag) agreed = to_string(now - *s.lag);
   facts += fact("Last agreed", time_or(agreed, now, "never"));
   if (s.failures_in_a_row > 0) facts += fact("Failures in a row", html("{}", s.failures_in_a_row));
-  const markup what =
-      s.last_error ? html(R"(<p class="what">{}</p>)", words(*s.last_error)) : markup{};
-  const markup hint =
-      s.last_error_hint ? html(R"(<p class="hint">{}</p>)", words(*s.last_error_hint)) : markup{};
-  const markup review =
-      s.reviews > 0
-          ? html(
-                R"(<p class="what">So many rows vanished at once that none was removed ({} to decide).</p><p class="hint"><code>flanks-sync removals list</code></p>)",
-                s.reviews)
-          : markup{};
   return html(
       R"(<li class="problem"><article>
 <h3>Credential {} <span class="muted">of {} at {}</span> {}</h3>
-{}{}{}<dl>{}</dl>
+{}<dl>{}</dl>
 </article></li>
 )",
       credential_link(s.id), users_text(s.users, 5), words(s.bank.value_or("a bank not known yet")),
-      problem_badge(s.state), what, review, hint, facts);
+      problem_badge(s.state), what_is_wrong(s), facts);
 }
 
 markup problems(const mirror_overview& o, instant now) {

@@ -236,6 +236,18 @@ std::string link_of(const credential_query& asked) {
   return "/credentials" + query;
 }
 
+markup what_is_wrong(const status_row& row) {
+  markup said;
+  if (row.last_error) said += html(R"(<p class="what">{}</p>)", words(*row.last_error));
+  if (row.reviews > 0) {
+    said += html(
+        R"(<p class="what">So many rows vanished at once that none was removed ({} to decide).</p><p class="hint"><code>flanks-sync removals list</code></p>)",
+        row.reviews);
+  }
+  if (row.last_error_hint) said += html(R"(<p class="hint">{}</p>)", words(*row.last_error_hint));
+  return said;
+}
+
 markup credential_table(const credential_list& list, const credential_query& asked, instant now,
                         bool sortable) {
   using order = credential_query::order;

@@ -41,6 +41,9 @@ namespace flanks::web {
 // One cell a month: full, partly or not covered.
 [[nodiscard]] markup month_bar(const credential_story::covered& c);
 
+// What is wrong with a credential, and what a person can do about it; empty when nothing is.
+[[nodiscard]] markup what_is_wrong(const status_row& row);
+
 // The table of credentials, sorted by `asked`; `sortable`: its headings are links.
 [[nodiscard]] markup credential_table(const credential_list& list, const credential_query& asked,
                                       instant now, bool sortable);

@@ -259,7 +259,9 @@ class Twin(PageTest):
         self.assertIn("No credential is registered yet", answer["summary"]["sentence"])
         self.assertIn("No credential is registered", self.read(page).text)
         world.sql("insert into flanks_internal.schema_migrations (version, name, sha256) values (9999, '9999_later', 'x')")
-        answer = wait_until(lambda: not (a := self.status(page))["ready"] and a, "it is told")
+        wait_until(lambda: page.get("/api/v1/status")[0] == 503, "it is told")
+        answer = self.status(page, status=503)
+        self.assertFalse(answer["ready"])
         self.assertIn("the database is newer than this program", answer["database"]["trouble"])
 
 
