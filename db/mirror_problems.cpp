@@ -19,26 +19,14 @@ constexpr statement clear_sql{"clear_mirror_problem", R"(
 delete from flanks_internal.mirror_problems where problem = $1)"};
 
 constexpr statement read_sql{"read_mirror_problems", R"(
-select to_char(since, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), process, error_class, who_must_act, error, hint, what_next
+select problem, to_char(since, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), process, error_class, who_must_act, error, hint, what_next
 from flanks.mirror_problems)"};
-
-std::string_view name_of(mirror_problem which) {
-  switch (which) {
-    case mirror_problem::fetching:
-      return "fetching";
-    case mirror_problem::claiming:
-      return "claiming";
-    case mirror_problem::reloading:
-      break;
-  }
-  return "reloading";
-}
 
 }  // namespace
 
 void note(pg_connection& db, const db_options& options, mirror_problem which,
           const std::optional<failure>& what) {
-  const std::string name(name_of(which));
+  const std::string name(to_string(which));
   if (!what) {
     db.run(clear_sql, sql_values(name));
     return;
@@ -50,8 +38,15 @@ void note(pg_connection& db, const db_options& options, mirror_problem which,
 std::vector<row> read(pg_connection& db) {
   std::vector<row> rows;
   for (const auto& r : db.run(read_sql)) {
-    row one{r[0].c_str(), r[1].c_str(), r[2].c_str(), r[3].c_str(), r[4].c_str(), {}, r[6].c_str()};
-    if (!r[5].is_null()) one.hint = r[5].c_str();
+    row one{mirror_problem_from(r[0].view()).value_or(mirror_problem::fetching),
+            r[1].c_str(),
+            r[2].c_str(),
+            r[3].c_str(),
+            r[4].c_str(),
+            r[5].c_str(),
+            {},
+            r[7].c_str()};
+    if (!r[6].is_null()) one.hint = r[6].c_str();
     rows.push_back(std::move(one));
   }
   return rows;

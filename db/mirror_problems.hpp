@@ -17,6 +17,7 @@ namespace flanks::mirror_problems {
 
 // The view's columns. Times are "YYYY-MM-DDTHH:MM:SSZ".
 struct row {
+  mirror_problem problem;
   std::string since, process, error_class, who_must_act, error;
   std::optional<std::string> hint;
   std::string what_next;

@@ -197,13 +197,6 @@ struct next_attempt {
   bool lease_only = false;
 };
 
-// What keeps the mirror as a whole from its work, and is of no credential.
-enum class mirror_problem : std::uint8_t {
-  fetching,   // nothing can be fetched until an operator acts
-  claiming,   // credentials that are due cannot be claimed
-  reloading,  // the configuration could not be read again
-};
-
 class store {
  public:
   virtual ~store() = default;

@@ -29,6 +29,10 @@ constexpr std::array<std::string_view, 7> kinds{"account",   "card",     "invest
                                                 "portfolio", "identity", "holder"};
 constexpr std::array<std::string_view, 8> states{"new",     "pending", "ok",   "action_required",
                                                  "blocked", "error",   "gone", "paused"};
+constexpr std::array<std::string_view, 3> problems{"fetching", "claiming", "reloading"};
+constexpr std::array<std::string_view, 3> problem_titles{
+    "Nothing can be fetched", "Credentials that are due cannot be claimed",
+    "The configuration could not be reloaded"};
 constexpr std::array<std::string_view, 5> triggers{"schedule", "sweep", "backfill", "manual",
                                                    "repair"};
 constexpr std::array<std::string_view, 6> outcomes{
@@ -58,6 +62,15 @@ std::string_view to_string(product_kind k) {
 }
 std::string_view to_string(credential_state s) {
   return name_in(states, s);
+}
+std::string_view to_string(mirror_problem p) {
+  return name_in(problems, p);
+}
+std::optional<mirror_problem> mirror_problem_from(std::string_view name) {
+  return value_in<mirror_problem>(problems, name);
+}
+std::string_view title_of(mirror_problem p) {
+  return name_in(problem_titles, p);
 }
 failure::failure(flanks::stage s, flanks::verdict v, std::string name, const std::string& message)
     : std::runtime_error(message),

@@ -137,6 +137,13 @@ enum class credential_state : std::uint8_t {
 [[nodiscard]] std::string_view to_string(credential_state s);
 [[nodiscard]] std::optional<credential_state> credential_state_from(std::string_view name);
 
+// What keeps the mirror as a whole from its work, and is of no credential.
+enum class mirror_problem : std::uint8_t { fetching, claiming, reloading };
+[[nodiscard]] std::string_view to_string(mirror_problem p);
+[[nodiscard]] std::optional<mirror_problem> mirror_problem_from(std::string_view name);
+// For people, as a title.
+[[nodiscard]] std::string_view title_of(mirror_problem p);
+
 // Why a run happened (flanks.sync_runs.trigger).
 enum class trigger : std::uint8_t { schedule, sweep, backfill, manual, repair };
 [[nodiscard]] std::string_view to_string(trigger t);

@@ -193,12 +193,14 @@ class daemon_story {
   }
 
   // What keeps the whole mirror from its work, as flanks.mirror_problems has it.
-  [[nodiscard]] std::vector<finding> problems() const {
-    std::vector<finding> found;
-    for (const std::optional<failure>& f :
-         {scheduler_.totals().stopped_by, scheduler_.claim_trouble(), reload_trouble_}) {
-      if (f) found.push_back(failed(check_of(*f), *f));
-    }
+  [[nodiscard]] std::vector<std::pair<mirror_problem, finding>> problems() const {
+    std::vector<std::pair<mirror_problem, finding>> found;
+    const auto add = [&](mirror_problem which, const std::optional<failure>& f) {
+      if (f) found.emplace_back(which, failed(check_of(*f), *f));
+    };
+    add(mirror_problem::fetching, scheduler_.totals().stopped_by);
+    add(mirror_problem::claiming, scheduler_.claim_trouble());
+    add(mirror_problem::reloading, reload_trouble_);
     return found;
   }
 

@@ -107,8 +107,9 @@ struct mirror_status {
 void print_mirror_problems(std::FILE* out, const mirror_status& s, bool coloured) {
   for (const mirror_problems::row& p : s.problems) {
     const terminal::colour c = coloured ? terminal::colour::red : terminal::colour::none;
-    terminal::print(out, "{}the whole mirror, since {} (says {}){}\n", terminal::verbatim{begin_of(c)},
-                    terminal::localised(p.since), p.process, terminal::verbatim{end_of(c)});
+    terminal::print(out, "{}{}, since {} (says {}){}\n", terminal::verbatim{begin_of(c)},
+                    title_of(p.problem), terminal::localised(p.since), p.process,
+                    terminal::verbatim{end_of(c)});
     terminal::print(out, "  what:  {}\n", p.error);
     if (p.hint) terminal::print(out, "  hint:  {}\n", *p.hint);
     terminal::print(out, "  who:   {}\n  next:  {}\n\n",

@@ -279,33 +279,27 @@ markup configuration(const daemon_facts& daemon, const mirror_overview* known) {
       facts, lines);
 }
 
+// A box above everything else: what keeps the whole mirror from its work.
+markup notice(std::string_view id, std::string_view title, std::string_view says,
+              std::string_view hint, std::string_view who) {
+  markup lines;
+  for (std::size_t begin = 0; begin <= says.size();) {
+    const std::size_t end = std::min(says.find('\n', begin), says.size());
+    lines += html(R"(<p class="said">{}</p>)", words(says.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  if (!hint.empty()) lines += html(R"(<p class="hint">{}</p>)", words(hint));
+  return html(
+      R"(<section class="notice" data-live id="{}" aria-labelledby="{}-title"><h2 id="{}-title">{}</h2>{}<dl>{}</dl></section>
+)",
+      id, id, id, title, lines, fact("Who must act", html("{}", whose_turn(who))));
+}
+
 }  // namespace
 
 markup trouble_notice(const mirror_view& mirror) {
   if (mirror.trouble.empty()) return {};
-  const markup hint =
-      mirror.hint.empty() ? markup{} : html(R"(<p class="hint">{}</p>)", words(mirror.hint));
-  return html(
-      R"(<section class="notice" data-live id="trouble" aria-label="Database"><p class="what">The database cannot be asked: {}</p>{}<p>{}.</p></section>
-)",
-      words(mirror.trouble), hint, whose_turn("operator"));
-}
-
-// Of the whole mirror, as status tells it.
-markup problem_notices(const daemon_facts& daemon) {
-  markup all;
-  for (const finding& f : daemon.problems) {
-    const markup hint =
-        f.hint.empty() ? markup{} : html(R"(<p class="hint">{}</p>)", words(f.hint));
-    all += html(
-        R"(<p class="what">{}</p>{}<p>{}.</p>)", words(f.says), hint,
-        whose_turn(who_must_act(f)));
-  }
-  if (all.empty()) return all;
-  return html(
-      R"(<section class="notice" data-live id="mirror" aria-label="The whole mirror">{}</section>
-)",
-      all);
+  return notice("trouble", "The database cannot be asked", mirror.trouble, mirror.hint, "operator");
 }
 
 std::string overview_page(const daemon_facts& daemon, const mirror_view& mirror,
@@ -313,7 +307,8 @@ std::string overview_page(const daemon_facts& daemon, const mirror_view& mirror,
   const summary s = summary_of(daemon, mirror);
   const mirror_overview* o = mirror.overview;
   markup body = headline(s, daemon, o);
-  body += problem_notices(daemon);
+  for (const auto& [which, found] : daemon.problems)
+    body += notice(to_string(which), title_of(which), found.says, found.hint, who_must_act(found));
   if (!mirror.trouble.empty()) body += trouble_notice(mirror);
   if (o != nullptr) {
     body += section("problems", "What fails, and who must act", problems(*o, daemon.now));

@@ -18,7 +18,7 @@ struct daemon_facts {
   std::string listen;         // where the page is served
   std::string configuration;  // as `flanks-sync config show` prints it: no secret is in it
   std::string trouble;        // why it cannot do its work, a sentence's end; empty when it can
-  std::vector<finding> problems;  // what keeps the whole mirror from its work, in full
+  std::vector<std::pair<mirror_problem, finding>> problems;  // in full, as flanks.mirror_problems
   instant now, started;
   std::optional<instant> paused_until;      // by the provider
   const hourly_counts* requests = nullptr;  // to the provider

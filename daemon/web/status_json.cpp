@@ -109,8 +109,9 @@ json::value text_or_null(const std::string& text) {
 // As /-/ready spells it, in full.
 json::array problems_of(const daemon_facts& daemon) {
   json::array all;
-  for (const finding& f : daemon.problems)
-    all.push_back(json::object{{"check", f.check},
+  for (const auto& [problem, f] : daemon.problems)
+    all.push_back(json::object{{"problem", to_string(problem)},
+                               {"check", f.check},
                                {"error_class", f.error_class},
                                {"says", cleaned(masked(f.says), " ")},
                                {"hint", text_or_null(f.hint)},

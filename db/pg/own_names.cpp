@@ -48,6 +48,7 @@ constexpr std::array unnamed{
     "liabilities_available_balance_check"sv,
     "liabilities_balance_check"sv,
     "liabilities_credit_limit_check"sv,
+    "mirror_problems_problem_check"sv,
     "portfolios_balance_check"sv,
     "product_coverage_credential_id_fkey"sv,
     "product_coverage_outcome_check"sv,

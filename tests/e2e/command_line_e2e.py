@@ -19,7 +19,7 @@ class CommandLine(WorldTest):
         for word in words:
             self.assertIn(word, done.stderr)
         self.assertNotRegex(done.stderr, r"terminate called|what\(\)|Traceback|0x[0-9a-f]{6}")
-        self.assertLess(len(done.stderr.splitlines()), 12, done.stderr)
+        self.assertLess(len(done.stderr.splitlines()), 14, done.stderr)
 
     def test_unknown_options_and_commands_are_usage_errors(self):
         world = self.world(credentials=1, transactions=4)

@@ -398,7 +398,7 @@ class Requests(MetricsTest):
                 return True
         wait_until(dripped, "a request that drips is ended")
         self.assertLess(time.monotonic() - began, 10)
-        self.assertIn("an admin connection ran out of time", daemon.log.read_text())
+        wait_until(lambda: "an admin connection ran out of time" in daemon.log.read_text(), "it is in the log")
         self.assertIn("wait=request_timeout", daemon.log.read_text())
         if os.geteuid() == 0:  # nobody else may look into a process that is not dumpable
             wait_until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) < 40, "their descriptors are given back")
