@@ -49,6 +49,20 @@ scheduler::scheduler(worker_tools tools, const scheduler_options& options)
 }
 
 asio::awaitable<void> scheduler::run() {
+  std::exception_ptr error;
+  try {
+    co_await work_until_stopped();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  // Whatever happened: what it still has to say needs this scheduler.
+  co_await telling_.join();
+  if (error) std::rethrow_exception(error);
+  co_await tell_problems();
+  if (ended_by_) throw *ended_by_;
+}
+
+asio::awaitable<void> scheduler::work_until_stopped() {
   while (!stopping_) {
     const bool more = co_await look();
     if (telling_.size() == 0) telling_.spawn(tell_problems());
@@ -58,9 +72,6 @@ asio::awaitable<void> scheduler::run() {
     co_await group_.wait(pause);
   }
   co_await drain();
-  co_await telling_.join();
-  if (ended_by_) throw *ended_by_;
-  co_await tell_problems();
 }
 
 // Beside the work: a database that does not answer delays nothing else. What a daemon before us said

@@ -58,6 +58,7 @@ class scheduler {
   [[nodiscard]] std::string summary() const;
 
  private:
+  boost::asio::awaitable<void> work_until_stopped();
   boost::asio::awaitable<bool> look();
   [[nodiscard]] bool worth_a_claim(int places, std::chrono::steady_clock::time_point now);
   boost::asio::awaitable<bool> claim(int places);

@@ -11,12 +11,15 @@ namespace {
 constexpr statement note_sql{"note_mirror_problem", R"(
 insert into flanks_internal.mirror_problems as p (problem, process, error_class, error, hint)
 values ($1, $2, $3, $4, nullif($5, ''))
-on conflict (problem) do update set process = excluded.process, seen_at = now(), hint = excluded.hint,
+on conflict (problem, process) do update set seen_at = now(), hint = excluded.hint,
   since = case when p.error_class = excluded.error_class then p.since else now() end,
   error_class = excluded.error_class, error = excluded.error)"};
 
+// A daemon that still meets it says so again within a minute. Of a configuration each has its own;
+// those of daemons that have ended go too.
 constexpr statement clear_sql{"clear_mirror_problem", R"(
-delete from flanks_internal.mirror_problems where problem = $1)"};
+delete from flanks_internal.mirror_problems
+where problem = $1 and (problem <> 'reloading' or process = $2 or seen_at < now() - interval '1 hour'))"};
 
 constexpr statement read_sql{"read_mirror_problems", R"(
 select problem, to_char(since, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), process, error_class, who_must_act, error, hint, what_next
@@ -27,12 +30,13 @@ from flanks.mirror_problems)"};
 void note(pg_connection& db, const db_options& options, mirror_problem which,
           const std::optional<failure>& what) {
   const std::string name(to_string(which));
+  const std::string process = leases::holder_of(options);
   if (!what) {
-    db.run(clear_sql, sql_values(name));
+    db.run(clear_sql, sql_values(name, process));
     return;
   }
-  db.run(note_sql, sql_values(name, leases::holder_of(options), what->error_class,
-                              storable_words(what->what()), storable_words(what->hint)));
+  db.run(note_sql, sql_values(name, process, what->error_class, storable_words(what->what()),
+                              storable_words(what->hint)));
 }
 
 std::vector<row> read(pg_connection& db) {

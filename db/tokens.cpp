@@ -133,14 +133,17 @@ void require_key(const db_options& options) {
   on_own_connection(options, [&](pg_connection& db) { check_key(options, take_census(db)); });
 }
 
-std::int64_t seal_all(const db_options& options) {
+std::int64_t seal_all(const db_options& options, const std::atomic<bool>& ending) {
   return on_own_connection(options, [&](pg_connection& db) {
     check_key(options, take_census(db));
     std::int64_t count = 0;
     if (!options.seal || !options.seal->has_key()) return count;
-    for (auto ids = next_unsealed(db, *options.seal, credential_id{0}); !ids.empty();
-         ids = next_unsealed(db, *options.seal, ids.back()))
+    auto ids = next_unsealed(db, *options.seal, credential_id{0});
+    while (!ids.empty()) {
       count += seal(db, options, ids);
+      if (ending) break;
+      ids = next_unsealed(db, *options.seal, ids.back());
+    }
     return count;
   });
 }

@@ -3,6 +3,7 @@
 // previous key sealed.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -46,7 +47,8 @@ struct census {
 // "sealed_token"}. One that cannot be opened beside others that can is that credential's failure,
 // when it is claimed. Blocks; opens a connection of its own. Throws `failure`.
 void require_key(const db_options& options);
-// The same, and seals all that is not sealed by the key that seals. Gives how many it sealed.
-std::int64_t seal_all(const db_options& options);
+// The same, and seals all that is not sealed by the key that seals, a thousand at a time until
+// `ending`. Gives how many it sealed.
+std::int64_t seal_all(const db_options& options, const std::atomic<bool>& ending);
 
 }  // namespace flanks::tokens

@@ -383,12 +383,14 @@ begin
   if not exists (select from flanks.credentials c where c.credential_id = replace_credentials_token.credential_id and c.removed_at is null) then
     raise exception 'there is no credential %, or it was removed', replace_credentials_token.credential_id using errcode = '22023';
   end if;
+  -- First the lease, like every writer.
+  perform from flanks_internal.leases l where l.credential_id = replace_credentials_token.credential_id for update;
   select t.credential_id into other from flanks_internal.credentials_tokens t where t.token_digest = digest;
   if other = replace_credentials_token.credential_id then
-    -- Its own, given again: the key that sealed it may be lost.
+    -- Its own, given again: the key that sealed it may be lost. Only then is it tried at once.
     update flanks_internal.credentials_tokens t set credentials_token = replace_credentials_token.new_token, sealed_token = null, updated_at = now()
       where t.credential_id = other and t.sealed_token is not null;
-    if found then
+    if found and exists (select from flanks.credentials c where c.credential_id = other and c.last_error_class = 'sealed_token') then
       update flanks_internal.leases l set next_due_at = now() where l.credential_id = other and l.next_due_at < 'infinity';
       update flanks_internal.schedule s set next_due_at = now(), failures_in_a_row = 0 where s.credential_id = other and s.next_due_at < 'infinity';
     end if;
@@ -405,9 +407,11 @@ begin
     where t.credential_id = replace_credentials_token.credential_id;
   update flanks.credentials c set not_found_since = null, state = case when c.state = 'gone' then 'new' else c.state end
     where c.credential_id = replace_credentials_token.credential_id;
-  -- Due at once, and nothing that was read under the old token counts as read.
-  update flanks_internal.leases l set next_due_at = now() where l.credential_id = replace_credentials_token.credential_id;
-  update flanks_internal.schedule s set next_due_at = now(), failures_in_a_row = 0 where s.credential_id = replace_credentials_token.credential_id;
+  -- Due at once unless it is paused, and nothing that was read under the old token counts as read.
+  update flanks_internal.leases l set next_due_at = now()
+    where l.credential_id = replace_credentials_token.credential_id and l.next_due_at < 'infinity';
+  update flanks_internal.schedule s set next_due_at = now(), failures_in_a_row = 0
+    where s.credential_id = replace_credentials_token.credential_id and s.next_due_at < 'infinity';
   update flanks.coverage v set provider_seen_at = null, last_sweep_at = case when v.last_sweep_at is not null then now() - interval '10 years' end
     where v.credential_id = replace_credentials_token.credential_id;
   update flanks.product_coverage v set provider_seen_at = null where v.credential_id = replace_credentials_token.credential_id;

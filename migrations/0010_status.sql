@@ -5,15 +5,16 @@
 
 -- What keeps a whole daemon from its work is of no credential, and must be readable when that daemon has ended.
 create table flanks_internal.mirror_problems (
-  problem text primary key check (problem in ('fetching', 'claiming', 'reloading')),
+  problem text not null check (problem in ('fetching', 'claiming', 'reloading')),
   process text not null,
   since timestamptz not null default now(),
   seen_at timestamptz not null default now(),
   error_class text not null,
   error text not null,
-  hint text
+  hint text,
+  primary key (problem, process)
 );
-comment on table flanks_internal.mirror_problems is 'What keeps the mirror as a whole from its work, as the daemon that met it last has written it; deleted when it is over.';
+comment on table flanks_internal.mirror_problems is 'What keeps the mirror as a whole from its work, by the daemon that says so; deleted when it is over.';
 comment on column flanks_internal.mirror_problems.problem is 'fetching: nothing can be fetched until an operator acts. claiming: credentials that are due cannot be claimed. reloading: the configuration could not be read again.';
 comment on column flanks_internal.mirror_problems.process is 'Which daemon: host and process id.';
 comment on column flanks_internal.mirror_problems.since is 'Since when it is so.';
@@ -22,7 +23,8 @@ comment on column flanks_internal.mirror_problems.error_class is 'As in flanks.e
 comment on column flanks_internal.mirror_problems.error is 'What fails, in full.';
 comment on column flanks_internal.mirror_problems.hint is 'What a person can do about it.';
 
--- What another daemon gets through is no problem of the mirror any more.
+-- What another daemon gets through is no problem of the mirror any more. A configuration is that of one daemon: only what a
+-- living one says of it is so.
 create view flanks.mirror_problems as
 select p.problem, p.since, p.process, p.error_class, coalesce(k.who_must_act, 'operator') as who_must_act, p.error, p.hint,
   case p.problem
@@ -31,8 +33,9 @@ select p.problem, p.since, p.process, p.error_class, coalesce(k.who_must_act, 'o
     else 'the configuration of before stays in effect until it is reloaded' end as what_next
 from flanks_internal.mirror_problems p
 left join flanks.error_classes k using (error_class)
-where p.problem = 'reloading'
-  or not exists (select from flanks_internal.schedule s where s.confirmed_at > p.seen_at + interval '2 minutes')
+where case when p.problem = 'reloading' then p.seen_at > now() - interval '3 minutes'
+  else not exists (select from flanks_internal.schedule s where s.confirmed_at > p.seen_at + interval '2 minutes')
+    and not exists (select from flanks_internal.mirror_problems o where o.problem = p.problem and (o.seen_at, o.process) > (p.seen_at, p.process)) end
 order by p.since;
 comment on view flanks.mirror_problems is 'What keeps the mirror as a whole from its work: no row when nothing does. Each credential''s own problems are in sync_status.';
 comment on column flanks.mirror_problems.problem is 'fetching: nothing can be fetched until an operator acts. claiming: credentials that are due cannot be claimed. reloading: the configuration could not be read again.';

@@ -9,7 +9,7 @@
 namespace flanks {
 
 std::string_view who_must_act(const finding& f) {
-  if (f.how != grade::fail) return {};
+  if (f.how == grade::ok || (f.how == grade::warn && f.error_class.empty())) return {};
   const std::string_view known = who_must_act(f.error_class);
   return known.empty() ? to_string(whose_turn::the_operator) : known;
 }

@@ -32,8 +32,8 @@ struct finding {
   return {std::move(check), grade::fail, f.what(), f.hint, f.error_class, f.stage};
 }
 
-// As status and the log name it; empty where nothing fails. What has no error class is of this
-// machine or its configuration: the operator's.
+// As status and the log name it; empty where nothing is wrong, or a warning has no error class.
+// What fails and has none is of this machine or its configuration: the operator's.
 [[nodiscard]] std::string_view who_must_act(const finding& f);
 
 // The check of doctor that fails when work fails like this.

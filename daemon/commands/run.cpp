@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <cstdio>
@@ -93,6 +94,7 @@ class daemon_story {
     if (!asked_.once) watching.spawn(discovering());
     if (!asked_.once) watching.spawn(pruning_daily());
     if (!asked_.once) watching.spawn(telling_of_reloads());
+    watching.spawn(sealing_hourly());
     if (admin_) watching.spawn(admin_->serve());
     if (admin_) watching.spawn(measure_loop());
     std::exception_ptr error;
@@ -102,6 +104,7 @@ class daemon_story {
     } catch (...) {
       error = std::current_exception();
     }
+    ending_ = true;
     watching.cancel();
     co_await watching.join();
     if (error) std::rethrow_exception(error);
@@ -109,7 +112,7 @@ class daemon_story {
 
   void stop() {
     notify::stopping();
-    stopping_ = true;
+    stopping_ = ending_ = true;
     scheduler_.stop();
   }
 
@@ -233,16 +236,30 @@ class daemon_story {
     notify::ready();
   }
 
-  // On the thread of reload(). What it could not seal is sealed when it is claimed.
-  void seal_tokens() {
-    try {
-      const std::int64_t sealed = tokens::seal_all(engine_.database);
-      asio::post(engine_.executor, [this, sealed] { tell_sealed(*engine_.events, sealed); });
-    } catch (const failure& f) {
-      asio::post(engine_.executor, [this, what = std::string(f.what()), hint = f.hint] {
-        engine_.events->warn(event::tokens_not_sealed, {{"error", what}, {"hint", hint}});
-      });
+  // What applications register is sealed when it is claimed; what is not claimed (a paused
+  // credential) is sealed here, at the start, after a reload and once an hour.
+  asio::awaitable<void> sealing_hourly() {
+    for (;;) {
+      asio::post(reloading_, [this] { seal_tokens(); });
+      co_await engine_.clock->sleep(chr::hours{1});
     }
+  }
+
+  // On the thread of reload().
+  void seal_tokens() {
+    std::string what, hint;
+    try {
+      const std::int64_t sealed = tokens::seal_all(engine_.database, ending_);
+      asio::post(engine_.executor, [this, sealed] { tell_sealed(*engine_.events, sealed); });
+      return;
+    } catch (const failure& f) {
+      what = f.what(), hint = f.hint;
+    } catch (const std::exception& e) {
+      what = e.what();
+    }
+    asio::post(engine_.executor, [this, what, hint] {
+      engine_.events->warn(event::tokens_not_sealed, {{"error", what}, {"hint", hint}});
+    });
   }
 
   void not_reloaded(const failure& f) {
@@ -258,12 +275,17 @@ class daemon_story {
 
   // Into the database, where status finds it. A daemon that has just read its configuration has none.
   asio::awaitable<void> telling_of_reloads() {
-    for (int told = -1;;) {
+    int told = -1;
+    auto told_at = chr::steady_clock::now();
+    for (;;) {
       const int now = reloads_;
+      const bool renew =
+          reload_trouble_ && chr::steady_clock::now() - told_at >= chr::minutes{1};
       try {
-        if (told != now) {
+        if (told != now || renew) {
           auto noting = engine_.db->note_problem(mirror_problem::reloading, reload_trouble_);
           co_await std::move(noting);
+          told_at = chr::steady_clock::now();
         }
         told = now;
       } catch (const failure& f) {
@@ -366,7 +388,8 @@ class daemon_story {
   std::unique_ptr<page_source> pages_;
   instant started_ = engine_.clock->now();
   std::unique_ptr<admin> admin_;
-  asio::thread_pool reloading_{1};  // joined first of all
+  std::atomic<bool> ending_ = false;  // for what runs on reloading_
+  asio::thread_pool reloading_{1};    // joined first of all
 };
 
 }  // namespace
@@ -375,7 +398,7 @@ exit_code command_run(const invocation& asked) {
   engine e(asked, configure(asked, config::secret_scope::all));
   require_schema(e.settings, asked.migrate, *e.events);
   write_settings(e.database, stored(e.settings.values()));
-  tell_sealed(*e.events, tokens::seal_all(e.database));
+  tokens::require_key(e.database);
   daemon_story story(asked, e);
   e.events->info(log_message(event::started, FLANKS_SYNC_VERSION),
                  {{"base_url", e.settings.values().flanks.base_url}});

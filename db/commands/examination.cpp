@@ -186,7 +186,8 @@ class examination {
     }
     add(std::move(f));
     for (const mirror_problems::row& p : mirror_problems::read(db))
-      add({"daemon", grade::warn, fmt::format("since {}: {} ({})", p.since, p.error, p.process),
+      add({"mirror", p.problem == mirror_problem::reloading ? grade::warn : grade::fail,
+           fmt::format("{} since {}: {} ({})", title_of(p.problem), p.since, p.error, p.process),
            p.hint.value_or(p.what_next), p.error_class});
   }
 

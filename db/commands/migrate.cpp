@@ -66,7 +66,9 @@ std::vector<line> lines_of(const applied_map& applied, std::span<const embedded_
 // What a database keeps that the provider cannot give again: who is registered. To standard input
 // of `credentials import`, so that no token is left in a file.
 constexpr std::string_view way_out =
-    "make a new database and read everything again, with database.dsn naming the new one: "
+    "tokens that are sealed (encryption.key_file) do not come along: their applications must "
+    "register them again; make a new database and read everything again, with database.dsn naming "
+    "the new one: "
     "flanks-sync migrate up; "
     "psql -X -d OLD_DATABASE -c \"copy (select user_id, credentials_token from "
     "flanks.user_credentials join flanks_internal.credentials_tokens using (credential_id) "

@@ -120,6 +120,8 @@ TEST_F(migrations, database_of_an_unreleased_version_is_refused_with_the_way_out
               "0001_one.sql, which is not the " +
                   std::string(ours[0].name) + " of this program; it cannot be migrated");
     EXPECT_EQ(f.hint,
+              "tokens that are sealed (encryption.key_file) do not come along: their applications "
+              "must register them again; "
               "make a new database and read everything again, with database.dsn naming the new "
               "one: flanks-sync migrate up; psql -X -d OLD_DATABASE -c \"copy (select user_id, "
               "credentials_token from flanks.user_credentials join "
