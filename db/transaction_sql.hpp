@@ -1,12 +1,7 @@
 // flanks.transactions in SQL: every statement that names its columns is put together here from
 // sync/transaction.hpp.
 //
-// A new column of the provider's: `column` and `transaction_columns` (sync/transaction.hpp), its
-// JSON field (sync/flanks/record_fields.hpp; the compiler finds both), and in one migration the
-// column, the trigger void_content_hash, the views transactions_current and transactions_distinct,
-// what stands in `extra` until then, and content_hash set to zeros (the hash covers every column:
-// rows are hashed anew when they are next read). A column of ours: own_columns, and who sets it
-// back.
+// A new column, of the provider's or of ours: docs/architecture.md lists every place.
 #pragma once
 
 #include <string>
@@ -27,7 +22,7 @@ namespace flanks {
 // "text", "numeric", ...
 [[nodiscard]] std::string_view sql_type(column_type type);
 
-// The provider's columns without _id, in table order: "t.account_id, t.card_id, ...".
+// The provider's columns without _id, in the order of `column`: "t.account_id, t.card_id, ...".
 [[nodiscard]] std::string content_columns(std::string_view alias);
 // What two rows of one operation have in common whatever their ids: the provider's columns without
 // its ids of operations and products, and without `extra`, which may hold ids too.

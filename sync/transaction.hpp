@@ -15,7 +15,8 @@
 
 namespace flanks {
 
-// The columns of flanks.transactions that come from the provider, in table order.
+// The columns of flanks.transactions that come from the provider. The table may hold
+// them in another order: a migration adds a column at the end.
 enum class column : std::uint8_t {
   id,
   account_id,
