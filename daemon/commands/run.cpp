@@ -94,7 +94,7 @@ class daemon_story {
     if (!asked_.once) watching.spawn(discovering());
     if (!asked_.once) watching.spawn(pruning_daily());
     if (!asked_.once) watching.spawn(telling_of_reloads());
-    watching.spawn(sealing_hourly());
+    if (!asked_.once) watching.spawn(sealing_hourly());
     if (admin_) watching.spawn(admin_->serve());
     if (admin_) watching.spawn(measure_loop());
     std::exception_ptr error;
@@ -399,6 +399,8 @@ exit_code command_run(const invocation& asked) {
   require_schema(e.settings, asked.migrate, *e.events);
   write_settings(e.database, stored(e.settings.values()));
   tokens::require_key(e.database);
+  // A daemon does that beside its work; here nobody would be left to end it.
+  if (asked.once) tell_sealed(*e.events, tokens::seal_all(e.database, std::atomic<bool>{false}));
   daemon_story story(asked, e);
   e.events->info(log_message(event::started, FLANKS_SYNC_VERSION),
                  {{"base_url", e.settings.values().flanks.base_url}});
