@@ -33,8 +33,7 @@ create table flanks.transactions (
   removal_reason text check (removal_reason in ('absent', 'renumbered', 'succeeded', 'confirmed')),
   successor_id text collate "C",
   aged_out_at timestamptz,
-  content_hash uuid not null,
-  constraint transactions_removed check (removed_at is not null or (removal_reason is null and successor_id is null))
+  content_hash uuid not null
 ) with (fillfactor = 90);
 -- One credential's operations by day: what the daemon reads back before it compares, and what "the transactions of this
 -- customer in May" asks for through user_credentials.
