@@ -169,9 +169,9 @@ constexpr std::array known_events{
                "are sealed now with the key of encryption.key_file. Keep a copy of that key apart "
                "from the database's backups."},
     event_info{event::tokens_not_sealed, "85101f98c81b47eeabee295f32dec09c", "tokens not sealed",
-               "After a reload, credentials_tokens that are not sealed with the key of "
-               "encryption.key_file could not be: FLANKS_ERROR says why. Each is sealed when its "
-               "credential is next synchronised; flanks-sync doctor counts them."},
+               "Credentials_tokens that are not sealed with the key of encryption.key_file could not "
+               "be: FLANKS_ERROR says why. It is tried again within the hour, and when a credential "
+               "is next synchronised; flanks-sync doctor counts them."},
     event_info{event::serving, "71e73e76c38a46e097122c1a7c6fd0f0", "metrics and health are served",
                "At the address in FLANKS_LISTEN. Nothing to do."},
     event_info{event::not_listening, "a096dc1b37244430ae46d4b85f660269",

@@ -24,9 +24,6 @@ constexpr chr::milliseconds shortest_quiet{200};
 // How long the claim of another daemon may lock a row.
 constexpr chr::milliseconds longest_lock{2000};
 
-// How often the database is told again of what is still wrong.
-constexpr chr::minutes problem_renewal{1};
-
 // A provider that fails is left alone for two looks at first.
 breaker_policy patience_of(const scheduler_options& options) {
   breaker_policy policy;
@@ -43,6 +40,8 @@ scheduler::scheduler(worker_tools tools, const scheduler_options& options)
       health_(patience_of(options)),
       group_(tools.executor),
       telling_(tools.executor),
+      fetching_(tools.mirror.db, tools.events, mirror_problem::fetching),
+      claiming_(tools.mirror.db, tools.events, mirror_problem::claiming),
       progress_(chr::steady_clock::now()),
       begun_(progress_) {
   tools_.health = &health_;
@@ -78,23 +77,8 @@ asio::awaitable<void> scheduler::work_until_stopped() {
 // is over as soon as a credential has been worked on, or a claim has an answer.
 asio::awaitable<void> scheduler::tell_problems() {
   if (totals_.stopped_by || totals_.credentials > 0)
-    co_await tell(mirror_problem::fetching, totals_.stopped_by, told_fetching_);
-  co_await tell(mirror_problem::claiming, trouble_, told_claiming_);
-}
-
-asio::awaitable<void> scheduler::tell(mirror_problem which, std::optional<failure> now,
-                                      std::optional<told>& before) {
-  std::optional<std::string> error;
-  if (now) error = now->what();
-  const auto at = chr::steady_clock::now();
-  if (before && before->error == error && (!error || at - before->at < problem_renewal)) co_return;
-  try {
-    auto noting = tools_.mirror.db.note_problem(which, std::move(now));
-    co_await std::move(noting);
-    before = told{error, at};
-  } catch (const failure& f) {
-    tools_.events.debug("cannot say in the database what is wrong", {{"error", f.what()}});
-  }
+    co_await fetching_.tell(totals_.stopped_by);
+  co_await claiming_.tell(trouble_);
 }
 
 // Claims as much as there are free places. True when there may be more than that.

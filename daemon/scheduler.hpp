@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "daemon/problem_teller.hpp"
 #include "daemon/task_group.hpp"
 #include "daemon/worker.hpp"
 #include "sync/finding.hpp"
@@ -78,6 +79,7 @@ class scheduler {
   provider_health health_;
   task_group group_;
   task_group telling_;  // what keeps the whole mirror from its work, into the database
+  problem_teller fetching_, claiming_;
   scheduler_totals totals_;
   std::chrono::steady_clock::time_point progress_;
   std::chrono::steady_clock::time_point paused_until_{};
@@ -91,14 +93,6 @@ class scheduler {
   bool stopping_ = false;
   std::optional<failure> ended_by_;  // with `once`: why it could not go on
   std::optional<failure> trouble_;   // why nothing can be claimed just now
-  // What the database has been told of each, and when; nothing before that.
-  struct told {
-    std::optional<std::string> error;
-    std::chrono::steady_clock::time_point at;
-  };
-  std::optional<told> told_fetching_, told_claiming_;
-  boost::asio::awaitable<void> tell(mirror_problem which, std::optional<failure> now,
-                                    std::optional<told>& before);
   std::chrono::steady_clock::time_point begun_;
   std::unordered_set<std::int64_t> worked_;  // with `once`: claimed already
   // Since when credentials are due that nobody holds, but none of them can be claimed.

@@ -130,7 +130,8 @@ bool token_seal::knows(std::string_view fingerprint) const {
 
 std::string token_seal::seal(const secret& token, credential_id id) const {
   const auto all = keys();
-  if (all->empty()) throw std::logic_error("there is no key to seal with");
+  if (all->empty())  // a reload may have taken it away
+    throw failure(stage::database, verdict::later, "sealed_token", "there is no key to seal with");
   const key& by = all->front();
   const std::string& plain = token.reveal();
   const std::string about = bound_to(id);

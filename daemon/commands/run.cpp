@@ -15,6 +15,7 @@
 #include "daemon/discovery.hpp"
 #include "daemon/moving_secrets.hpp"
 #include "daemon/notify.hpp"
+#include "daemon/problem_teller.hpp"
 #include "daemon/pruning.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/scheduler.hpp"
@@ -125,8 +126,8 @@ class daemon_story {
         auto fresh = std::make_shared<const configuration>(configure(asked_, config::secret_scope::all));
         // With the new login: what cannot connect is not taken.
         const db_options options = database_options(*fresh);
-        write_settings(options, stored(fresh->values()));
         tokens::require_key(options);
+        write_settings(options, stored(fresh->values()));
         asio::post(engine_.executor, [this, fresh] { reloaded(*fresh); });
       } catch (const refusal& r) {
         failure f(stage::configuration, verdict::stop, "configuration", r.what());
@@ -229,7 +230,6 @@ class daemon_story {
     engine_.events->info(log_message(event::reloaded, what));
     loaded_ = s;
     reload_trouble_.reset();
-    ++reloads_;
     configured_at_ = chr::system_clock::now();
     scheduler_.look_again();
     tell_status();
@@ -240,7 +240,7 @@ class daemon_story {
   // credential) is sealed here, at the start, after a reload and once an hour.
   asio::awaitable<void> sealing_hourly() {
     for (;;) {
-      asio::post(reloading_, [this] { seal_tokens(); });
+      if (engine_.database.seal->has_key()) asio::post(reloading_, [this] { seal_tokens(); });
       co_await engine_.clock->sleep(chr::hours{1});
     }
   }
@@ -268,29 +268,15 @@ class daemon_story {
                                                   {"error_class", f.error_class},
                                                   {"who_must_act", who_must_act(f.error_class)}});
     reload_trouble_ = f;
-    ++reloads_;
     tell_status();
     notify::ready();
   }
 
   // Into the database, where status finds it. A daemon that has just read its configuration has none.
   asio::awaitable<void> telling_of_reloads() {
-    int told = -1;
-    auto told_at = chr::steady_clock::now();
+    problem_teller reloading(*engine_.db, *engine_.events, mirror_problem::reloading);
     for (;;) {
-      const int now = reloads_;
-      const bool renew =
-          reload_trouble_ && chr::steady_clock::now() - told_at >= chr::minutes{1};
-      try {
-        if (told != now || renew) {
-          auto noting = engine_.db->note_problem(mirror_problem::reloading, reload_trouble_);
-          co_await std::move(noting);
-          told_at = chr::steady_clock::now();
-        }
-        told = now;
-      } catch (const failure& f) {
-        engine_.events->debug("cannot say in the database what is wrong", {{"error", f.what()}});
-      }
+      co_await reloading.tell(reload_trouble_);
       co_await engine_.clock->sleep(options_.poll);
     }
   }
@@ -382,7 +368,6 @@ class daemon_story {
   bool stopping_ = false;
   config::settings loaded_ = engine_.settings.values();
   std::optional<failure> reload_trouble_;
-  int reloads_ = 0;  // good and bad ones
   chr::system_clock::time_point configured_at_ = chr::system_clock::now();
   std::unique_ptr<gauge_source> gauges_;
   std::unique_ptr<page_source> pages_;

@@ -167,7 +167,7 @@ class examination {
       f.error_class = "sealed_token";
     }
     if (f.how == grade::ok && !ours.empty() && found.unsealed > 0)
-      f.hint = "the daemon seals the others when it next works on them";
+      f.hint = "the daemon seals the others within the hour";
     add(std::move(f));
   }
 

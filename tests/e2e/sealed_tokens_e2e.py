@@ -95,8 +95,11 @@ class SealedTokens(WorldTest):
         # A key that opens nothing is not taken.
         self.key(world, "other")
         self.configure(world, "other")
+        world.write_config(sync__stale_after="9d")
         daemon.send_signal(signal.SIGHUP)
         wait_until(lambda: "configuration not reloaded" in daemon.log.read_text(), "it is refused")
+        wait_until(lambda: "The configuration could not be reloaded, since" in world.cli("status").stdout, "status tells it")
+        self.assertEqual(world.sql("select stale_after from flanks_internal.settings"), "3 days", "a refused file changes nothing")
         self.assertIn(f"sealed with key {mark}", daemon.log.read_text())
         daemon.send_signal(signal.SIGTERM)
         self.assertEqual(daemon.wait(60), 0)
