@@ -99,12 +99,8 @@ class command {
 
  private:
   [[noreturn]] void refuse(const std::string& what) const {
-    failure f(at_, verdict::later, "secret_command",
-              fmt::format("{}: {} {}", key_, argv_.front(), what));
-    f.hint =
-        "run it by hand as the user that runs flanks-sync: it must print the secret, on one line, "
-        "and end with 0";
-    throw f;
+    throw failure(at_, verdict::later, "secret_command",
+                  fmt::format("{}: {} {}", key_, argv_.front(), what));
   }
 
   pid_t start(const pipe_ends& output) {

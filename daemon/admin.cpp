@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -20,25 +21,30 @@ namespace {
 constexpr std::chrono::seconds patience{3};
 
 admin_answer not_found(const std::string& path) {
-  return {404, fmt::format(
-                   "there is no {}; there is:\n"
-                   "/                the status page\n"
-                   "/credentials     all credentials; /credentials/N one of them\n"
-                   "/api/v1/status   the status page as JSON\n"
-                   "/metrics         for Prometheus\n"
-                   "/-/healthy       200 while the daemon's event loop runs\n"
-                   "/-/ready         200 when the daemon can do its work, else 503, with the reasons as JSON\n",
-                   repeatable(path))};
+  return {404, fmt::format("there is no {}; there is:\n"
+                           "/                the status page\n"
+                           "/credentials     all credentials; /credentials/N one of them\n"
+                           "/api/v1/status   the status page as JSON\n"
+                           "/metrics         for Prometheus\n"
+                           "/-/healthy       200 while the daemon's event loop runs\n"
+                           "/-/ready         200 when the daemon can do its work, else 503, with "
+                           "the reasons as JSON\n",
+                           repeatable(path))};
 }
 
 // What the cheap question to the database found, or that it has no answer.
 finding database_finding(const std::optional<shared_reading<finding>::answer>& schema) {
   if (!schema)
-    return failed("database",
-                  failure(stage::database, verdict::later, "database_silent",
-                          fmt::format("the database has not answered within {} s", patience.count())));
+    return failed("database", failure(stage::database, verdict::later, "database_silent",
+                                      fmt::format("the database has not answered within {} s",
+                                                  patience.count())));
   if (schema->trouble) return unnamed(*schema->trouble, "the database cannot be used");
   return *schema->value;
+}
+
+// Then nothing else is of interest, and nothing is waited for.
+bool is_stopping(const std::vector<finding>& own) {
+  return own.size() == 1 && own[0].check == "daemon" && own[0].error_class.empty();
 }
 
 json::value said_or_null(const std::string& text) {
@@ -60,7 +66,8 @@ admin_answer as_json(const std::vector<finding>& reasons) {
   answer.status = reasons.empty() ? 200 : 503;
   answer.type = "application/json";
   answer.body =
-      json::serialize(json::object{{"ready", reasons.empty()}, {"reasons", std::move(told)}}) + "\n";
+      json::serialize(json::object{{"ready", reasons.empty()}, {"reasons", std::move(told)}}) +
+      "\n";
   return answer;
 }
 
@@ -141,22 +148,24 @@ awaitable<admin_answer> admin::status_page(admin_request request) {
   co_return not_found(path);
 }
 
-// Anybody may ask, also where the pages need a password: says nothing that names the database, the
-// client or the provider. The log and doctor do.
+// Why the daemon is not ready. Says nothing that names the database, the client or the provider:
+// the log and doctor do.
+std::vector<finding> admin::reasons(const std::optional<shared_reading<finding>::answer>& schema) {
+  std::vector<finding> found = sources_.trouble();
+  const finding asked = database_finding(schema);
+  if (is_stopping(found) || asked.how == grade::ok) return found;
+  // What is so now, in place of what the last claim met.
+  std::erase_if(found, [&](const finding& f) { return f.check == asked.check; });
+  found.push_back(asked);
+  return found;
+}
+
+// Anybody may ask, also where the pages need a password.
 awaitable<admin_answer> admin::readiness() {
-  std::vector<finding> reasons = sources_.trouble();
-  const bool stopping = reasons.size() == 1 && reasons[0].check == "daemon" &&
-                        reasons[0].error_class.empty();
-  if (!stopping) {
-    const auto schema = co_await schema_.get(patience);
-    const finding asked = database_finding(schema);
-    if (asked.how != grade::ok) {
-      // What is so now, in place of what the last claim met.
-      std::erase_if(reasons, [&](const finding& f) { return f.check == asked.check; });
-      reasons.push_back(asked);
-    }
-  }
-  co_return as_json(reasons);
+  std::vector<finding> own = sources_.trouble();
+  if (is_stopping(own)) co_return as_json(own);
+  const auto schema = co_await schema_.get(patience);
+  co_return as_json(reasons(schema));
 }
 
 // The cheap question says whether the database is there, also where the other one takes longer than
@@ -167,8 +176,15 @@ awaitable<admin_answer> admin::scrape() {
   database.up = schema && schema->value;
   daemon_view daemon = sources_.daemon();
   daemon.log_lines_dropped = events_.dropped();
-  daemon.ready =
-      database.up && schema->value->how == grade::ok && sources_.trouble().empty();
+  daemon.problems = reasons(schema);
+  daemon.ready = daemon.problems.empty();
+  for (const auto& [which, own] : sources_.facts().problems) {
+    const auto same = [&own](const finding& f) {
+      return f.check == own.check && f.error_class == own.error_class;
+    };
+    if (std::none_of(daemon.problems.begin(), daemon.problems.end(), same))
+      daemon.problems.push_back(own);
+  }
   if (database.up) {
     const auto now = co_await gauges_.get(patience);
     if (now) note(now->trouble);
@@ -183,8 +199,7 @@ awaitable<admin_answer> admin::scrape() {
 // Once, not at every scrape.
 void admin::note(const std::optional<failure>& trouble) {
   const std::string text = trouble ? trouble->what() : "";
-  if (trouble && text != trouble_)
-    events_.warn(event::gauges_unread, {{"error", text}});
+  if (trouble && text != trouble_) events_.warn(event::gauges_unread, {{"error", text}});
   trouble_ = text;
 }
 

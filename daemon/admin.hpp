@@ -48,6 +48,7 @@ class admin {
 
  private:
   boost::asio::awaitable<admin_answer> page(admin_request request);
+  std::vector<finding> reasons(const std::optional<shared_reading<finding>::answer>& schema);
   boost::asio::awaitable<admin_answer> readiness();
   boost::asio::awaitable<admin_answer> scrape();
   boost::asio::awaitable<admin_answer> status_page(admin_request request);

@@ -14,8 +14,8 @@
 #include "db/commands/migrate.hpp"
 #include "db/pg/dsn.hpp"
 #include "db/pg_store.hpp"
-#include "db/token_seal.hpp"
 #include "db/rate_grants.hpp"
+#include "db/token_seal.hpp"
 #include "sync/flanks/api.hpp"
 
 namespace flanks {
@@ -125,7 +125,8 @@ db_options named(db_options options, std::string_view use) {
 sync_policy policy_of(const config::settings& s) {
   return sync_policy{s.sync,
                      s.sync.product_details,
-                     {s.sync.removal_threshold_percent, s.sync.removal_threshold_rows}};
+                     {s.sync.removal_threshold_percent, s.sync.removal_threshold_rows},
+                     s.sync.stale_after};
 }
 
 std::unique_ptr<log> log_of(const invocation& asked, const configuration& c) {
@@ -192,8 +193,7 @@ asio::awaitable<void> engine::watch_signals(std::function<void()> stop,
     if (caught_ != 0)
       _exit(128 + signal);  // asked twice: now means now; leases run out by themselves
     caught_ = signal;
-    events->info(event::stopping,
-                 {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+    events->info(event::stopping, {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
     stop();
   }
 }
@@ -203,7 +203,8 @@ exit_code engine::interrupted_code() const {
 }
 
 exit_code exit_code_of(stage at, std::string_view error_class) {
-  for (const std::string_view name : {"token_refused", "database_auth", "database_rights"}) {
+  for (const std::string_view name :
+       {"token_refused", "database_auth", "database_rights", "database_row_security"}) {
     if (error_class == name) return exit_code::not_permitted;
   }
   // What was named on the command line does not exist: nothing is wrong with the configuration.
@@ -212,8 +213,8 @@ exit_code exit_code_of(stage at, std::string_view error_class) {
       error_class == "erased_credential" || error_class == "database_value")
     return exit_code::failed;
   if (at == stage::configuration || error_class == "sealed_token" ||
-      error_class == "database_schema" ||
-      error_class == "schema_newer" || error_class == "schema_changed")
+      error_class == "database_schema" || error_class == "schema_newer" ||
+      error_class == "schema_changed")
     return exit_code::configuration;
   if (error_class == "database_lock_timeout" || error_class == "migration_locked" ||
       error_class == "claim_locked") {

@@ -23,6 +23,7 @@ json::object json_of(const status_row& r) {
           {"bank", text_or_null(r.bank)},
           {"state", r.state},
           {"problem", r.problem},
+          {"error_class", text_or_null(r.error_class)},
           {"who_must_act", r.who_must_act},
           {"last_attempt_at", text_or_null(r.last_attempt_at)},
           {"last_success_at", text_or_null(r.last_success_at)},

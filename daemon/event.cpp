@@ -76,10 +76,27 @@ constexpr std::array known_events{
                "FLANKS_HINT says what must happen and FLANKS_WHO_MUST_ACT whose turn it is; until "
                "then nothing new comes. It is asked for again by itself; flanks-sync status says "
                "when."},
+    event_info{event::provider_stale, "4764110b6f424cbc841bfb38138b59a0",
+               "the provider has stopped refreshing a credential",
+               "Everything works, and the provider has brought nothing new of credential "
+               "@FLANKS_CREDENTIAL_ID@ for longer than sync.stale_after. Ask the provider why; if "
+               "it does not know, the end user may have to connect the bank again. flanks-sync "
+               "status shows it as stale until it is refreshed."},
+    event_info{event::succession_open, "4544474097f7400b8cdc3cb0bb437b86",
+               "an account may have passed from another credential: a person must look",
+               "Credential @FLANKS_CREDENTIAL_ID@ shows an account that credential "
+               "@FLANKS_FROM_CREDENTIAL_ID@ showed before, and their operations differ. Look with "
+               "flanks-sync successions list, then flanks-sync successions confirm or reject."},
     event_info{event::banks_unread, "c5ba17a3013b413c9f31bc535e26a073",
                "cannot read the list of banks",
                "The names of banks in flanks.entities stay as they were. It is tried again in an "
                "hour."},
+    event_info{event::clocks_apart, "b49738c6a88b4eb38dfaaae57d55f09a", "the clocks are apart",
+               "FLANKS_ERROR says whose clock is another one than this machine's, and by how much. "
+               "The work goes on, but certificates, days and the times in this log are judged by "
+               "this clock. Set it by NTP: timedatectl status"},
+    event_info{event::clocks_agree, "a47315d0c581425086e6f4a68c2bb005", "the clocks agree again",
+               "Nothing to do."},
     event_info{event::claims_failing, "095a9b455e25448fb039c6d419421e00",
                "cannot claim due credentials; trying again",
                "Nothing is fetched until the database lets us: FLANKS_ERROR says why, "
@@ -168,10 +185,11 @@ constexpr std::array known_events{
                "Credentials_tokens that were stored as they are, or sealed with the previous key, "
                "are sealed now with the key of encryption.key_file. Keep a copy of that key apart "
                "from the database's backups."},
-    event_info{event::tokens_not_sealed, "85101f98c81b47eeabee295f32dec09c", "tokens not sealed",
-               "Credentials_tokens that are not sealed with the key of encryption.key_file could not "
-               "be: FLANKS_ERROR says why. It is tried again within the hour, and when a credential "
-               "is next synchronised; flanks-sync doctor counts them."},
+    event_info{
+        event::tokens_not_sealed, "85101f98c81b47eeabee295f32dec09c", "tokens not sealed",
+        "Credentials_tokens that are not sealed with the key of encryption.key_file could not "
+        "be: FLANKS_ERROR says why. It is tried again within the hour, and when a credential "
+        "is next synchronised; flanks-sync doctor counts them."},
     event_info{event::serving, "71e73e76c38a46e097122c1a7c6fd0f0", "metrics and health are served",
                "At the address in FLANKS_LISTEN. Nothing to do."},
     event_info{event::not_listening, "a096dc1b37244430ae46d4b85f660269",

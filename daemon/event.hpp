@@ -29,7 +29,11 @@ enum class event : std::uint8_t {
   unrecorded,
   odd_status,
   waiting,
+  provider_stale,
+  succession_open,
   banks_unread,
+  clocks_apart,
+  clocks_agree,
   // claims and leases
   claims_failing,
   claims_working,

@@ -7,6 +7,7 @@
 
 #include "daemon/metrics/database.hpp"
 #include "daemon/metrics/mirror.hpp"
+#include "daemon/metrics/problem_labels.hpp"
 #include "daemon/metrics/process.hpp"
 #include "daemon/metrics/provider.hpp"
 #include "daemon/metrics/work.hpp"
@@ -20,6 +21,17 @@ void add_daemon(const database_view& database, const daemon_view& daemon, famili
   build.add(1, {{"version", FLANKS_SYNC_VERSION}}).into(to);
   told_family ready("flanks_ready", "1 when the daemon can do its work, as /-/ready says.");
   ready.add(daemon.ready ? 1 : 0).into(to);
+  told_family problems("flanks_mirror_problems",
+                       "What keeps this daemon from its work (the reasons of /-/ready), or was "
+                       "refused (a reload), by what is wrong and who must act; always 1. check is "
+                       "that of flanks-sync doctor; meaning and hint are those of "
+                       "flanks.error_classes.");
+  for (const finding& f : daemon.problems) {
+    auto all = problem_labels(f.error_class, std::string(who_must_act(f)));
+    all.push_back({"check", f.check});
+    problems.add(1, std::move(all));
+  }
+  problems.into(to);
   told_family up("flanks_database_up", "1 when the database answered this scrape in time.");
   up.add(database.up ? 1 : 0).into(to);
   told_family look("flanks_last_look_timestamp_seconds",
@@ -36,9 +48,18 @@ void add_daemon(const database_view& database, const daemon_view& daemon, famili
                     "not taken in time.",
                     prometheus::MetricType::Counter);
   lines.add(static_cast<double>(daemon.log_lines_dropped)).into(to);
-  told_family reload("flanks_config_last_reload_successful",
-                     "0 when the last reload of the configuration (SIGHUP) failed, and the old one stays; "
-                     "else 1.");
+  told_family clocks("flanks_clock_ahead_seconds",
+                     "By how many seconds that clock (provider, database) was ahead of this "
+                     "machine's when they were last compared; negative: behind.");
+  if (daemon.provider_ahead)
+    clocks.add(in_seconds(*daemon.provider_ahead), {{"clock", "provider"}});
+  if (daemon.database_ahead)
+    clocks.add(in_seconds(*daemon.database_ahead), {{"clock", "database"}});
+  clocks.into(to);
+  told_family reload(
+      "flanks_config_last_reload_successful",
+      "0 when the last reload of the configuration (SIGHUP) failed, and the old one stays; "
+      "else 1.");
   reload.add(daemon.reload_failed ? 0 : 1).into(to);
   told_family configured("flanks_config_last_reload_success_timestamp_seconds",
                          "Since when the configuration is in effect, in seconds since 1970.");
@@ -75,6 +96,10 @@ void metrics::waited(std::chrono::nanoseconds time) {
 
 void metrics::lagged(std::chrono::nanoseconds time) {
   parts_->process.lagged(time);
+}
+
+std::optional<std::chrono::seconds> metrics::provider_ahead() const {
+  return parts_->provider.ahead();
 }
 
 request_observer& metrics::requests() {

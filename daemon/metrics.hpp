@@ -6,8 +6,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "db/pg/observer.hpp"
+#include "sync/finding.hpp"
 #include "sync/gauges.hpp"
 #include "sync/request_observer.hpp"
 #include "sync/store.hpp"
@@ -30,11 +32,15 @@ struct rate_totals {
 // How the daemon itself is at one scrape.
 struct daemon_view {
   bool ready = false;  // what /-/ready says
-  int workers = 0;     // credentials that it may work on at once
-  int in_hand = 0;     // credentials that it works on
+  // The reasons of /-/ready, and what flanks.mirror_problems has of this daemon.
+  std::vector<finding> problems;
+  int workers = 0;  // credentials that it may work on at once
+  int in_hand = 0;  // credentials that it works on
   std::optional<std::chrono::system_clock::time_point> last_look;  // for due credentials
-  std::int64_t log_lines_dropped = 0;  // that were not taken in time
-  bool reload_failed = false;          // the last reload of the configuration changed nothing
+  std::int64_t log_lines_dropped = 0;                              // that were not taken in time
+  // By how much other clocks are ahead of this machine's; none: not compared yet.
+  std::optional<std::chrono::seconds> provider_ahead, database_ahead;
+  bool reload_failed = false;  // the last reload of the configuration changed nothing
   std::chrono::system_clock::time_point configured_at;  // since when the configuration is in effect
 };
 
@@ -57,6 +63,8 @@ class metrics {
   void lagged(std::chrono::nanoseconds time);
   // Live as long as this object.
   [[nodiscard]] request_observer& requests();
+  // By how much the provider's clock was ahead of this machine's at its last answer.
+  [[nodiscard]] std::optional<std::chrono::seconds> provider_ahead() const;
   [[nodiscard]] db_observer& database();
 
   // The text format (version 0.0.4). Names every family, also those that have no number yet.

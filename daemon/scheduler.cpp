@@ -73,11 +73,10 @@ asio::awaitable<void> scheduler::work_until_stopped() {
   co_await drain();
 }
 
-// Beside the work: a database that does not answer delays nothing else. What a daemon before us said
-// is over as soon as a credential has been worked on, or a claim has an answer.
+// Beside the work: a database that does not answer delays nothing else. What a daemon before us
+// said is over as soon as a credential has been worked on, or a claim has an answer.
 asio::awaitable<void> scheduler::tell_problems() {
-  if (totals_.stopped_by || totals_.credentials > 0)
-    co_await fetching_.tell(totals_.stopped_by);
+  if (totals_.stopped_by || totals_.credentials > 0) co_await fetching_.tell(totals_.stopped_by);
   co_await claiming_.tell(trouble_);
 }
 
@@ -149,7 +148,6 @@ asio::awaitable<bool> scheduler::look_for_unclaimable(chr::milliseconds age) {
   failure f(stage::lease, verdict::later, "claim_locked",
             fmt::format("{} that nobody holds {} due, but cannot be claimed",
                         counted(unheld, "credential"), plural(unheld, "is", "are")));
-  f.hint = "something locks rows of flanks_internal.leases: see pg_locks and pg_stat_activity";
   in_trouble(f);
   co_return false;
 }
@@ -158,11 +156,10 @@ void scheduler::in_trouble(const failure& f) {
   if (options_.once) ended_by_ = f;
   if (options_.once) stopping_ = true;
   if (!trouble_ || std::string_view(trouble_->what()) != f.what()) {
-    tools_.events.error(event::claims_failing,
-                        {{"error", f.what()},
-                         {"hint", f.hint},
-                         {"error_class", f.error_class},
-                         {"who_must_act", who_must_act(f.error_class)}});
+    tools_.events.error(event::claims_failing, {{"error", f.what()},
+                                                {"hint", f.hint},
+                                                {"error_class", f.error_class},
+                                                {"who_must_act", who_must_act(f.error_class)}});
   }
   trouble_ = f;
 }

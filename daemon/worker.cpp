@@ -162,21 +162,21 @@ template <class Run>
 void tell_failed(log& events, event what, const Run& failed, std::string_view product,
                  std::string_view window) {
   events.write(config::log_level::warn, what,
-              {{"credential_id", failed.credential.value},
-               {"product", product},
-               {"window", window},
-               {"error_class", failed.error_class},
-               {"who_must_act", who_must_act(failed.error_class)},
-               {"stage", failed.error_stage},
-               {"error", failed.error_message},
-               {"hint", failed.error_hint},
-               {"endpoint", failed.endpoint},
-               http_status_field(failed.http_status),
-               {"provider_code", failed.provider_code},
-               {"trace_id", failed.trace_id},
-               {"our_trace_id", failed.our_trace_id},
-               {"trigger", to_string(failed.why)},
-               {"run_id", failed.run_id}});
+               {{"credential_id", failed.credential.value},
+                {"product", product},
+                {"window", window},
+                {"error_class", failed.error_class},
+                {"who_must_act", who_must_act(failed.error_class)},
+                {"stage", failed.error_stage},
+                {"error", failed.error_message},
+                {"hint", failed.error_hint},
+                {"endpoint", failed.endpoint},
+                http_status_field(failed.http_status),
+                {"provider_code", failed.provider_code},
+                {"trace_id", failed.trace_id},
+                {"our_trace_id", failed.our_trace_id},
+                {"trigger", to_string(failed.why)},
+                {"run_id", failed.run_id}});
 }
 
 }  // namespace
@@ -281,6 +281,28 @@ void logging_observer::odd_status(credential_id id, const std::vector<std::strin
                                    {"what", fmt::format("{}", fmt::join(clauses, "; "))}});
 }
 
+void logging_observer::stale(credential_id id, instant refreshed) {
+  // The words of flanks.sync_status, whose times have no seconds.
+  const std::string at = to_string(refreshed);
+  events_.warn(event::provider_stale,
+               {{"credential_id", id.value},
+                {"error_class", "stale"},
+                {"who_must_act", who_must_act("stale")},
+                {"error", fmt::format("the provider has not refreshed it since {} {} UTC: what "
+                                      "happened at the bank since then is missing",
+                                      at.substr(0, 10), at.substr(11, 5))},
+                {"hint", hint_of("stale")}});
+}
+
+void logging_observer::succession_open(credential_id id, const succession_pair& p) {
+  events_.warn(event::succession_open, {{"credential_id", id.value},
+                                        {"from_credential_id", p.from.value},
+                                        {"product", p.what},
+                                        {"error_class", "succession_open"},
+                                        {"who_must_act", who_must_act("succession_open")},
+                                        {"hint", hint_of("succession_open")}});
+}
+
 asio::awaitable<void> refresh_banks(worker_tools tools) {
   const std::optional<failure> failed = co_await mirror_entities(tools.mirror.api, tools.mirror.db);
   if (!failed) co_return;
@@ -331,9 +353,10 @@ asio::awaitable<std::optional<credential_report>> work(worker_tools tools, assig
   }
   if (next && !report->waits_for.empty() && next->state != credential.state) {
     const std::string state(to_string(next->state));
-    tools.events.warn(log_message(event::waiting, state), {{"credential_id", credential.id.value},
-                                                           {"hint", report->waits_for},
-                                                           {"who_must_act", report->waits_for_whom}});
+    tools.events.warn(log_message(event::waiting, state),
+                      {{"credential_id", credential.id.value},
+                       {"hint", report->waits_for},
+                       {"who_must_act", report->waits_for_whom}});
   }
   const bool recorded = co_await give_back(tools, credential.id, credential.lease, next);
   if (report && !recorded) ++report->failed;

@@ -49,6 +49,8 @@ class logging_observer : public mirror_observer {
   void listed(const product_run& run) override;
   void unrecorded(credential_id id, const failure& f) override;
   void odd_status(credential_id id, const std::vector<std::string>& clauses) override;
+  void stale(credential_id id, instant refreshed) override;
+  void succession_open(credential_id id, const succession_pair& p) override;
 
  private:
   log& events_;

@@ -163,10 +163,8 @@ std::vector<credential_id> resolve(pg_connection& db, const selection& who) {
   const std::string users = text_array(who.users), ids = id_array(who.credentials);
   const pg_rows unknown = db.run(unknown_sql, sql_values(users, ids));
   if (!unknown.empty()) {
-    failure f(stage::configuration, verdict::stop, "unknown_name",
-              fmt::format("{} is not registered", unknown[0][0].c_str()));
-    f.hint = "flanks-sync credentials list shows what is";
-    throw f;
+    throw failure(stage::configuration, verdict::stop, "unknown_name",
+                  fmt::format("{} is not registered", unknown[0][0].c_str()));
   }
   std::vector<credential_id> found;
   const pg_rows rows = db.run(resolve_sql, sql_values(users, ids));

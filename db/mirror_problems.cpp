@@ -19,7 +19,7 @@ on conflict (problem, process) do update set seen_at = now(), hint = excluded.hi
 // those of daemons that have ended go too.
 constexpr statement clear_sql{"clear_mirror_problem", R"(
 delete from flanks_internal.mirror_problems
-where problem = $1 and (problem <> 'reloading' or process = $2 or seen_at < now() - interval '1 hour'))"};
+where problem = $1 and (problem not in ('reloading', 'clock') or process = $2 or seen_at < now() - interval '1 hour'))"};
 
 constexpr statement read_sql{"read_mirror_problems", R"(
 select problem, to_char(since, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), process, error_class, who_must_act, error, hint, what_next

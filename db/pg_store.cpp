@@ -6,6 +6,7 @@
 #include "db/entities.hpp"
 #include "db/leases.hpp"
 #include "db/mirror_problems.hpp"
+#include "db/pg/clock.hpp"
 #include "db/pg/connection_pool.hpp"
 #include "db/pg/text_format.hpp"
 #include "db/product_writer.hpp"
@@ -91,8 +92,18 @@ class pg_store final : public store {
     co_return result;
   }
 
+  awaitable<std::chrono::seconds> clock_ahead() override {
+    std::chrono::seconds ahead{};
+    const job work = [&](pg_connection& db) { ahead = pg_clock_ahead(db); };
+    auto running = pool_->run(work, stage::database);
+    co_await std::move(running);
+    co_return ahead;
+  }
+
   awaitable<void> note_problem(mirror_problem which, std::optional<failure> what) override {
-    const job work = [&](pg_connection& db) { mirror_problems::note(db, pool_->options(), which, what); };
+    const job work = [&](pg_connection& db) {
+      mirror_problems::note(db, pool_->options(), which, what);
+    };
     auto running = pool_->run(work, stage::database);
     co_await std::move(running);
   }
@@ -142,10 +153,12 @@ class pg_store final : public store {
     co_await std::move(running);
   }
 
-  awaitable<void> follow_successions(credential_id id) override {
-    const job work = [&](pg_connection& db) { successions::follow(db, id); };
+  awaitable<std::vector<succession_pair>> follow_successions(credential_id id) override {
+    std::vector<succession_pair> opened;
+    const job work = [&](pg_connection& db) { opened = successions::follow(db, id); };
     auto running = pool_->run(work, stage::write);
     co_await std::move(running);
+    co_return opened;
   }
 
   awaitable<bool> claim_entities() override {

@@ -12,6 +12,7 @@
 #include "db/transaction_sql.hpp"
 #include "db/windows/quarantine.hpp"
 #include "db/windows/run_log.hpp"
+#include "sync/error_class.hpp"
 
 namespace flanks::products {
 
@@ -206,6 +207,7 @@ class list_writer {
         if (doubted_before) return mark_vanished();
         run_.outcome = outcome::suspicious;
         run_.error_class = "too_much_vanished";
+        run_.error_hint = hint_of(run_.error_class);
         run_.error_message = fmt::format(
             "{} of {} {} are missing from the provider's answer; none was marked as removed until "
             "a later refresh of the provider says the same",

@@ -83,7 +83,7 @@ struct evidence {
   std::optional<std::string> first_day;
 };
 
-evidence compare(pg_connection& db, const pair& p, bool same_iban) {
+evidence compare(pg_connection& db, const succession_pair& p, bool same_iban) {
   evidence found;
   found.facts.same_iban = same_iban;
   for (const auto& r : db.run(pair_rows, sql_values(p.real_account, p.what, p.from, p.to))) {
@@ -98,13 +98,14 @@ evidence compare(pg_connection& db, const pair& p, bool same_iban) {
   return found;
 }
 
-void write(pg_connection& db, const pair& p, std::string_view state, const evidence& found,
-           std::int64_t succeeded, const std::optional<std::string>& decided_by) {
+void write(pg_connection& db, const succession_pair& p, std::string_view state,
+           const evidence& found, std::int64_t succeeded,
+           const std::optional<std::string>& decided_by) {
   db.run(write_sql, sql_values(p.real_account, p.what, p.from, p.to, state, found.facts.compared,
                                found.facts.paired, succeeded, found.first_day, decided_by));
 }
 
-void take_over(pg_connection& db, const pair& p, evidence found,
+void take_over(pg_connection& db, const succession_pair& p, evidence found,
                const std::optional<std::string>& decided_by) {
   departures::effect done;
   departures::remove(db, {p.from, product_from(p.what).value(), random_uuid()},
@@ -112,29 +113,34 @@ void take_over(pg_connection& db, const pair& p, evidence found,
   write(db, p, "confirmed", found, done.removed, decided_by);
 }
 
-// `known`: the state of the succession as it is on record; empty: there is none.
-void follow_pair(pg_connection& db, const pair& p, bool same_iban, bool reverse,
+// `known`: the state of the succession as it is on record; empty: there is none. True when it is
+// open now.
+bool follow_pair(pg_connection& db, const succession_pair& p, bool same_iban, bool reverse,
                  const std::string& known) {
   if (reverse) {
     departures::restore_succeeded(db, {p.from, product_from(p.what).value(), random_uuid()},
                                   p.real_account);
     db.run(reverse_sql, sql_values(p.real_account, p.from, p.to));
-    return;
+    return false;
   }
   evidence found = compare(db, p, same_iban);
   // What has been decided holds for later days as well.
   const succession_verdict decided =
       known == "confirmed" ? succession_verdict::confirm : decide_succession(found.facts);
-  if (found.rows.empty() || decided == succession_verdict::nothing) return;
-  if (decided == succession_verdict::confirm) return take_over(db, p, std::move(found), {});
-  write(db, p, "open", found, 0, {});
+  if (found.rows.empty() || decided == succession_verdict::nothing) return false;
+  if (decided == succession_verdict::review) {
+    write(db, p, "open", found, 0, {});
+    return true;
+  }
+  take_over(db, p, std::move(found), {});
+  return false;
 }
 
 }  // namespace
 
-void follow(pg_connection& db, credential_id id) {
+std::vector<succession_pair> follow(pg_connection& db, credential_id id) {
   struct candidate {
-    pair who;
+    succession_pair who;
     bool same_iban, reverse;
     std::string state;
   };
@@ -147,19 +153,24 @@ void follow(pg_connection& db, credential_id id) {
          r[5].as<bool>(),
          r[6].c_str()});
   }
+  std::vector<succession_pair> opened;
   for (const candidate& c : candidates) {
     db.begin();
     db.force_index_plans();
-    if (lock_leases(db, c.who, id)) follow_pair(db, c.who, c.same_iban, c.reverse, c.state);
+    const bool open =
+        lock_leases(db, c.who, id) && follow_pair(db, c.who, c.same_iban, c.reverse, c.state);
     db.commit();
+    if (open && c.state != "open") opened.push_back(c.who);
   }
+  return opened;
 }
 
-bool lock_leases(pg_connection& db, const pair& p, credential_id held) {
+bool lock_leases(pg_connection& db, const succession_pair& p, credential_id held) {
   return db.run(lock_both, sql_values(p.from, p.to, held))[0][0].as<bool>();
 }
 
-void apply_decision(pg_connection& db, const pair& p, bool confirmed, const std::string& who) {
+void apply_decision(pg_connection& db, const succession_pair& p, bool confirmed,
+                    const std::string& who) {
   evidence found = compare(db, p, false);
   if (confirmed) {
     take_over(db, p, std::move(found), who);

@@ -5,8 +5,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
-#include "sync/types.hpp"
+#include "sync/succession.hpp"
 
 namespace flanks {
 class pg_connection;
@@ -17,22 +18,16 @@ namespace flanks::successions {
 // Of every real account that `id` and another credential show or showed: where the one is dead
 // (removed, gone, blocked, or without the account) and the other lives, the living one takes over;
 // a dead one that lives again has its operations back. Transactions of its own, one a pair; a pair
-// that another worker holds is left to that one.
-void follow(pg_connection& db, credential_id id);
-
-// One real account of one product that two credentials show.
-struct pair {
-  std::int64_t real_account = 0;
-  std::string what;  // the product
-  credential_id from, to;
-};
+// that another worker holds is left to that one. Those that are open and were not before.
+std::vector<succession_pair> follow(pg_connection& db, credential_id id);
 
 // Locks the leases of both, in order, until the transaction ends. False: one of them is held by
 // somebody else; `held` is the caller's own credential (0: none).
-[[nodiscard]] bool lock_leases(pg_connection& db, const pair& p, credential_id held);
+[[nodiscard]] bool lock_leases(pg_connection& db, const succession_pair& p, credential_id held);
 
 // `who` has decided: removes the operations that the new credential speaks for, or records that the
 // two are not one. In the caller's transaction, which holds the leases.
-void apply_decision(pg_connection& db, const pair& p, bool confirmed, const std::string& who);
+void apply_decision(pg_connection& db, const succession_pair& p, bool confirmed,
+                    const std::string& who);
 
 }  // namespace flanks::successions

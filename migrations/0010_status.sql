@@ -5,7 +5,7 @@
 
 -- What keeps a whole daemon from its work is of no credential, and must be readable when that daemon has ended.
 create table flanks_internal.mirror_problems (
-  problem text not null check (problem in ('fetching', 'claiming', 'reloading')),
+  problem text not null check (problem in ('fetching', 'claiming', 'reloading', 'clock')),
   process text not null,
   since timestamptz not null default now(),
   seen_at timestamptz not null default now(),
@@ -15,7 +15,7 @@ create table flanks_internal.mirror_problems (
   primary key (problem, process)
 );
 comment on table flanks_internal.mirror_problems is 'What keeps the mirror as a whole from its work, by the daemon that says so; deleted when it is over.';
-comment on column flanks_internal.mirror_problems.problem is 'fetching: nothing can be fetched until an operator acts. claiming: credentials that are due cannot be claimed. reloading: the configuration could not be read again.';
+comment on column flanks_internal.mirror_problems.problem is 'fetching: nothing can be fetched until an operator acts. claiming: credentials that are due cannot be claimed. reloading: the configuration could not be read again. clock: this machine''s clock is another one than that of the provider or the database.';
 comment on column flanks_internal.mirror_problems.process is 'Which daemon: host and process id.';
 comment on column flanks_internal.mirror_problems.since is 'Since when it is so.';
 comment on column flanks_internal.mirror_problems.seen_at is 'When the daemon last said so; once a minute while it runs.';
@@ -23,24 +23,47 @@ comment on column flanks_internal.mirror_problems.error_class is 'As in flanks.e
 comment on column flanks_internal.mirror_problems.error is 'What fails, in full.';
 comment on column flanks_internal.mirror_problems.hint is 'What a person can do about it.';
 
--- What another daemon gets through is no problem of the mirror any more. A configuration is that of one daemon: only what a
--- living one says of it is so.
+-- The tables of leases are empty after a crash of the server, until a daemon runs again: the schedule is logged.
+create function flanks.overdue(out credentials bigint, out since timestamptz, out nobody_works boolean)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if pg_is_in_recovery() then return; end if;
+  select count(*), min(s.next_due_at) into credentials, since
+  from flanks_internal.schedule s left join flanks_internal.leases l using (credential_id)
+  where s.next_due_at < now() - interval '15 minutes' and coalesce(l.expires_at, '-infinity') <= now();
+  nobody_works := credentials > 0 and not exists (select from flanks_internal.leases l where l.expires_at > now())
+    and not exists (select from flanks_internal.rate_limit r where r.paused_until > now());
+end $$;
+comment on function flanks.overdue() is 'How many credentials have been due for more than 15 minutes without a worker, and since when; nobody_works: no other credential has a worker either, and the provider has not asked for a pause. Null on a standby, which cannot know.';
+
+-- What another daemon gets through is no problem of the mirror any more. A configuration is that of one daemon, and a clock that
+-- of one machine: only what a living one says of it is so.
 create view flanks.mirror_problems as
+with told as (
 select p.problem, p.since, p.process, p.error_class, coalesce(k.who_must_act, 'operator') as who_must_act, p.error, p.hint,
   case p.problem
     when 'fetching' then 'tried again every few minutes, and after systemctl reload flanks-sync'
     when 'claiming' then 'tried again within sync.poll'
+    when 'clock' then 'the work goes on, and the clocks are compared again at the next answer'
     else 'the configuration of before stays in effect until it is reloaded' end as what_next
 from flanks_internal.mirror_problems p
 left join flanks.error_classes k using (error_class)
-where case when p.problem = 'reloading' then p.seen_at > now() - interval '3 minutes'
+where case when p.problem in ('reloading', 'clock') then p.seen_at > now() - interval '3 minutes'
   else not exists (select from flanks_internal.schedule s where s.confirmed_at > p.seen_at + interval '2 minutes')
-    and not exists (select from flanks_internal.mirror_problems o where o.problem = p.problem and (o.seen_at, o.process) > (p.seen_at, p.process)) end
-order by p.since;
+    and not exists (select from flanks_internal.mirror_problems o where o.problem = p.problem and (o.seen_at, o.process) > (p.seen_at, p.process)) end)
+select * from told
+union all
+select 'working', v.since, 'the database', k.error_class, k.who_must_act,
+  format('%s due since %s UTC, and nobody works on %s', case v.credentials when 1 then '1 credential is' else v.credentials || ' credentials are' end,
+    to_char(v.since at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), case v.credentials when 1 then 'it' else 'them' end),
+  k.hint, 'they are read as soon as a daemon runs'
+from flanks.overdue() v join flanks.error_classes k on k.error_class = 'work_overdue'
+where v.nobody_works and not exists (select from told t where t.problem in ('fetching', 'claiming'))
+order by since;
 comment on view flanks.mirror_problems is 'What keeps the mirror as a whole from its work: no row when nothing does. Each credential''s own problems are in sync_status.';
-comment on column flanks.mirror_problems.problem is 'fetching: nothing can be fetched until an operator acts. claiming: credentials that are due cannot be claimed. reloading: the configuration could not be read again.';
+comment on column flanks.mirror_problems.problem is 'fetching: nothing can be fetched until an operator acts. claiming: credentials that are due cannot be claimed. reloading: the configuration could not be read again. clock: this machine''s clock is another one than that of the provider or the database. working: credentials are due, and nobody works on any.';
 comment on column flanks.mirror_problems.since is 'Since when it is so.';
-comment on column flanks.mirror_problems.process is 'Which daemon says so: host and process id. It may have ended since.';
+comment on column flanks.mirror_problems.process is 'Which daemon says so: host and process id. It may have ended since. The database: no daemon says it.';
 comment on column flanks.mirror_problems.error_class is 'As in error_classes.';
 comment on column flanks.mirror_problems.who_must_act is 'nobody, operator or provider.';
 comment on column flanks.mirror_problems.error is 'What fails, in full.';
@@ -113,12 +136,10 @@ select c.credential_id,
   c.bank,
   s.state,
   s.problem,
+  x.error_class,
   case
-    when (r.reviews > 0 or w.successions > 0) and s.state not in ('action_required', 'blocked', 'removed') then 'operator'
-    when s.state in ('action_required', 'blocked') then 'end_user'
-    when s.state in ('gone', 'paused') then 'operator'
-    when s.state in ('pending', 'stale') then 'provider'
-    when s.state = 'error' and k.who_must_act <> 'nobody' then k.who_must_act
+    when s.state = 'paused' and x.error_class is null then 'operator'
+    when k.who_must_act <> 'nobody' then k.who_must_act
     -- It mends itself, or it is something new.
     when s.state = 'error' and l.failures_in_a_row >= 3 then 'operator'
     when s.state = 'ok' and e.error is not null then 'operator'
@@ -164,8 +185,6 @@ select c.credential_id,
 from flanks.credentials c
 left join flanks_internal.schedule l using (credential_id)
 left join flanks.running() busy(credential_id) using (credential_id)
--- http_503 is in the family http_5xx.
-left join flanks.error_classes k on k.error_class = regexp_replace(c.last_error_class, '^http_(.)..$', 'http_\1xx')
 join flanks_internal.attention s using (credential_id)
 cross join lateral (select busy.credential_id is not null as running, case
     when busy.credential_id is not null then ' now: it is running'
@@ -192,6 +211,21 @@ left join (select v.credential_id, (now() at time zone 'UTC')::date - min(v.hist
 -- What stays wrong when a poll finds nothing new is said as long as it is so.
 left join lateral (select string_agg(v.reason, '; ' order by v.product) as words from flanks.product_coverage v
     where v.credential_id = c.credential_id and v.outcome = 'suspicious') d on true
+cross join lateral (select case
+    when s.state = 'removed' then null
+    when s.state = 'blocked' then s.state
+    when s.state = 'action_required' then case when c.reset_required then 'reset_required' when c.sca_required then 'sca_required'
+      when c.transaction_token_required then 'transaction_token_required' else s.state end
+    when r.reviews > 0 then 'suspicious_removal'
+    when w.successions > 0 then 'succession_open'
+    when s.state in ('gone', 'stale') then s.state
+    when s.state = 'pending' then 'provider_pending'
+    when s.state = 'paused' then null
+    when c.last_error_class is not null then c.last_error_class
+    when q.records > 0 then 'quarantined'
+    when d.words is not null then 'too_much_vanished' end as error_class) x
+-- http_503 is in the family http_5xx.
+left join flanks.error_classes k on k.error_class = regexp_replace(x.error_class, '^http_(.)..$', 'http_\1xx')
 cross join lateral (select
     case when c.last_error is not null then c.last_error
       when s.state in ('removed', 'paused') then null
@@ -205,9 +239,9 @@ cross join lateral (select
         || ' could not be stored and ' || case q.records when 1 then 'is' else 'are' end || ' in quarantine; the rest is stored'
       else d.words end as error,
     case when c.last_error is not null then c.last_error_hint
-      when s.state = 'stale' then 'ask the provider why; if it does not know, the end user may have to connect the bank again'
+      when s.state = 'stale' then (select o.hint from flanks.error_classes o where o.error_class = 'stale')
       when q.records > 0 and s.state not in ('removed', 'paused') then
-        'select reason, detail from flanks.quarantine where resolved_at is null and credential_id = ' || c.credential_id
+        (select o.hint from flanks.error_classes o where o.error_class = 'quarantined') || ' and credential_id = ' || c.credential_id
       end as hint) e
 order by s.urgency, l.confirmed_at nulls first, c.credential_id;
 comment on view flanks.sync_status is 'One line per credential, problems first: how it stands, who must act, when it last worked, what happens next.';
@@ -216,6 +250,7 @@ comment on column flanks.sync_status.users is 'Your users it belongs to.';
 comment on column flanks.sync_status.bank is 'The provider''s identifier of the bank.';
 comment on column flanks.sync_status.state is 'credentials.state, or stale (in place of ok: the provider has not refreshed it for longer than sync.stale_after), or paused, or removed.';
 comment on column flanks.sync_status.problem is 'Somebody must look at it: it fails, is blocked, stale or gone, has records in quarantine, or a decision waits for a person.';
+comment on column flanks.sync_status.error_class is 'What is wrong, or what it waits for, as in error_classes; null when nothing is wrong.';
 comment on column flanks.sync_status.who_must_act is 'nobody, end_user, operator or provider; nobody for an error that may mend itself, until the third in a row.';
 comment on column flanks.sync_status.last_attempt_at is 'When it was last tried.';
 comment on column flanks.sync_status.last_success_at is 'When transactions were last fetched and stored.';

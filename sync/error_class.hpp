@@ -16,6 +16,7 @@ enum class whose_turn : std::uint8_t {
   // and flanks.base_url have been looked at, nobody can say that it is the provider.
   the_operator,
   the_provider,
+  the_end_user,
 };
 [[nodiscard]] std::string_view to_string(whose_turn who);  // as flanks.error_classes.who_must_act
 
@@ -24,7 +25,8 @@ struct error_class_info {
   whose_turn who = whose_turn::nobody;
   bool providers_fault = false;  // counts towards pausing a bank or the whole API
   std::string_view meaning;
-  std::string_view next = {};  // what to do, where that is the same wherever it happens; else empty
+  // What to do; a failure that knows more says it in its own hint (sync/failure.hpp).
+  std::string_view hint;
 };
 
 // Without doubles. A status of HTTP that has no row belongs to its family: http_503 to http_5xx.
@@ -34,7 +36,7 @@ struct error_class_info {
 // As flanks.error_classes.who_must_act; empty for a name that find_error_class() does not know.
 [[nodiscard]] std::string_view who_must_act(std::string_view error_class);
 
-// What a failure of this class says is to be done, unless it says more itself; may be empty.
+// error_class_info::hint; empty for a name that find_error_class() does not know.
 [[nodiscard]] std::string_view hint_of(std::string_view error_class);
 
 }  // namespace flanks

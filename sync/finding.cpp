@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-
 #include "sync/error_class.hpp"
 
 namespace flanks {
@@ -17,9 +15,11 @@ std::string_view who_must_act(const finding& f) {
 std::string check_of(const failure& f) {
   const std::string_view name = f.error_class;
   if (name == "claim_locked") return "daemon";
+  if (name == "clock_apart")
+    return f.stage == stage::database ? "database_clock" : "provider_clock";
   if (name.starts_with("database_") || f.stage >= stage::database) {
     if (name == "database_schema") return "schema";
-    if (name == "database_rights") return "rights";
+    if (name == "database_rights" || name == "database_row_security") return "rights";
     if (name == "database_settings" || name == "database_encoding") return "settings";
     return f.stage == stage::configuration ? "config" : "database";
   }
@@ -36,20 +36,19 @@ finding unnamed(const failure& f, std::string_view what) {
   return told;
 }
 
-finding clock_finding(std::string check, std::string_view whose, std::int64_t ahead) {
-  const std::int64_t apart = std::abs(ahead);
+finding clock_finding(std::string check, std::string_view whose, std::chrono::seconds ahead) {
+  const auto apart = std::chrono::abs(ahead);
   finding f{std::move(check), grade::ok, "", "", ""};
   // The way there and back, and a whole second of an HTTP date.
-  if (apart <= 5) {
+  if (apart <= std::chrono::seconds{5}) {
     f.says = fmt::format("the clock of {} and this machine's agree", whose);
     return f;
   }
-  f.how = apart > 60 ? grade::fail : grade::warn;
-  f.says = fmt::format("the clock of {} is {} s {} this machine's", whose, apart,
-                       ahead > 0 ? "ahead of" : "behind");
-  f.hint =
-      "set this machine's clock by NTP (timedatectl status), or the other's where that one is "
-      "yours";
+  f.how = grade::warn;
+  f.says = fmt::format("the clock of {} is {} s {} this machine's", whose, apart.count(),
+                       ahead.count() > 0 ? "ahead of" : "behind");
+  f.hint = hint_of("clock_apart");
+  if (apart > longest_clock_difference) f.error_class = "clock_apart";
   return f;
 }
 

@@ -43,7 +43,11 @@ struct finding {
 // fixed words, and where the rest is told.
 [[nodiscard]] finding unnamed(const failure& f, std::string_view what);
 
+// What two clocks may differ by before somebody must set one of them.
+inline constexpr std::chrono::seconds longest_clock_difference{60};
+
 // Of two clocks that are compared to the second, `ahead` seconds apart.
-[[nodiscard]] finding clock_finding(std::string check, std::string_view whose, std::int64_t ahead);
+[[nodiscard]] finding clock_finding(std::string check, std::string_view whose,
+                                    std::chrono::seconds ahead);
 
 }  // namespace flanks

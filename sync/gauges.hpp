@@ -22,6 +22,11 @@ struct mirror_gauges {
     // when it was registered, where it never was.
     instant oldest_success;
   };
+  // Credentials that somebody must look at.
+  struct in_trouble {
+    std::string error_class, who_must_act;  // as in flanks.sync_status
+    std::int64_t credentials = 0;
+  };
   // The latest verify command that spoke of a product of a credential, over all credentials that
   // were not removed.
   struct proved {
@@ -49,10 +54,11 @@ struct mirror_gauges {
     std::int64_t bytes = 0;  // with indexes and TOAST
   };
 
-  std::vector<of_bank> banks;    // by name
-  std::vector<in_state> states;  // those that occur
-  std::int64_t due = 0;          // credentials that a worker could take now
-  std::int64_t leases = 0;       // credentials that a worker of any daemon has
+  std::vector<of_bank> banks;        // by name
+  std::vector<in_state> states;      // those that occur
+  std::vector<in_trouble> problems;  // those that occur
+  std::int64_t due = 0;              // credentials that a worker could take now
+  std::int64_t leases = 0;           // credentials that a worker of any daemon has
   std::vector<quarantined> quarantine;
   std::int64_t open_removals = 0, open_successions = 0;  // that wait for a person
   std::vector<table_size> tables;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sync/error_class.hpp"
 #include "sync/product_story.hpp"
 #include "sync/refresh_times.hpp"
 #include "sync/retry.hpp"
@@ -101,6 +102,7 @@ class credential_story {
       report_.bank = status->bank;
       report_.provider_update = status->last_update;
       if (!status->oddities.empty()) t_.observer.odd_status(report_.id, status->oddities);
+      tell_when_stale(*status);
       std::vector<planned_window> planned = co_await plan(*status);
       // First: what the transactions belong to tells a closed account from rows that vanished.
       co_await mirror_products(t_, job_, *status, report_);
@@ -108,9 +110,25 @@ class credential_story {
         if (must_stop()) break;
         co_await fetch(p);
       }
-      if (report_.windows_stored > 0 && !must_stop())
-        co_await t_.db.follow_successions(job_.credential.id);
+      if (report_.windows_stored > 0 && !must_stop()) co_await follow_successions();
     }
+  }
+
+  awaitable<void> follow_successions() {
+    const std::vector<succession_pair> opened =
+        co_await t_.db.follow_successions(job_.credential.id);
+    for (const succession_pair& p : opened)
+      t_.observer.succession_open(p.to, p);
+  }
+
+  // As flanks.sync_status has it of the credential's own stamp.
+  void tell_when_stale(const credential_status& status) {
+    const auto limit = t_.policy.stale_after;
+    if (report_.state != credential_state::ok || !status.last_update) return;
+    const std::vector<instant>& polls = job_.credential.polls;
+    const bool before = !polls.empty() && polls.back() - *status.last_update > limit;
+    if (!before && t_.clock.now() - *status.last_update > limit)
+      t_.observer.stale(report_.id, *status.last_update);
   }
 
   [[nodiscard]] bool must_stop() const { return report_.must_stop(); }
@@ -492,8 +510,7 @@ std::string quarantine_words(std::int64_t records) {
 }
 
 std::string quarantine_hint(credential_id id) {
-  return fmt::format("select reason, detail from flanks.quarantine where credential_id = {}",
-                     id.value);
+  return fmt::format("{} and credential_id = {}", hint_of("quarantined"), id.value);
 }
 
 next_attempt after(const credential_report& report, const claimed_credential& credential,

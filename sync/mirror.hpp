@@ -28,6 +28,10 @@ class mirror_observer {
   virtual void unrecorded(credential_id, const failure&) {}
   // The provider's status of a credential holds what cannot be used.
   virtual void odd_status(credential_id, const std::vector<std::string>& /*clauses*/) {}
+  // It was not stale when it was last asked for; the provider's last refresh was at `refreshed`.
+  virtual void stale(credential_id, instant /*refreshed*/) {}
+  // A person must decide whether an account of another credential has passed to this one.
+  virtual void succession_open(credential_id, const succession_pair&) {}
 };
 
 // What is asked of one credential.

@@ -38,6 +38,7 @@ struct removal_limits {
 struct sync_policy : fetch_settings {
   std::vector<product_kind> product_kinds{all_product_kinds.begin(), all_product_kinds.end()};
   removal_limits removals;
+  std::chrono::seconds stale_after{std::chrono::days{3}};  // without a refresh of the provider
 
   bool operator==(const sync_policy&) const = default;
 };

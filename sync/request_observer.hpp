@@ -25,6 +25,8 @@ class request_observer {
   virtual void ended(std::string_view /*endpoint*/, int /*http_status*/,
                      std::chrono::nanoseconds /*took*/) {}
   virtual void retried(std::string_view /*endpoint*/, retry_cause) {}
+  // By the Date of an answer, the provider's clock is ahead of this machine's; to the second.
+  virtual void compared_clocks(std::chrono::seconds /*ahead*/) {}
   // A new access token came; none: the provider did not say how long it is good.
   virtual void token_came(std::optional<std::chrono::seconds> /*lifetime*/) {}
   // None came, after the tries that were due.

@@ -14,6 +14,7 @@
 #include "sync/failure.hpp"
 #include "sync/product.hpp"
 #include "sync/removal.hpp"
+#include "sync/succession.hpp"
 #include "sync/transaction.hpp"
 #include "sync/types.hpp"
 
@@ -52,7 +53,7 @@ struct claimed_credential {
   std::chrono::steady_clock::time_point claimed_at{};
   secret credentials_token;
   std::optional<failure> token_failure;  // why it could not be read; it is empty then
-  std::string bank;  // empty until the first status
+  std::string bank;                      // empty until the first status
   credential_state state = credential_state::fresh;
   std::array<product_coverage, all_products.size()> coverage;
   // By product_kind: the last_update of the status that its last success was fetched under.
@@ -223,6 +224,8 @@ class store {
   // registered.
   virtual awaitable<std::optional<std::chrono::seconds>> next_due() = 0;
 
+  // By how much the database's clock is ahead of this machine's, to the second.
+  virtual awaitable<std::chrono::seconds> clock_ahead() = 0;
   // Says in flanks.mirror_problems what `which` fails with now; nothing: it is over.
   virtual awaitable<void> note_problem(mirror_problem which, std::optional<failure> what) = 0;
 
@@ -258,8 +261,8 @@ class store {
   virtual awaitable<void> record_product_run(product_run run) = 0;
 
   // Lets real accounts pass from credentials that no longer show them to those that do, where this
-  // one is either (sync/succession.hpp).
-  virtual awaitable<void> follow_successions(credential_id id) = 0;
+  // one is either (sync/succession.hpp). Those that a person must decide on from now on.
+  virtual awaitable<std::vector<succession_pair>> follow_successions(credential_id id) = 0;
 
   // Whether the list of banks is to be read now, by us: once a day by all daemons together, an hour
   // after a failure.

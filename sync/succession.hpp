@@ -3,8 +3,18 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+
+#include "sync/types.hpp"
 
 namespace flanks {
+
+// One real account of one product that two credentials show.
+struct succession_pair {
+  std::int64_t real_account = 0;
+  std::string what;  // the product
+  credential_id from, to;
+};
 
 struct succession_facts {
   std::int64_t compared = 0;  // operations of the old credential on days that both have read

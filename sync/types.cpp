@@ -29,10 +29,12 @@ constexpr std::array<std::string_view, 7> kinds{"account",   "card",     "invest
                                                 "portfolio", "identity", "holder"};
 constexpr std::array<std::string_view, 8> states{"new",     "pending", "ok",   "action_required",
                                                  "blocked", "error",   "gone", "paused"};
-constexpr std::array<std::string_view, 3> problems{"fetching", "claiming", "reloading"};
-constexpr std::array<std::string_view, 3> problem_titles{
+constexpr std::array<std::string_view, 5> problems{"fetching", "claiming", "reloading", "clock",
+                                                   "working"};
+constexpr std::array<std::string_view, 5> problem_titles{
     "Nothing can be fetched", "Credentials that are due cannot be claimed",
-    "The configuration could not be reloaded"};
+    "The configuration could not be reloaded", "The clocks are apart",
+    "Nobody works on what is due"};
 constexpr std::array<std::string_view, 5> triggers{"schedule", "sweep", "backfill", "manual",
                                                    "repair"};
 constexpr std::array<std::string_view, 6> outcomes{

@@ -138,7 +138,7 @@ enum class credential_state : std::uint8_t {
 [[nodiscard]] std::optional<credential_state> credential_state_from(std::string_view name);
 
 // What keeps the mirror as a whole from its work, and is of no credential.
-enum class mirror_problem : std::uint8_t { fetching, claiming, reloading };
+enum class mirror_problem : std::uint8_t { fetching, claiming, reloading, clock, working };
 [[nodiscard]] std::string_view to_string(mirror_problem p);
 [[nodiscard]] std::optional<mirror_problem> mirror_problem_from(std::string_view name);
 // For people, as a title.

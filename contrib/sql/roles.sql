@@ -118,7 +118,7 @@ begin
     grant execute on function flanks.current_id(text) to flanks_reader;
   end if;
   if to_regprocedure('flanks.running()') is not null then
-    grant execute on function flanks.running() to flanks_reader, flanks_application;
+    grant execute on function flanks.running(), flanks.overdue() to flanks_reader, flanks_application;
   end if;
   if to_regprocedure('flanks.changes_after(bigint, integer)') is not null then
     grant execute on function flanks.changes_after(bigint, integer), flanks.changes_position() to flanks_reader;

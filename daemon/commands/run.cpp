@@ -4,25 +4,21 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <boost/asio/post.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <cstdio>
 #include <system_error>
 
 #include "daemon/admin.hpp"
+#include "daemon/clock_watch.hpp"
 #include "daemon/commands/commands.hpp"
 #include "daemon/discovery.hpp"
-#include "daemon/moving_secrets.hpp"
 #include "daemon/notify.hpp"
-#include "daemon/problem_teller.hpp"
 #include "daemon/pruning.hpp"
-#include "daemon/reload.hpp"
+#include "daemon/reloader.hpp"
 #include "daemon/scheduler.hpp"
-#include "db/credential_book.hpp"
 #include "db/commands/page_source.hpp"
 #include "db/commands/read_gauges.hpp"
 #include "db/commands/stored_settings.hpp"
+#include "db/credential_book.hpp"
 #include "db/token_seal.hpp"
 #include "db/tokens.hpp"
 #include "sync/error_class.hpp"
@@ -31,14 +27,6 @@
 namespace flanks {
 
 namespace {
-
-stored_settings stored(const config::settings& s) {
-  return {s.sync.stale_after, s.sync.notify_changes};
-}
-
-void tell_sealed(log& events, std::int64_t tokens) {
-  if (tokens > 0) events.info(event::tokens_sealed, {{"credentials", tokens}});
-}
 
 namespace asio = boost::asio;
 namespace chr = std::chrono;
@@ -84,8 +72,10 @@ class daemon_story {
         source_(make_credential_source(*e.api)),
         book_(make_credential_book(e.executor, named(e.database, "discovery"))),
         scheduler_(tools(), options_),
+        clocks_(*e.db, e.counted, *e.events),
         gauges_(make_gauge_source(e.executor, named(e.database, "admin"))),
-        pages_(make_page_source(e.executor, named(e.database, "page"))) {
+        pages_(make_page_source(e.executor, named(e.database, "page"))),
+        reloader_(asked, e, [this] { after_reload(); }) {
     if (!asked.once && listen() != "none") open_admin();
   }
 
@@ -94,8 +84,9 @@ class daemon_story {
     watching.spawn(feed_service_manager());
     if (!asked_.once) watching.spawn(discovering());
     if (!asked_.once) watching.spawn(pruning_daily());
-    if (!asked_.once) watching.spawn(telling_of_reloads());
-    if (!asked_.once) watching.spawn(sealing_hourly());
+    if (!asked_.once) watching.spawn(reloader_.tell_database());
+    if (!asked_.once) watching.spawn(comparing_clocks());
+    if (!asked_.once) watching.spawn(reloader_.seal_hourly());
     if (admin_) watching.spawn(admin_->serve());
     if (admin_) watching.spawn(measure_loop());
     std::exception_ptr error;
@@ -105,7 +96,7 @@ class daemon_story {
     } catch (...) {
       error = std::current_exception();
     }
-    ending_ = true;
+    reloader_.stop();
     watching.cancel();
     co_await watching.join();
     if (error) std::rethrow_exception(error);
@@ -113,31 +104,12 @@ class daemon_story {
 
   void stop() {
     notify::stopping();
-    stopping_ = ending_ = true;
+    stopping_ = true;
+    reloader_.stop();
     scheduler_.stop();
   }
 
-  // Reads the file and every secret again, on a thread of its own: a database may take its time. A
-  // mistake changes nothing.
-  void reload() {
-    notify::reloading();
-    asio::post(reloading_, [this] {
-      try {
-        auto fresh = std::make_shared<const configuration>(configure(asked_, config::secret_scope::all));
-        // With the new login: what cannot connect is not taken.
-        const db_options options = database_options(*fresh);
-        tokens::require_key(options);
-        write_settings(options, stored(fresh->values()));
-        asio::post(engine_.executor, [this, fresh] { reloaded(*fresh); });
-      } catch (const refusal& r) {
-        failure f(stage::configuration, verdict::stop, "configuration", r.what());
-        f.hint = r.hint;
-        asio::post(engine_.executor, [this, f] { not_reloaded(f); });
-      } catch (const failure& f) {
-        asio::post(engine_.executor, [this, f] { not_reloaded(f); });
-      }
-    });
-  }
+  void reload() { reloader_.reload(); }
 
   [[nodiscard]] const scheduler_totals& totals() const { return scheduler_.totals(); }
 
@@ -161,16 +133,20 @@ class daemon_story {
   // An address that nobody chose may be taken by another daemon of this machine: that is no reason
   // not to work. One that was chosen is expected to answer.
   void open_admin() {
-    const admin_sources sources{engine_.counted, engine_.rates.totals(), *gauges_,
-                                [this] { return trouble(); }, [this] { return view(); }, *pages_,
-                                [this] { return facts(); }, engine_.settings.secrets.admin_password};
+    const admin_sources sources{engine_.counted,
+                                engine_.rates.totals(),
+                                *gauges_,
+                                [this] { return trouble(); },
+                                [this] { return view(); },
+                                *pages_,
+                                [this] { return facts(); },
+                                engine_.settings.secrets.admin_password};
     try {
       admin_ = std::make_unique<admin>(engine_.executor, engine_.settings.values().admin, sources,
                                        *engine_.events);
       engine_.events->info(event::serving, {{"listen", admin_->where()}});
     } catch (const std::system_error& e) {
-      const std::string why =
-          fmt::format("{} (admin.listen): {}", listen(), e.code().message());
+      const std::string why = fmt::format("{} (admin.listen): {}", listen(), e.code().message());
       if (engine_.settings.file.places.contains("admin.listen"))
         throw refusal(exit_code::configuration, "cannot listen at " + why,
                       "name an address of this machine that is free and that the daemon may use "
@@ -186,7 +162,7 @@ class daemon_story {
     web::daemon_facts f;
     f.version = FLANKS_SYNC_VERSION;
     f.process = process_name();
-    f.configuration = config::show(in_effect_);
+    f.configuration = config::show(reloader_.in_effect());
     f.now = engine_.clock->now();
     f.started = started_;
     f.requests = &engine_.rates.requests();
@@ -204,7 +180,8 @@ class daemon_story {
     };
     add(mirror_problem::fetching, scheduler_.totals().stopped_by);
     add(mirror_problem::claiming, scheduler_.claim_trouble());
-    add(mirror_problem::reloading, reload_trouble_);
+    add(mirror_problem::reloading, reloader_.trouble());
+    add(mirror_problem::clock, clocks_.trouble());
     return found;
   }
 
@@ -219,84 +196,21 @@ class daemon_story {
     return found;
   }
 
-  void reloaded(const configuration& fresh) {
-    const config::settings& s = fresh.values();
-    engine_.database.login->replace(login_of(fresh));
-    engine_.keys->replace(fresh);
-    engine_.database.seal->replace(token_keys(fresh));
-    asio::post(reloading_, [this] { seal_tokens(); });
-    apply(s);
-    const std::string what = reload_summary(engine_.settings.values(), loaded_, s);
-    engine_.events->info(log_message(event::reloaded, what));
-    loaded_ = s;
-    reload_trouble_.reset();
-    configured_at_ = chr::system_clock::now();
-    scheduler_.look_again();
-    tell_status();
-    notify::ready();
-  }
-
-  // What applications register is sealed when it is claimed; what is not claimed (a paused
-  // credential) is sealed here, at the start, after a reload and once an hour.
-  asio::awaitable<void> sealing_hourly() {
-    for (;;) {
-      if (engine_.database.seal->has_key()) asio::post(reloading_, [this] { seal_tokens(); });
-      co_await engine_.clock->sleep(chr::hours{1});
-    }
-  }
-
-  // On the thread of reload().
-  void seal_tokens() {
-    std::string what, hint;
-    try {
-      const std::int64_t sealed = tokens::seal_all(engine_.database, ending_);
-      asio::post(engine_.executor, [this, sealed] { tell_sealed(*engine_.events, sealed); });
-      return;
-    } catch (const failure& f) {
-      what = f.what(), hint = f.hint;
-    } catch (const std::exception& e) {
-      what = e.what();
-    }
-    asio::post(engine_.executor, [this, what, hint] {
-      engine_.events->warn(event::tokens_not_sealed, {{"error", what}, {"hint", hint}});
-    });
-  }
-
-  void not_reloaded(const failure& f) {
-    engine_.events->error(event::reload_refused, {{"error", f.what()},
-                                                  {"hint", f.hint},
-                                                  {"error_class", f.error_class},
-                                                  {"who_must_act", who_must_act(f.error_class)}});
-    reload_trouble_ = f;
-    tell_status();
-    notify::ready();
-  }
-
-  // Into the database, where status finds it. A daemon that has just read its configuration has none.
-  asio::awaitable<void> telling_of_reloads() {
-    problem_teller reloading(*engine_.db, *engine_.events, mirror_problem::reloading);
-    for (;;) {
-      co_await reloading.tell(reload_trouble_);
-      co_await engine_.clock->sleep(options_.poll);
-    }
-  }
-
-  void apply(const config::settings& s) {
-    engine_.events->set_level(asked_.level.value_or(s.log.level));
-    engine_.policy = policy_of(s);
+  void after_reload() {
+    const config::settings& s = reloader_.in_effect();
     options_ = options_of(s);
     discover_interval_ = s.sync.discover_interval;
     limits_ = s.limits;
     keep_ = s.retention;
-    in_effect_.sync = s.sync;
-    in_effect_.sync.from = engine_.settings.values().sync.from;
-    in_effect_.sync.query = engine_.settings.values().sync.query;
-    in_effect_.limits = s.limits;
-    in_effect_.retention = s.retention;
-    in_effect_.log = s.log;
-    in_effect_.encryption = s.encryption;
-    in_effect_.database.dsn = s.database.dsn;
-    in_effect_.database.password_file = s.database.password_file;
+    if (!reloader_.trouble()) scheduler_.look_again();
+    tell_status();
+  }
+
+  asio::awaitable<void> comparing_clocks() {
+    for (;;) {
+      co_await clocks_.look();
+      co_await engine_.clock->sleep(options_.poll);
+    }
   }
 
   asio::awaitable<void> discovering() {
@@ -305,7 +219,8 @@ class daemon_story {
   }
 
   asio::awaitable<void> pruning_daily() {
-    return prune_on_schedule(engine_.executor, engine_.database, *engine_.clock, *engine_.events, keep_);
+    return prune_on_schedule(engine_.executor, engine_.database, *engine_.clock, *engine_.events,
+                             keep_);
   }
 
   [[nodiscard]] daemon_view view() const {
@@ -314,8 +229,10 @@ class daemon_story {
     now.in_hand = static_cast<int>(scheduler_.in_hand());
     const auto since = chr::steady_clock::now() - scheduler_.last_progress();
     now.last_look = chr::system_clock::now() - since;
-    now.reload_failed = reload_trouble_.has_value();
-    now.configured_at = configured_at_;
+    now.provider_ahead = clocks_.provider_ahead();
+    now.database_ahead = clocks_.database_ahead();
+    now.reload_failed = reloader_.trouble().has_value();
+    now.configured_at = reloader_.configured_at();
     return now;
   }
 
@@ -331,9 +248,9 @@ class daemon_story {
 
   // The Status line of systemctl status.
   void tell_status() const {
-    notify::status(scheduler_.summary() +
-                   (reload_trouble_ ? "; its configuration could not be reloaded: the log says why"
-                                    : ""));
+    notify::status(
+        scheduler_.summary() +
+        (reloader_.trouble() ? "; its configuration could not be reloaded: the log says why" : ""));
   }
 
   // The watchdog is fed from the event loop, and only while the scheduler makes progress: a loop
@@ -361,20 +278,16 @@ class daemon_story {
   chr::seconds discover_interval_;
   sync_limits limits_;
   retention_ages keep_;
-  config::settings in_effect_ = engine_.settings.values();
   std::unique_ptr<credential_source> source_;
   std::unique_ptr<credential_book> book_;
   scheduler scheduler_;
+  clock_watch clocks_;
   bool stopping_ = false;
-  config::settings loaded_ = engine_.settings.values();
-  std::optional<failure> reload_trouble_;
-  chr::system_clock::time_point configured_at_ = chr::system_clock::now();
   std::unique_ptr<gauge_source> gauges_;
   std::unique_ptr<page_source> pages_;
   instant started_ = engine_.clock->now();
   std::unique_ptr<admin> admin_;
-  std::atomic<bool> ending_ = false;  // for what runs on reloading_
-  asio::thread_pool reloading_{1};    // joined first of all
+  reloader reloader_;  // the last: its thread ends first of all
 };
 
 }  // namespace
@@ -393,9 +306,9 @@ exit_code command_run(const invocation& asked) {
       story.tell(), [&] { story.stop(); }, [&] { story.reload(); });
   const scheduler_totals& totals = story.totals();
   e.events->info(event::ended, {{"credentials", totals.credentials},
-                                      {"failed", totals.failed},
-                                      {"inserted", totals.counts.inserted},
-                                      {"updated", totals.counts.updated}});
+                                {"failed", totals.failed},
+                                {"inserted", totals.counts.inserted},
+                                {"updated", totals.counts.updated}});
   if (!asked.once) return exit_code::done;
   if (totals.stopped_by) throw failure(*totals.stopped_by);
   if (totals.interrupted > 0 && e.caught() != 0) return e.interrupted_code();

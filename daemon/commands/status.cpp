@@ -12,7 +12,10 @@
 #include "daemon/credential_json.hpp"
 #include "daemon/terminal.hpp"
 #include "daemon/watch.hpp"
+#include "db/commands/examination.hpp"
+#include "db/commands/migrate.hpp"
 #include "db/commands/status_view.hpp"
+#include "sync/finding.hpp"
 #include "sync/text.hpp"
 
 namespace flanks {
@@ -49,8 +52,10 @@ void print_problems(std::FILE* out, const std::vector<status_row>& rows, bool co
   for (const status_row& r : rows) {
     if (!r.problem) continue;
     const terminal::colour c = coloured ? terminal::colour::red : terminal::colour::none;
-    terminal::print(out, "{}credential {} ({}): {}{}\n", terminal::verbatim{begin_of(c)},
-                    r.id.value, names_of(r.users), r.state, terminal::verbatim{end_of(c)});
+    const std::string named = r.error_class.value_or(r.state);
+    terminal::print(out, "{}credential {} ({}): {}{}{}\n", terminal::verbatim{begin_of(c)},
+                    r.id.value, names_of(r.users), r.state, named == r.state ? "" : ", " + named,
+                    terminal::verbatim{end_of(c)});
     if (r.last_error) terminal::print(out, "  what:  {}\n", terminal::localised(*r.last_error));
     if (r.last_error_hint) terminal::print(out, "  hint:  {}\n", *r.last_error_hint);
     if (r.reviews > 0) {
@@ -101,14 +106,22 @@ void print_sum(std::FILE* out, const std::vector<status_row>& rows) {
 struct mirror_status {
   std::vector<status_row> rows;
   std::vector<mirror_problems::row> problems;
+  std::optional<finding> misfit;  // of the schema
 };
 
 // Of the whole mirror, before any credential, in the words of each.
 void print_mirror_problems(std::FILE* out, const mirror_status& s, bool coloured) {
+  const terminal::colour c = coloured ? terminal::colour::red : terminal::colour::none;
+  if (s.misfit) {
+    terminal::print(out, "{}The schema is not that of this program: {}{}\n",
+                    terminal::verbatim{begin_of(c)}, s.misfit->error_class,
+                    terminal::verbatim{end_of(c)});
+    terminal::print(out, "  what:  {}\n  hint:  {}\n  who:   {}\n\n", s.misfit->says,
+                    s.misfit->hint, who_must_act(*s.misfit));
+  }
   for (const mirror_problems::row& p : s.problems) {
-    const terminal::colour c = coloured ? terminal::colour::red : terminal::colour::none;
-    terminal::print(out, "{}{}, since {} (says {}){}\n", terminal::verbatim{begin_of(c)},
-                    title_of(p.problem), terminal::localised(p.since), p.process,
+    terminal::print(out, "{}{}, since {} (says {}): {}{}\n", terminal::verbatim{begin_of(c)},
+                    title_of(p.problem), terminal::localised(p.since), p.process, p.error_class,
                     terminal::verbatim{end_of(c)});
     terminal::print(out, "  what:  {}\n", p.error);
     if (p.hint) terminal::print(out, "  hint:  {}\n", *p.hint);
@@ -160,8 +173,21 @@ std::vector<status_row> at_banks(std::vector<status_row> rows,
   return rows;
 }
 
-mirror_status read(const invocation& asked, const db_options& database) {
+// A reader who may not look at the bookkeeping of migrations is not told.
+std::optional<finding> misfit_of(const configuration& c) {
+  try {
+    finding schema = schema_finding(migrate::migrator(database_options(c)).check());
+    if (schema.how != grade::ok) return schema;
+  } catch (const failure& f) {
+    if (f.error_class != "database_rights") throw;
+  }
+  return std::nullopt;
+}
+
+mirror_status read(const invocation& asked, const configuration& c) {
+  const db_options database = database_options(c);
   mirror_status s;
+  s.misfit = misfit_of(c);
   s.rows = at_banks(read_status(database, asked.who), asked.banks);
   if (asked.problems) std::erase_if(s.rows, [](const status_row& r) { return !r.problem; });
   s.problems = read_mirror_problems(database);
@@ -172,16 +198,15 @@ mirror_status read(const invocation& asked, const db_options& database) {
 
 exit_code command_status(const invocation& asked) {
   const configuration c = configure(asked, config::secret_scope::database);
-  const db_options database = database_options(c);
   if (asked.watch) {
     if (!terminal::is_live(stdout))
       throw refusal(exit_code::usage, "--watch needs a terminal, and standard output is none",
                     "leave it out, or use watch(1)");
     watch(*asked.watch, [&](std::FILE* out) {
-      print_people(out, read(asked, database), asked, terminal::has_colour(stdout));
+      print_people(out, read(asked, c), asked, terminal::has_colour(stdout));
     });
   }
-  const mirror_status now = read(asked, database);
+  const mirror_status now = read(asked, c);
   const std::vector<status_row>& rows = now.rows;
   if (asked.json) {
     print_json(rows);
@@ -189,14 +214,9 @@ exit_code command_status(const invocation& asked) {
   } else {
     print_people(stdout, now, asked, terminal::has_colour(stdout));
   }
-  // A schema that keeps /-/ready at 503 and fails in doctor is no success here.
-  if (asked.exit_code) {
-    try {
-      require_schema(c);
-    } catch (const failure& f) {  // a reader may not look at flanks_internal
-      if (f.error_class != "database_rights") throw;
-    }
-  }
+  // What keeps /-/ready at 503 and fails in doctor is no success here.
+  if (asked.exit_code && now.misfit)
+    throw refusal(exit_code::configuration, now.misfit->says, now.misfit->hint);
   const bool problems =
       !now.problems.empty() ||
       std::any_of(rows.begin(), rows.end(), [](const status_row& r) { return r.problem; });

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "daemon/metrics/problem_labels.hpp"
+
 namespace flanks {
 
 namespace {
@@ -30,6 +32,11 @@ void add_states(const mirror_gauges& g, told_family& count, told_family& oldest)
     if (any && word != "paused" && word != "removed")
       oldest.add(seconds_since_1970(found->oldest_success), {{"state", std::string(word)}});
   }
+}
+
+void add_problems(const mirror_gauges& g, told_family& to) {
+  for (const mirror_gauges::in_trouble& p : g.problems)
+    to.add(number(p.credentials), problem_labels(p.error_class, p.who_must_act));
 }
 
 void add_refreshes(const mirror_gauges& g, told_family& stale, told_family& at) {
@@ -64,6 +71,10 @@ void add_credentials(const mirror_gauges* g, families& to) {
   told_family read("flanks_database_read_timestamp_seconds",
                    "When the gauges of the database were read, in seconds since 1970.");
   told_family count("flanks_credentials", "Credentials by state, as in flanks.sync_status.");
+  told_family problems("flanks_problems",
+                       "Credentials that somebody must look at, by what is wrong and who must act, "
+                       "as in flanks.sync_status; meaning and hint are those of "
+                       "flanks.error_classes.");
   told_family due("flanks_credentials_due", "Credentials that wait for a free worker.");
   told_family leases("flanks_leases_held",
                      "Credentials that a worker of any daemon or command has under its lease.");
@@ -82,11 +93,12 @@ void add_credentials(const mirror_gauges* g, families& to) {
   if (g != nullptr) {
     read.add(seconds_since_1970(g->read_at));
     add_states(*g, count, oldest);
+    add_problems(*g, problems);
     due.add(number(g->due));
     leases.add(number(g->leases));
     add_refreshes(*g, stale, at);
   }
-  for (told_family* each : {&read, &count, &due, &leases, &oldest, &stale, &at})
+  for (told_family* each : {&read, &count, &problems, &due, &leases, &oldest, &stale, &at})
     each->into(to);
 }
 

@@ -57,6 +57,7 @@ markup standing(const credential_story& s, instant now) {
   markup facts = html(R"(<div class="next"><dt>Next</dt><dd>{}</dd></div>)", words(r.what_next));
   facts += detail("Users", users_text(r.users, 20));
   facts += detail("Who must act", html("{}", whose_turn(r.who_must_act)));
+  if (r.error_class) facts += detail("Error class", html("<code>{}</code>", *r.error_class));
   if (s.since) facts += detail("So since", time_in_full(s.since, now));
   facts += detail("Last agreed with the provider", time_in_full(agreed, now));
   facts += detail("Last attempt", time_in_full(r.last_attempt_at, now));

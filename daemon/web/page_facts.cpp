@@ -69,6 +69,8 @@ summary summary_of(const daemon_facts& daemon, const mirror_view& mirror) {
     const bool well = s.problems == 0 && daemon.problems.empty();
     s.how = well ? summary::level::well : summary::level::look;
     s.sentence = credentials_sentence(s);
+    for (const auto& [which, found] : daemon.problems)
+      s.sentence += fmt::format(" {}.", title_of(which));
   }
   if (daemon.paused_until && *daemon.paused_until > daemon.now) {
     if (s.how == summary::level::well) s.how = summary::level::look;

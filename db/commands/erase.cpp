@@ -179,10 +179,8 @@ class eraser {
 
  private:
   [[noreturn]] void refuse() const {
-    failure f(stage::configuration, verdict::stop, "unknown_user",
-              fmt::format("nothing is stored of user \"{}\"", user_.value));
-    f.hint = "flanks-sync credentials list shows the users; the name is compared to the letter";
-    throw f;
+    throw failure(stage::configuration, verdict::stop, "unknown_user",
+                  fmt::format("nothing is stored of user \"{}\"", user_.value));
   }
 
   void count(const std::string& table, const pg_rows& deleted) {

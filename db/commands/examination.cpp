@@ -9,10 +9,12 @@
 #include "db/commands/migrate.hpp"
 #include "db/commands/run_explained.hpp"
 #include "db/commands/status_view.hpp"
+#include "db/pg/clock.hpp"
 #include "db/pg/errors.hpp"
 #include "db/pg/row_security.hpp"
 #include "db/token_seal.hpp"
 #include "db/tokens.hpp"
+#include "sync/error_class.hpp"
 #include "sync/text.hpp"
 
 namespace flanks {
@@ -22,8 +24,7 @@ namespace {
 namespace chr = std::chrono;
 
 constexpr statement about_server{"examine_server", R"(
-select current_setting('server_version'), extract(epoch from clock_timestamp())::bigint,
-  pg_size_pretty(pg_database_size(current_database())),
+select current_setting('server_version'), pg_size_pretty(pg_database_size(current_database())),
   case when pg_has_role('pg_read_all_settings', 'usage') then current_setting('data_directory') end)"};
 
 // What this role must not lack: the bookkeeping of migrations is read only. `said` is how
@@ -52,9 +53,12 @@ from lacking)"};
 
 // Due for longer than any daemon that works would leave it.
 constexpr statement overdue{"examine_overdue", R"(
-select count(*), coalesce(floor(extract(epoch from now() - min(next_due_at)))::bigint, 0)
-from flanks_internal.leases
-where next_due_at < now() - interval '15 minutes' and (lease_id is null or expires_at < now()))"};
+select coalesce(credentials, 0), coalesce(floor(extract(epoch from now() - since))::bigint, 0) from flanks.overdue())"};
+
+// The others say what is wrong while the work goes on, or are what a daemon is started against.
+bool stops_the_mirror(mirror_problem p) {
+  return p == mirror_problem::fetching || p == mirror_problem::claiming;
+}
 
 constexpr std::uint64_t gibibyte = 1024ULL * 1024 * 1024;
 
@@ -79,15 +83,13 @@ class examination {
     const pg_rows server = db.run(about_server);
     add({"database", grade::ok,
          fmt::format("PostgreSQL {}: {}, {} there", server[0][0].c_str(), db.target().text(),
-                     server[0][2].c_str()),
+                     server[0][1].c_str()),
          "", ""});
     // The connection has seen to them (db/pg/connect).
     add({"settings", grade::ok, "the session's settings are those that our statements mean", "",
          ""});
-    const auto now = chr::duration_cast<chr::seconds>(chr::system_clock::now().time_since_epoch());
-    add(clock_finding("database_clock", "the database",
-                      server[0][1].as<std::int64_t>() - now.count()));
-    add(disk(db, server[0][3].is_null() ? std::string() : server[0][3].c_str()));
+    add(clock_finding("database_clock", "the database", pg_clock_ahead(db)));
+    add(disk(db, server[0][2].is_null() ? std::string() : server[0][2].c_str()));
     step_ = "schema";
     const finding schema = schema_finding(migrate::check(db));
     add(schema);
@@ -112,14 +114,14 @@ class examination {
     }
     if (!hidden.empty())
       add({"rights", grade::fail, "row security hides rows from " + db.target().user, hidden,
-           "database_rights"});
+           "database_row_security"});
     if (count > 0) {
       add({"rights", grade::fail,
            fmt::format("{}{} lacks {}{}", lacking[0][2].c_str(), db.target().user,
                        lacking[0][1].c_str(),
                        count > 1 ? fmt::format(" and {}", counted(count - 1, "other right"))
                                  : std::string()),
-           std::string(rights_hint), "database_rights"});
+           std::string(hint_of("database_rights")), "database_rights"});
     }
     return false;
   }
@@ -186,7 +188,7 @@ class examination {
     }
     add(std::move(f));
     for (const mirror_problems::row& p : mirror_problems::read(db))
-      add({"mirror", p.problem == mirror_problem::reloading ? grade::warn : grade::fail,
+      add({"mirror", stops_the_mirror(p.problem) ? grade::fail : grade::warn,
            fmt::format("{} since {}: {} ({})", title_of(p.problem), p.since, p.error, p.process),
            p.hint.value_or(p.what_next), p.error_class});
   }

@@ -140,7 +140,6 @@ auto translated(const pg_connection& db, Work work) -> decltype(work()) {
     if (problem.sqlstate == "55P03" && problem.statement == lock.name) {
       f = failure(stage::database, verdict::later, "migration_locked",
                   fmt::format("another migration of {} is running", db.target().text()));
-      f.hint = "try again when it is done";
     }
     throw f;
   }
@@ -188,7 +187,8 @@ failure explained(pg_connection& db, const sql_problem& problem, stage at) {
   if (!problem.function.empty()) return plain;
   if (problem.sqlstate == "42501") {
     try {
-      if (const std::string hint = row_security::hint(db); !hint.empty()) plain.hint = hint;
+      const std::string hint = row_security::hint(db);
+      if (!hint.empty()) plain.error_class = "database_row_security", plain.hint = hint;
     } catch (const sql_problem&) {  // NOLINT: the plain one says enough
     }
     return plain;

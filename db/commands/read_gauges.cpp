@@ -20,6 +20,9 @@ join flanks_internal.standing s using (credential_id)
 left join flanks_internal.schedule p using (credential_id)
 group by 1)"};
 
+constexpr statement problems_sql{"read_problem_gauges", R"(
+select coalesce(error_class, state), who_must_act, count(*) from flanks.sync_status where problem group by 1, 2 order by 1, 2)"};
+
 constexpr statement refreshes_sql{"read_refresh_gauges", R"(
 select coalesce(c.bank, ''), count(*) filter (where s.stale), floor(extract(epoch from min(s.refreshed_at)))::bigint
 from flanks.credentials c join flanks_internal.standing s using (credential_id)
@@ -107,6 +110,8 @@ mirror_gauges read_gauges(pg_connection& db, known_proofs& known) {
   for (const auto& r : db.run(states_sql)) {
     g.states.push_back({r[0].c_str(), r[1].as<std::int64_t>(), instant_of(r[2])});
   }
+  for (const auto& r : db.run(problems_sql))
+    g.problems.push_back({r[0].c_str(), r[1].c_str(), r[2].as<std::int64_t>()});
   for (const auto& r : db.run(refreshes_sql)) {
     mirror_gauges::of_bank bank{r[0].c_str(), r[1].as<std::int64_t>(), std::nullopt};
     if (!r[2].is_null()) bank.oldest_refresh = instant_of(r[2]);

@@ -74,10 +74,8 @@ constexpr statement mark_removed{"mark_removed", R"(
 update flanks.credentials set removed_at = now() where credential_id = $1 and removed_at is null)"};
 
 [[noreturn]] void unknown(credential_id id) {
-  failure f(stage::configuration, verdict::stop, "unknown_credential",
-            fmt::format("credential {} is not registered", id.value));
-  f.hint = "flanks-sync credentials list shows what is";
-  throw f;
+  throw failure(stage::configuration, verdict::stop, "unknown_credential",
+                fmt::format("credential {} is not registered", id.value));
 }
 
 std::string text(const pg_value& f) {
@@ -137,10 +135,8 @@ credential_id registry::add(const user_id& user, const secret& token, bool even_
   if (done.now == standing::known) return done.id;
   if (done.now == standing::refused)
     throw failure(stage::configuration, verdict::stop, "bad_credential", done.refusal);
-  failure f(stage::configuration, verdict::stop, "erased_credential",
-            "this credential was erased with the data of its user; it is not taken again");
-  f.hint = "flanks-sync credentials add --even-if-erased brings it back";
-  throw f;
+  throw failure(stage::configuration, verdict::stop, "erased_credential",
+                "this credential was erased with the data of its user; it is not taken again");
 }
 
 secret registry::token_of(credential_id id) {

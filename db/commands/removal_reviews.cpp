@@ -65,10 +65,8 @@ std::vector<review> read(pg_connection& db, bool all, const std::optional<std::s
 }
 
 [[noreturn]] void refuse_unknown(const std::string& run, const std::string& why) {
-  failure f(stage::configuration, verdict::stop, "unknown_review",
-            fmt::format("review {} {}", run, why));
-  f.hint = "flanks-sync removals list shows the open ones";
-  throw f;
+  throw failure(stage::configuration, verdict::stop, "unknown_review",
+                fmt::format("review {} {}", run, why));
 }
 
 decision_made decide(const db_options& options, const std::string& run, bool confirmed) {
@@ -81,10 +79,8 @@ decision_made decide(const db_options& options, const std::string& run, bool con
     // The lease before the review, as a window's commit takes them.
     const pg_rows lease = db.run(busy_sql, sql_values(about.credential));
     if (!lease.empty() && lease[0][0].as<bool>(false)) {
-      failure f(stage::lease, verdict::later, "review_busy",
-                fmt::format("credential {} is being synchronised now", about.credential.value));
-      f.hint = "try again in a moment";
-      throw f;
+      throw failure(stage::lease, verdict::later, "review_busy",
+                    fmt::format("credential {} is being synchronised now", about.credential.value));
     }
     const std::string state = db.run(lock_review, sql_values(run))[0][0].c_str();
     if (state != "open") refuse_unknown(run, fmt::format("is {} already", state));

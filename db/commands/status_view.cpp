@@ -21,7 +21,7 @@ select s.credential_id, s.bank, s.state, s.who_must_act,
   (select count(*) from flanks.removal_reviews v where v.credential_id = s.credential_id and v.state = 'open'),
   s.history_from, to_char(s.provider_updated_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), s.stale, s.unusually_quiet,
   floor(extract(epoch from now() - s.provider_updated_at))::bigint, s.stale_products, s.quarantined,
-  s.problem)";
+  s.problem, s.error_class)";
 
 constexpr statement status_sql{"read_status", R"(
 from flanks.sync_status s
@@ -68,6 +68,7 @@ status_row row_of(const pg_row& r) {
   row.stale_products = r[20].as<std::int64_t>();
   row.quarantined = r[21].as<std::int64_t>();
   row.problem = r[22].as<bool>();
+  row.error_class = text_or_none(r[23]);
   return row;
 }
 

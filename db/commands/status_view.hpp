@@ -23,6 +23,7 @@ struct status_row {
   std::optional<std::string> bank;
   std::string state;
   bool problem = false;  // somebody must look at it; waiting for the provider is none
+  std::optional<std::string> error_class;
   std::string who_must_act;
   std::optional<std::string> last_attempt_at, last_success_at, last_new_data_at;
   std::optional<std::chrono::seconds> lag;

@@ -36,10 +36,8 @@ succession read_one(const pg_row& r) {
 }
 
 [[noreturn]] void refuse_unknown(std::int64_t id, const std::string& why) {
-  failure f(stage::configuration, verdict::stop, "unknown_succession",
-            fmt::format("succession {} {}", id, why));
-  f.hint = "flanks-sync successions list shows the open ones";
-  throw f;
+  throw failure(stage::configuration, verdict::stop, "unknown_succession",
+                fmt::format("succession {} {}", id, why));
 }
 
 succession find(pg_connection& db, std::int64_t id) {
@@ -53,13 +51,11 @@ succession decide(const db_options& options, std::int64_t id, bool confirmed) {
     db.begin();
     const succession s = find(db, id);
     if (s.state != "open") refuse_unknown(id, fmt::format("is {} already", s.state));
-    const successions::pair p{s.real_account, s.product, s.from, s.to};
+    const succession_pair p{s.real_account, s.product, s.from, s.to};
     if (!successions::lock_leases(db, p, credential_id{0})) {
-      failure f(
+      throw failure(
           stage::lease, verdict::later, "succession_busy",
           fmt::format("credential {} or {} is being synchronised now", s.from.value, s.to.value));
-      f.hint = "try again in a moment";
-      throw f;
     }
     const std::string who = db.run({"read_user", "select session_user"})[0][0].c_str();
     successions::apply_decision(db, p, confirmed, who);

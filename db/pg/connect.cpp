@@ -60,10 +60,8 @@ keywords parse(const std::string& dsn) {
   const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
       PQconninfoParse(dsn.c_str(), nullptr), &PQconninfoFree);
   if (!parsed) {
-    failure f(stage::configuration, verdict::stop, "database_dsn",
-              "database.dsn is not a valid conninfo or URI");
-    f.hint = "as in: host=db port=5432 dbname=mirror user=flanks_sync";
-    throw f;
+    throw failure(stage::configuration, verdict::stop, "database_dsn",
+                  "database.dsn is not a valid conninfo or URI");
   }
   keywords result;
   for (const PQconninfoOption* o = parsed.get(); o->keyword != nullptr; ++o) {
@@ -165,11 +163,9 @@ void check_encoding(PGconn* c) {
   // Every text that the provider may send must have a place: only UTF8 has one for all of them.
   const char* const encoding = PQparameterStatus(c, "server_encoding");
   if (encoding != nullptr && std::string_view(encoding) == "UTF8") return;
-  failure f(stage::configuration, verdict::stop, "database_encoding",
-            fmt::format("{} has the encoding {}, not UTF8", target_of(c).text(),
-                        encoding == nullptr ? "unknown" : encoding));
-  f.hint = "create it anew: create database ... encoding 'UTF8' template template0";
-  throw f;
+  throw failure(stage::configuration, verdict::stop, "database_encoding",
+                fmt::format("{} has the encoding {}, not UTF8", target_of(c).text(),
+                            encoding == nullptr ? "unknown" : encoding));
 }
 
 bool fits(const needed_setting& s, std::string_view found) {

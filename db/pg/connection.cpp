@@ -106,9 +106,13 @@ bool pg_connection::alive() const {
 }
 
 void pg_connection::raise(sql_problem problem) {
+  // Reported since PostgreSQL 14 (manual, libpq: PQparameterStatus).
+  const char* const standby = PQparameterStatus(connection_.get(), "in_hot_standby");
+  problem.standby = standby != nullptr && std::string_view(standby) == "on";
   // A migration went by: the plan, or the statement, is not what it was (PostgreSQL manual,
-  // PREPARE).
-  if (problem.sqlstate == "0A000" || problem.sqlstate == "26000") outdated_ = true;
+  // PREPARE). A standby says the same of an unlogged table.
+  if (problem.sqlstate == "26000" || (problem.sqlstate == "0A000" && !problem.standby))
+    outdated_ = true;
   problem.lost = problem.lost || !alive() || problem.sqlstate.starts_with("57P0") ||
                  problem.sqlstate == "25P03";
   throw problem;
@@ -165,7 +169,8 @@ select exists (select from pg_stat_activity where pid <> pg_backend_pid() and st
     return !problem.lost;
   } catch (const failure& f) {
     // One that lets nobody else in (too many clients) does speak.
-    return f.error_class != "database_silent" && f.error_class != "database_unreachable";
+    return f.error_class != "database_silent" && f.error_class != "database_unreachable" &&
+           f.error_class != "database_starting";
   }
 }
 

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
 #include "db/pg/own_names.hpp"
+#include "sync/error_class.hpp"
 
 namespace flanks {
 
@@ -28,7 +30,7 @@ std::string_view reason_of(std::string_view message) {
 }
 
 struct known_refusal {
-  std::string_view prefix, error_class, hint;
+  std::string_view prefix, error_class, hint;  // hint: empty, it is that of the class
   flanks::verdict verdict;
 };
 
@@ -39,19 +41,14 @@ constexpr std::array known_refusals{
                   "check the user in database.dsn; the server's pg_hba.conf must let it in from "
                   "here, to this database",
                   verdict::stop},
-    known_refusal{"3D000", "database_missing",
-                  "check the name in database.dsn, or create the database", verdict::stop},
+    known_refusal{"3D000", "database_missing", "", verdict::stop},
     known_refusal{"42501", "database_auth", "grant the user the right to connect to the database",
                   verdict::stop},
-    known_refusal{"53300", "database_full", "raise max_connections, or lower database.connections",
-                  verdict::later},
-    known_refusal{"57P03", "database_unreachable", "it starts, or it shuts down", verdict::later},
-    known_refusal{"53100", "database_disk_full", "make room on the database's disk",
-                  verdict::later},
-    known_refusal{"22023", "database_refused",
-                  "check what database.dsn, the role and the database set", verdict::stop},
-    known_refusal{"42704", "database_refused",
-                  "check what database.dsn, the role and the database set", verdict::stop},
+    known_refusal{"53300", "database_full", "", verdict::later},
+    known_refusal{"57P03", "database_starting", "", verdict::later},
+    known_refusal{"53100", "database_disk_full", "", verdict::later},
+    known_refusal{"22023", "database_refused", "", verdict::stop},
+    known_refusal{"42704", "database_refused", "", verdict::stop},
     known_refusal{"08P01", "database_refused",
                   "is there a pooler in between that does not know what the connection asks for?",
                   verdict::stop},
@@ -75,47 +72,36 @@ constexpr std::array known_reasons{
                  "check the host in database.dsn", verdict::later},
     known_reason{"timeout expired", "database_unreachable",
                  "is the host reachable, and is a firewall in between?", verdict::later},
-    known_reason{"certificate", "database_tls", "check sslmode and sslrootcert in database.dsn",
-                 verdict::stop},
-    known_reason{"SSL", "database_tls", "check sslmode in database.dsn", verdict::stop},
+    known_reason{"certificate", "database_tls", "", verdict::stop},
+    known_reason{"SSL", "database_tls", "", verdict::stop},
 };
 
 struct known_state {
-  std::string_view prefix, error_class, hint;
+  std::string_view prefix, error_class;
   flanks::verdict verdict;
 };
 
 // The first that fits; a prefix of two characters is a whole SQLSTATE class (PostgreSQL 15,
 // appendix A).
 constexpr std::array known_states{
-    known_state{"40P01", "database_deadlock", "", verdict::retry},
-    known_state{"40", "database_serialization", "", verdict::retry},
-    known_state{"57P0", "database_lost", "", verdict::retry},
-    known_state{"08", "database_lost", "", verdict::retry},
-    known_state{"25P03", "database_idle_timeout", "", verdict::retry},
-    known_state{"25006", "database_read_only",
-                "is this a standby? database.dsn must name the primary", verdict::later},
-    known_state{"55P03", "database_lock_timeout",
-                "something else holds a lock: see pg_stat_activity", verdict::later},
-    known_state{
-        "57014", "database_timeout",
-        "it took longer than its limit: see pg_stat_activity for what holds it up, or raise "
-        "database.statement_timeout",
-        verdict::later},
-    known_state{"53100", "database_disk_full", "make room on the database's disk", verdict::later},
-    known_state{"53200", "database_memory",
-                "the database's machine is out of memory: see the server's log", verdict::later},
-    known_state{"53", "database_resources", "see the server's log", verdict::later},
-    known_state{"58", "database_io", "look at the disk of the database, and at the server's log",
-                verdict::later},
-    known_state{"XX001", "database_damaged",
-                "a table is damaged: see the server's log; restore it from a backup",
-                verdict::later},
-    known_state{"XX002", "database_damaged", "an index is damaged: reindex it", verdict::later},
-    known_state{"22", "database_value", "", verdict::later},
-    known_state{"42501", "database_rights", rights_hint, verdict::stop},
-    known_state{"42", "database_schema", "run flanks-sync migrate up", verdict::stop},
-    known_state{"3F", "database_schema", "run flanks-sync migrate up", verdict::stop},
+    known_state{"40P01", "database_deadlock", verdict::retry},
+    known_state{"40", "database_serialization", verdict::retry},
+    known_state{"57P0", "database_lost", verdict::retry},
+    known_state{"08", "database_lost", verdict::retry},
+    known_state{"25P03", "database_idle_timeout", verdict::retry},
+    known_state{"25006", "database_read_only", verdict::later},
+    known_state{"55P03", "database_lock_timeout", verdict::later},
+    known_state{"57014", "database_timeout", verdict::later},
+    known_state{"53100", "database_disk_full", verdict::later},
+    known_state{"53200", "database_memory", verdict::later},
+    known_state{"53", "database_resources", verdict::later},
+    known_state{"58", "database_io", verdict::later},
+    known_state{"XX001", "database_damaged", verdict::later},
+    known_state{"XX002", "database_damaged", verdict::later},
+    known_state{"22", "database_value", verdict::later},
+    known_state{"42501", "database_rights", verdict::stop},
+    known_state{"42", "database_schema", verdict::stop},
+    known_state{"3F", "database_schema", verdict::stop},
 };
 
 std::string_view first_line(std::string_view text) {
@@ -137,7 +123,7 @@ failure connect_failure(const db_target& target, std::string_view sqlstate,
   const auto decide = [&](const auto& known) {
     f.verdict = known.verdict;
     f.error_class = known.error_class;
-    f.hint = known.hint;
+    f.hint = known.hint.empty() ? hint_of(known.error_class) : known.hint;
     return f;
   };
   for (const known_refusal& k : known_refusals) {
@@ -208,9 +194,6 @@ failure statement_failure(const db_target& target, const sql_problem& problem, s
     failure f(at, verdict::retry, "database_silent",
               fmt::format("{} had no answer from {} in {} s; the connection was given up",
                           problem.statement, target.text(), problem.silent_for.count()));
-    f.hint =
-        "the server, or something in between, keeps the connection and says nothing: look at the "
-        "server's machine and at proxies and firewalls on the way";
     return f;
   }
   if (problem.lost || problem.in_doubt) {
@@ -221,18 +204,17 @@ failure statement_failure(const db_target& target, const sql_problem& problem, s
     return f;
   }
   if (const auto named = named_refusal(target, problem, at)) return *named;
-  known_state known{"", "database_error", "", verdict::later};
-  for (const known_state& k : known_states) {
-    if (problem.sqlstate.starts_with(k.prefix)) {
-      known = k;
-      break;
-    }
-  }
-  failure f(at, known.verdict, std::string(known.error_class),
-            fmt::format("{} failed in {}: {} ({})", problem.statement, target.text(),
-                        first_line(problem.what()), problem.sqlstate));
-  f.hint = known.hint;
-  return f;
+  known_state known{"", "database_error", verdict::later};
+  const auto found =
+      std::find_if(known_states.begin(), known_states.end(),
+                   [&](const known_state& k) { return problem.sqlstate.starts_with(k.prefix); });
+  if (found != known_states.end()) known = *found;
+  // Which tables it cannot read and what it cannot write is said in several ways.
+  if (problem.standby && known.error_class == "database_error")
+    known = {"", "database_read_only", verdict::later};
+  return failure(at, known.verdict, std::string(known.error_class),
+                 fmt::format("{} failed in {}: {} ({})", problem.statement, target.text(),
+                             first_line(problem.what()), problem.sqlstate));
 }
 
 bool is_bad_value(std::string_view sqlstate) {

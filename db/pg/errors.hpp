@@ -11,10 +11,6 @@
 
 namespace flanks {
 
-// What helps where a right is lacking, in the words of every command and of doctor.
-inline constexpr std::string_view rights_hint =
-    "run contrib/sql/roles.sql once more, as the owner of the database";
-
 // Which database, as a person would name it.
 struct db_target {
   std::string database, host, port, user;  // host: a name, or the directory of a unix socket
@@ -34,6 +30,7 @@ class sql_problem : public std::runtime_error {
   std::string sqlstate;   // empty when the connection was lost
   bool lost = false;      // the connection is gone
   bool in_doubt = false;  // it went during COMMIT
+  bool standby = false;   // the server is one
   // Not 0: it was given up after so long without an answer (and is lost).
   std::chrono::seconds silent_for{0};
   // What the server names beside its words; empty when it does not (PostgreSQL 15,

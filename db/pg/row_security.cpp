@@ -32,7 +32,7 @@ std::string hint(pg_connection& db) {
 void check(pg_connection& db) {
   const std::string tables = concerned(db);
   if (tables.empty()) return;
-  failure f(stage::database, verdict::stop, "database_rights",
+  failure f(stage::database, verdict::stop, "database_row_security",
             fmt::format("row security hides rows of {} in {} from {}", tables, db.target().text(),
                         db.target().user));
   f.hint = hint_for(db, tables);

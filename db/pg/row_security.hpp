@@ -12,7 +12,7 @@ namespace flanks::row_security {
 // What to do about the tables whose policies concern this role; "" when there are none.
 [[nodiscard]] std::string hint(pg_connection& db);
 
-// Throws failure{database_rights} (verdict::stop) that names them: nothing could be stored.
+// Throws failure{database_row_security} (verdict::stop) that names them: nothing could be stored.
 void check(pg_connection& db);
 
 }  // namespace flanks::row_security

@@ -12,10 +12,8 @@ namespace flanks {
 namespace {
 
 [[noreturn]] void unexpected(const char* statement, const std::string& what) {
-  failure f(stage::database, verdict::later, "database_answer",
-            fmt::format("{} returned {}", statement, what));
-  f.hint = "tables or functions of schema flanks are not as the migrations made them";
-  throw f;
+  throw failure(stage::database, verdict::later, "database_answer",
+                fmt::format("{} returned {}", statement, what));
 }
 
 template <class T>

@@ -13,6 +13,7 @@
 #include "db/windows/row_writer.hpp"
 #include "db/windows/run_log.hpp"
 #include "db/windows/window_in_batch.hpp"
+#include "sync/error_class.hpp"
 
 namespace flanks {
 
@@ -329,7 +330,7 @@ void window_batch::remove_absent(window_in_batch& w) {
   record.outcome = outcome::suspicious;
   record.error_class = "suspicious_removal";
   record.error_message = done.message;
-  record.error_hint = "look at it with flanks-sync removals list, then confirm or reject";
+  record.error_hint = hint_of(record.error_class);
 }
 
 void window_batch::record() {

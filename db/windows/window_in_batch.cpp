@@ -166,12 +166,11 @@ void window_in_batch::note_refusals(run_record& record) const {
 
 failure window_in_batch::rows_not_stored(credential_id id, std::int64_t written,
                                          std::int64_t found) {
-  failure f(stage::write, verdict::later, "rows_not_stored",
-            fmt::format("credential {}: {} written, but the table holds {} of them; nothing was "
-                        "stored",
-                        id.value, counted(written, "row was", "rows were"), found));
-  f.hint = "look for triggers, rules and row security on flanks.transactions";
-  return f;
+  return failure(
+      stage::write, verdict::later, "rows_not_stored",
+      fmt::format("credential {}: {} written, but the table holds {} of them; nothing was "
+                  "stored",
+                  id.value, counted(written, "row was", "rows were"), found));
 }
 
 }  // namespace flanks

@@ -189,10 +189,8 @@ void connection::fail_handshake(const error_code& error) {
   const std::string objection = certificate_objection(tls_->native_handle());
   const bool waited = watchdog_.expired() != nullptr || error == asio::error::operation_aborted;
   if (waited || objection.empty()) fail(stage::tls, error, "agree on TLS with");
-  failure f{stage::tls, verdict::stop, "untrusted_certificate",
-            fmt::format("certificate of {} is not trusted: {}", where_.authority(), objection)};
-  f.hint = "check flanks.ca_file and flanks.base_url, and the clock of this machine";
-  throw f;
+  throw failure{stage::tls, verdict::stop, "untrusted_certificate",
+                fmt::format("certificate of {} is not trusted: {}", where_.authority(), objection)};
 }
 
 }  // namespace flanks

@@ -129,13 +129,11 @@ struct status_rule {
   flanks::verdict verdict;
   const char* name;
   const char* says;
-  const char* hint = "";
 };
 constexpr status_rule rules[] = {
     {204, verdict::later, "no_content", "sent nothing at all (No Content)"},
     {304, verdict::later, "not_modified",
-     "says that nothing has changed (Not Modified), which was not asked",
-     "a proxy or cache in between may answer in the provider's place"},
+     "says that nothing has changed (Not Modified), which was not asked"},
     {400, verdict::later, "bad_request", "refused the request"},
     {401, verdict::park, "unauthorized", "refused the access token, also a fresh one"},
     {403, verdict::park, "forbidden", "does not permit this call with these API keys"},
@@ -223,7 +221,6 @@ failure from_status(const answer& a, const call_info& call) {
       with_answer(failure{stage::answer, rule.verdict, name,
                           fmt::format("{} answered {}{}{}", call.what, a.status, says, tail(e))},
                   a, e);
-  if (*rule.hint != '\0') f.hint = rule.hint;
   f.retry_after = wait;
   return f;
 }
@@ -293,7 +290,6 @@ failure from_token_status(const answer& a, const call_info& call, std::string_vi
       f = failure{stage::token, verdict::later, "token_failed",
                   fmt::format("{} answered {} where an access token belongs{}", call.what, a.status,
                               tail(e))};
-      f.hint = "check flanks.base_url";
       return with_answer(std::move(f), a, e);
     }
     return f;
@@ -302,7 +298,6 @@ failure from_token_status(const answer& a, const call_info& call, std::string_vi
   failure f{stage::token, verdict::stop, "token_refused",
             fmt::format("{} refused the API keys of client_id \"{}\" with {}{}", call.what,
                         client_id, a.status, tail(e))};
-  f.hint = "check flanks.client_id, flanks.client_secret_file and flanks.grant_type";
   return with_answer(std::move(f), a, e);
 }
 

@@ -12,10 +12,8 @@ namespace flanks {
 namespace {
 
 [[noreturn]] void refuse(std::string_view why) {
-  failure f{stage::configuration, verdict::stop, "bad_base_url",
-            fmt::format("flanks.base_url {}", why)};
-  f.hint = "check flanks.base_url; the provider's is https://api.flanks.io";
-  throw f;
+  throw failure{stage::configuration, verdict::stop, "bad_base_url",
+                fmt::format("flanks.base_url {}", why)};
 }
 
 std::string bracketed(const origin& o) {

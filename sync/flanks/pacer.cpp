@@ -95,11 +95,9 @@ void pacer::give_up(const waiter& who, clock::time_point now) const {
     throw failure{*trouble_};
   if (now < patience_of(who)) return;
   if (now >= who.until) {
-    failure f{stage::send, verdict::later, "rate_limit_wait_timeout",
-              fmt::format("the rate limit left no place for a request within {} s",
-                          seconds(who.patience))};
-    f.hint = "raise flanks.requests_per_second or lower sync.concurrency";
-    throw f;
+    throw failure{stage::send, verdict::later, "rate_limit_wait_timeout",
+                  fmt::format("the rate limit left no place for a request within {} s",
+                              seconds(who.patience))};
   }
   failure f{
       stage::database, verdict::later, "rate_grant_timeout",

@@ -63,11 +63,9 @@ asio::awaitable<connection_pool::slot> connection_pool::acquire(std::chrono::mil
     co_return slot{*this};
   }
   if (woken) throw boost::system::system_error(asio::error::operation_aborted);
-  failure f{stage::connect, verdict::later, "connection_wait_timeout",
-            fmt::format("no connection to the provider became free within {} s",
-                        std::chrono::floor<std::chrono::seconds>(timeout).count())};
-  f.hint = "raise flanks.max_connections or lower sync.concurrency";
-  throw f;
+  throw failure{stage::connect, verdict::later, "connection_wait_timeout",
+                fmt::format("no connection to the provider became free within {} s",
+                            std::chrono::floor<std::chrono::seconds>(timeout).count())};
 }
 
 void connection_pool::release() {

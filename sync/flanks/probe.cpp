@@ -114,7 +114,7 @@ class probe {
       a.body.append(piece.substr(0, answer_limit - a.body.size()));
     }
     if (const auto theirs = http_date(a.date))
-      found.push_back(clock_finding("provider_clock", "the provider", (*theirs - came).count()));
+      found.push_back(clock_finding("provider_clock", "the provider", *theirs - came));
     const call_info who{
         fmt::format("POST {}{} at {}", where_.path_prefix, token_endpoint, where_.authority()),
         {&keys.client_secret, &keys.password}};

@@ -106,10 +106,9 @@ asio::awaitable<address_book::addresses> address_book::find(std::chrono::millise
   }
   const std::string why = still_running ? fmt::format("no answer within {} ms", timeout.count())
                                         : shared->error.message();
-  failure f{stage::resolve, verdict::retry, still_running ? "resolve_timeout" : "resolve_failed",
-            fmt::format("cannot find the address of {}: {}", where_.host, why)};
-  f.hint = "check flanks.base_url and the name servers of this machine";
-  throw f;
+  throw failure{stage::resolve, verdict::retry,
+                still_running ? "resolve_timeout" : "resolve_failed",
+                fmt::format("cannot find the address of {}: {}", where_.host, why)};
 }
 
 }  // namespace flanks

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sync/failure.hpp"
+#include "sync/flanks/errors.hpp"
 
 namespace flanks {
 
@@ -68,6 +69,8 @@ class timed_response final : public http_response {
 std::unique_ptr<http_response> timed(std::unique_ptr<http_response> response,
                                      request_observer& told, std::string_view endpoint,
                                      std::chrono::steady_clock::time_point sent) {
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  if (const auto theirs = http_date(response->head().date)) told.compared_clocks(*theirs - now);
   return std::make_unique<timed_response>(std::move(response), told, endpoint, sent);
 }
 

@@ -1,5 +1,5 @@
-// A response that tells a request_observer how its request ended: at its last byte, at what broke
-// it, or when it is given up.
+// A response that tells a request_observer how its request ended (at its last byte, at what broke
+// it, or when it is given up), and what the provider's clock says.
 #pragma once
 
 #include <chrono>

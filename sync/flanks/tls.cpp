@@ -12,10 +12,8 @@ namespace ssl = boost::asio::ssl;
 namespace {
 
 [[noreturn]] void refuse(const std::string& what, const std::string& why) {
-  failure f{stage::configuration, verdict::stop, "bad_ca_file",
-            fmt::format("cannot use {}: {}", what, why)};
-  f.hint = "check flanks.ca_file: it must be readable and hold certificates in PEM";
-  throw f;
+  throw failure{stage::configuration, verdict::stop, "bad_ca_file",
+                fmt::format("cannot use {}: {}", what, why)};
 }
 
 // Asio keeps its own things in the context's app data: ours needs a place of its own.

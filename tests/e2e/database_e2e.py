@@ -225,7 +225,7 @@ class RowSecurity(DatabaseTest):
                 daemon = world.start("run")
                 where = wait_until(lambda: served_at(daemon.log.read_text()), "it serves")
                 wait_until(lambda: Admin(where).get("/-/ready")[0] == 503, "it is not ready")
-                self.assertIn("database_rights", Admin(where).get("/-/ready")[2])
+                self.assertIn("database_row_security", Admin(where).get("/-/ready")[2])
                 asked = world.sandbox.requests()["endpoints"]
                 self.assertEqual((asked.get("status", 0), asked.get("account", 0)), (0, 0))
                 world.sql(f"alter table {table} disable row level security")

@@ -87,7 +87,7 @@ class Doctor(WorldTest):
         ids = world.register_all()
         world.ok("run", "--once")
         world.sandbox.control("POST", "status", {"credentials_token": min(ids), "blocked": True})
-        world.sql("update flanks_internal.leases set next_due_at = now() - interval '1 hour'")
+        world.sql("update flanks_internal.leases set next_due_at = now() - interval '1 hour'; update flanks_internal.schedule set next_due_at = now() - interval '1 hour'")
         found = self.doctor(world, 0)
         self.assertEqual((found["daemon"]["result"], found["daemon"]["says"]),
                          ("warn", "3 credentials are due for up to 60 min, and nobody works on them"))

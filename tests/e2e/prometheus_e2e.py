@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -61,6 +62,10 @@ class Eventful:
         self.asked = world.sandbox.requests()
         self.scraped, self.scraped_at = self.admin.metrics(), time.time()
         world.cli("verify")
+        world.write_config(sync__intervall="1h")
+        self.daemon.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.admin.metrics()[metric("flanks_config_last_reload_successful")] == 0, "the reload was refused")
+        world.write_config(sync__intervall=None)
         self.text = self.admin.get("/metrics")[2]
 
     def rest(self):
@@ -219,7 +224,7 @@ class Told(WorldTest):
             self.assertNotIn(token, self.it.text)
         labels = set().union(*(labels or set() for _, _, labels in catalog(self.it.text).values()))
         self.assertEqual(labels, {"version", "state", "bank", "product", "outcome", "kind", "trigger", "table", "operation", "reason",
-                                  "stored", "error_class", "endpoint", "code", "cause", "statement", "pool"})
+                                  "stored", "error_class", "endpoint", "code", "cause", "statement", "pool", "check", "clock", "hint", "meaning", "who_must_act"})
 
     def test_every_family_is_there_from_the_first_scrape_on(self):
         self.assertEqual(list(catalog(self.it.first)), list(catalog(self.it.text)))
@@ -239,7 +244,7 @@ class Told(WorldTest):
         alerts = re.findall(r"- alert: (\w+)", text)
         self.assertGreater(len(alerts), 20)
         self.assertEqual(re.findall(r"runbook: (\S+)", text), [f"docs/alerts.md#{a.lower()}" for a in alerts])
-        self.assertEqual(len(re.findall(r"labels: \{severity: (?:critical|warning|info), who: (?:operator|provider|end_user)\}", text)),
+        self.assertEqual(len(re.findall(r"labels: \{severity: (?:critical|warning|info), who: (?:operator|provider|end_user|\"\{\{ \$labels.who_must_act \}\}\")\}", text)),
                          len(alerts))
         sections = re.findall(r"^## (\w+)\nMeans: .+?\nWho must act: .+?\nNext step: ", (ROOT / "docs/alerts.md").read_text(), re.M | re.S)
         self.assertEqual(sorted(sections), sorted(alerts))
@@ -296,7 +301,7 @@ def dashboard_expressions():
 SECTIONS = (("The process", r"process_|flanks_event_loop"), ("The database", r"flanks_database_(statement|pool|jobs)"),
             ("The provider", r"flanks_(http|token|access_token|rate_limit|provider)_"),
             ("What this daemon has done", r"flanks_\w+_total$"),
-            ("The mirror, as the database tells it", r"flanks_(credentials|leases|oldest|stale|quarantine|reviews|verification|last_ver|table|database_read)"),
+            ("The mirror, as the database tells it", r"flanks_(credentials|problems|leases|oldest|stale|quarantine|reviews|verification|last_ver|table|database_read)"),
             ("The daemon", r""))
 
 

@@ -79,7 +79,9 @@ class real_accounts : public database_test {
                                 "{}",
                                 state, id.value));
   }
-  void follow(credential_id id) { run(store_->follow_successions(id)); }
+  std::vector<succession_pair> follow(credential_id id) {
+    return run(store_->follow_successions(id));
+  }
   std::string live(credential_id id) {
     return value(
         fmt::format("select coalesce(string_agg(_id, ' ' order by _id), '') from "
@@ -315,7 +317,11 @@ TEST_F(real_accounts, evidence_that_is_not_enough_waits_for_a_person) {
     other[i].amount = "-99";
   answer(second_, other);
   become(first_, "blocked");
-  follow(second_);
+  const std::vector<succession_pair> opened = follow(second_);
+  ASSERT_EQ(opened.size(), 1U);
+  EXPECT_EQ(opened[0].from, first_);
+  EXPECT_EQ(opened[0].to, second_);
+  EXPECT_TRUE(follow(second_).empty()) << "it is open already";
   EXPECT_EQ(value("select count(*) from flanks.transactions where removed_at is not null"), "0");
   EXPECT_EQ(value("select count(*) from flanks.transactions_distinct"), "20");
   EXPECT_THAT(value("select what_next from flanks.sync_status where credential_id = 2"),

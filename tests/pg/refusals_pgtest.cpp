@@ -229,7 +229,7 @@ TEST_F(objects_of_others, row_security_is_an_error_that_names_the_table) {
       (void)run(theirs->claim_due(5));
       run(theirs->record_run(record));
     });
-    EXPECT_EQ(f.error_class, "database_rights") << table;
+    EXPECT_EQ(f.error_class, "database_row_security") << table;
     EXPECT_EQ(f.verdict, verdict::stop);
     EXPECT_EQ(value("select count(*) from flanks_internal.leases where lease_id is not null"), "0")
         << "nothing was claimed";

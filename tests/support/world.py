@@ -64,10 +64,12 @@ class Cluster:
         subprocess.run([ROOT / "tests/support/pg-cluster", "remove", self.dir + "/pg"], check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def postmaster(self):
+    def data(self):
         elsewhere = pathlib.Path(self.dir, "pg", "elsewhere")
-        base = pathlib.Path(elsewhere.read_text().strip()) if elsewhere.exists() else pathlib.Path(self.dir, "pg")
-        return int((base / "data/postmaster.pid").read_text().split()[0])
+        return (pathlib.Path(elsewhere.read_text().strip()) if elsewhere.exists() else pathlib.Path(self.dir, "pg")) / "data"
+
+    def postmaster(self):
+        return int((self.data() / "postmaster.pid").read_text().split()[0])
 
     def signal_all(self, number):
         """To the server and every process that it has begun."""
@@ -94,6 +96,18 @@ class Cluster:
 
     def start_again(self):
         subprocess.run([ROOT / "tests/support/pg-cluster", "start", self.dir + "/pg"], check=True, capture_output=True)
+
+    def demote(self):
+        """The server is a standby from now on, until promote()."""
+        self.psql("postgres", "checkpoint")
+        pid = self.postmaster()
+        os.kill(pid, signal.SIGINT)
+        wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "PostgreSQL has ended")
+        (self.data() / "standby.signal").touch()
+        self.start_again()
+
+    def promote(self):
+        self.psql("postgres", "select pg_promote()")
 
     def set(self, **parameters):
         """Gives the server parameters that it reads when it starts, and starts it again."""

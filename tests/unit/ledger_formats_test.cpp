@@ -121,10 +121,10 @@ TEST(connect_failure, is_decided_by_the_code_in_whatever_language_the_server_spe
       {"53300", "FATAL:  lo siento, ya tenemos demasiados clientes", verdict::later,
        "database_full"},
       {"57P03", "FATAL:  el sistema de base de datos está iniciándose", verdict::later,
-       "database_unreachable"},
+       "database_starting"},
       // Words that a client's failure would have, in those of a server.
       {"57P03", "FATAL:  certificate timeout expired, Connection refused", verdict::later,
-       "database_unreachable"},
+       "database_starting"},
   };
   for (const auto& [state, words, then, name] : table) {
     const failure f = connect_failure(

@@ -196,7 +196,10 @@ class memory_store final : public store {
     memory_.products_recorded.push_back(run);
     co_return;
   }
-  awaitable<void> follow_successions(credential_id) override { co_return; }
+  awaitable<std::vector<succession_pair>> follow_successions(credential_id) override {
+    co_return std::vector<succession_pair>{};
+  }
+  awaitable<std::chrono::seconds> clock_ahead() override { co_return std::chrono::seconds{0}; }
   awaitable<bool> claim_entities() override { co_return false; }
   awaitable<void> store_entities(product_batch) override { co_return; }
   awaitable<void> fail_entities(std::string) override { co_return; }
