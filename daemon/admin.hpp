@@ -53,6 +53,8 @@ class admin {
   boost::asio::awaitable<admin_answer> scrape();
   boost::asio::awaitable<admin_answer> status_page(admin_request request);
 
+  boost::asio::awaitable<mirror_gauges> read_gauges();
+
   void note(const std::optional<failure>& trouble);
 
   admin_sources sources_;
@@ -62,6 +64,7 @@ class admin {
   std::string trouble_;  // why the gauges could not be read the last time
   shared_reading<finding> schema_;
   shared_reading<mirror_gauges> gauges_;
+  std::chrono::steady_clock::time_point gauges_due_{};  // not read before
   std::unique_ptr<admin_listener> listener_;
 };
 

@@ -68,8 +68,10 @@ void add_proofs(const mirror_gauges& g, told_family& ended, told_family& differe
 }
 
 void add_credentials(const mirror_gauges* g, families& to) {
-  told_family read("flanks_database_read_timestamp_seconds",
-                   "When the gauges of the database were read, in seconds since 1970.");
+  told_family read(
+      "flanks_database_read_timestamp_seconds",
+      "When the gauges of the database were read, in seconds since 1970: at a scrape, but not "
+      "for more than a twentieth of the time.");
   told_family count("flanks_credentials", "Credentials by state, as in flanks.sync_status.");
   told_family problems("flanks_problems",
                        "Credentials that somebody must look at, by what is wrong and who must act, "
