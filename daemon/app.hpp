@@ -58,10 +58,13 @@ struct configuration {
 // Refuses (exit 78) a schema that this binary does not fit. For whatever writes: what only reads
 // says by itself when it cannot.
 void require_schema(const configuration& c);
-// Applies what is missing first when `migrate` or database.migrate says so.
-void require_schema(const configuration& c, bool migrate, log& events);
 
 class moving_keys;
+class engine;
+
+// For whatever fetches. Applies what the schema lacks when `migrate` or database.migrate says so;
+// refuses one that does not fit then, and keys that open none of the tokens that are sealed.
+void require_database(const engine& e, bool migrate);
 
 // The event loop and what lives on it. Connections outlive the loop's work.
 class engine {

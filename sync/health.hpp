@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "sync/breaker.hpp"
-#include "sync/mirror.hpp"
+#include "sync/credential_report.hpp"
 
 namespace flanks {
 

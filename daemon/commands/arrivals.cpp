@@ -164,7 +164,7 @@ exit_code remove(engine& e, const invocation& asked) {
 
 exit_code command_arrivals(const invocation& asked) {
   engine e(asked, configure(asked, config::secret_scope::all));
-  require_schema(e.settings, false, *e.events);
+  require_database(e, false);
   if (asked.what == command::credentials_remove) return remove(e, asked);
   arrivals_story story(asked, e);
   e.run(story.tell(), [] {});

@@ -11,7 +11,6 @@
 #include "daemon/commands/commands.hpp"
 #include "daemon/scheduler.hpp"
 #include "daemon/terminal.hpp"
-#include "db/tokens.hpp"
 #include "sync/text.hpp"
 #include "sync/window.hpp"
 
@@ -181,8 +180,7 @@ asio::awaitable<void> with_progress(backfill& work, engine& e, backfill_result& 
 
 exit_code command_backfill(const invocation& asked) {
   engine e(asked, configure(asked, config::secret_scope::all));
-  require_schema(e.settings, asked.migrate && !asked.dry_run, *e.events);
-  tokens::require_key(e.database);
+  require_database(e, asked.migrate && !asked.dry_run);
   // On a terminal the line of progress tells what goes well; the log tells what does not.
   if (!asked.level && terminal::is_live(stderr)) e.events->set_level(config::log_level::warn);
   const backfill_request request = request_of(asked, e);

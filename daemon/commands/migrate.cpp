@@ -10,6 +10,7 @@
 
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
+#include "db/tokens.hpp"
 #include "sync/text.hpp"
 
 namespace flanks {
@@ -65,13 +66,14 @@ void require_schema(const configuration& c) {
   throw refusal(exit_code::configuration, summary.message, summary.hint);
 }
 
-void require_schema(const configuration& c, bool migrate, log& events) {
-  if (migrate || c.values().database.migrate) {
-    migrate::migrator(database_options(c)).up(patience_with_migrator, [&](const std::string& name) {
-      events.info(event::migrated, {{"migration", name}});
+void require_database(const engine& e, bool migrate) {
+  if (migrate || e.settings.values().database.migrate) {
+    migrate::migrator(e.database).up(patience_with_migrator, [&](const std::string& name) {
+      e.events->info(event::migrated, {{"migration", name}});
     });
   }
-  require_schema(c);
+  require_schema(e.settings);
+  tokens::require_key(e.database);
 }
 
 exit_code command_migrate(const invocation& asked) {

@@ -294,9 +294,8 @@ class daemon_story {
 
 exit_code command_run(const invocation& asked) {
   engine e(asked, configure(asked, config::secret_scope::all));
-  require_schema(e.settings, asked.migrate, *e.events);
+  require_database(e, asked.migrate);
   write_settings(e.database, stored(e.settings.values()));
-  tokens::require_key(e.database);
   // A daemon does that beside its work; here nobody would be left to end it.
   if (asked.once) tell_sealed(*e.events, tokens::seal_all(e.database, std::atomic<bool>{false}));
   daemon_story story(asked, e);

@@ -11,7 +11,6 @@
 #include "daemon/task_group.hpp"
 #include "daemon/terminal.hpp"
 #include "daemon/worker.hpp"
-#include "db/tokens.hpp"
 
 namespace flanks {
 
@@ -160,8 +159,7 @@ exit_code code_of(const std::vector<sync_line>& lines, const engine& e) {
 
 exit_code command_sync(const invocation& asked) {
   engine e(asked, configure(asked, config::secret_scope::all));
-  require_schema(e.settings, false, *e.events);
-  tokens::require_key(e.database);
+  require_database(e, false);
   sync_story story(asked, e);
   e.run(story.tell(), [&] { story.stop(); });
   if (asked.json) {

@@ -15,7 +15,6 @@
 #include "daemon/terminal.hpp"
 #include "daemon/worker.hpp"
 #include "db/commands/verification.hpp"
-#include "db/tokens.hpp"
 #include "sync/text.hpp"
 #include "sync/window.hpp"
 
@@ -269,8 +268,7 @@ exit_code command_verify(const invocation& asked) {
           day_of(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())))
     throw refusal(exit_code::usage, "--from lies in the future");
   engine e(asked, configure(asked, config::secret_scope::all));
-  require_schema(e.settings, false, *e.events);
-  tokens::require_key(e.database);
+  require_database(e, false);
   verify_story story(asked, e);
   e.run(story.tell(), [&] { story.stop(); });
   if (!asked.json) print_summary(story.totals());
