@@ -82,7 +82,10 @@ admin::admin(const asio::any_io_executor& executor, const config::admin_settings
              [this] {
                web::daemon_facts facts = sources_.facts();
                const std::vector<finding> own = sources_.trouble();
-               if (!own.empty()) facts.trouble = own.front().says;
+               if (!own.empty()) {
+                 facts.trouble = own.front().says;
+                 facts.trouble_of_database = own.front().check == "database";
+               }
                facts.listen = listener_->where();
                return facts;
              }),
@@ -201,7 +204,7 @@ awaitable<admin_answer> admin::scrape() {
 // They look at every credential: of a large mirror they take a twentieth of the database's time at
 // most, however often somebody scrapes.
 awaitable<mirror_gauges> admin::read_gauges() {
-  constexpr std::chrono::milliseconds cheap{200};
+  constexpr std::chrono::seconds cheap{1};
   const auto begun = std::chrono::steady_clock::now();
   auto reading = sources_.database.read();
   mirror_gauges read = co_await std::move(reading);

@@ -355,8 +355,17 @@ asio::awaitable<std::optional<credential_report>> work(worker_tools tools, assig
     const std::string state(to_string(next->state));
     tools.events.warn(log_message(event::waiting, state),
                       {{"credential_id", credential.id.value},
+                       {"error_class", report->waits_for_class},
                        {"hint", report->waits_for},
-                       {"who_must_act", report->waits_for_whom}});
+                       {"who_must_act", who_must_act(report->waits_for_class)}});
+  }
+  if (next && next->state == credential_state::gone && next->state != credential.state) {
+    tools.events.warn(log_message(event::waiting, "gone"),
+                      {{"credential_id", credential.id.value},
+                       {"error_class", "gone"},
+                       {"error", next->error},
+                       {"hint", hint_of("gone")},
+                       {"who_must_act", who_must_act("gone")}});
   }
   const bool recorded = co_await give_back(tools, credential.id, credential.lease, next);
   if (report && !recorded) ++report->failed;

@@ -54,7 +54,7 @@ where case when p.problem in ('reloading', 'clock') then p.seen_at > now() - int
 select * from told
 union all
 select 'working', v.since, 'the database', k.error_class, k.who_must_act,
-  format('%s due since %s UTC, and nobody works on %s', case v.credentials when 1 then '1 credential is' else v.credentials || ' credentials are' end,
+  format('%s been due since %s UTC, and nobody works on %s', case v.credentials when 1 then '1 credential has' else v.credentials || ' credentials have' end,
     to_char(v.since at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), case v.credentials when 1 then 'it' else 'them' end),
   k.hint, 'they are read as soon as a daemon runs'
 from flanks.overdue() v join flanks.error_classes k on k.error_class = 'work_overdue'
@@ -163,7 +163,8 @@ select c.credential_id,
     then 'it may show an account that another credential showed before: a person must look (flanks-sync successions list); '
     else '' end || case s.state
     when 'removed' then 'nothing: it was removed; its rows stay'
-    when 'paused' then 'nothing until it is resumed' || coalesce(' (' || c.pause_reason || ')', '')
+    when 'paused' then 'nothing until it is resumed' || coalesce(' (' || c.pause_reason || ')', '') ||
+      ': flanks-sync credentials resume ' || c.credential_id
     when 'gone' then 'the provider does not know it any more; asked again' || n.at
     when 'action_required' then 'the end user must ' || concat_ws(' and ',
         case when c.reset_required then 'enter a new password' end,
@@ -186,9 +187,12 @@ from flanks.credentials c
 left join flanks_internal.schedule l using (credential_id)
 left join flanks.running() busy(credential_id) using (credential_id)
 join flanks_internal.attention s using (credential_id)
+cross join (select max(paused_until) filter (where paused_until > now()) as paused_until from flanks_internal.rate_limit) p
 cross join lateral (select busy.credential_id is not null as running, case
     when busy.credential_id is not null then ' now: it is running'
     when l.next_due_at <= now() then ' as soon as a worker is free'
+    when l.next_due_at < p.paused_until then ' when the provider''s pause is over, at '
+      || to_char(p.paused_until at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
     when l.next_due_at < 'infinity' then ' at ' || to_char(l.next_due_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
     else ' never' end as at) n
 cross join lateral (select coalesce(array_agg(uc.user_id order by uc.user_id), '{}') as users

@@ -49,6 +49,22 @@ std::string waiting_words(const credential_status& status) {
   return "the end user must " + (wanted.empty() ? "act at the bank" : wanted);
 }
 
+std::string_view waiting_class(const credential_status& status) {
+  switch (state_of(status)) {
+    case credential_state::blocked:
+      return "blocked";
+    case credential_state::pending:
+      return "provider_pending";
+    case credential_state::action_required:
+      return status.reset_required               ? "reset_required"
+             : status.sca_required               ? "sca_required"
+             : status.transaction_token_required ? "transaction_token_required"
+                                                 : "action_required";
+    default:
+      return "";
+  }
+}
+
 std::string quarantine_words(std::int64_t records) {
   return fmt::format(
       "{} in quarantine; the rest is stored",

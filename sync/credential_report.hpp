@@ -39,10 +39,10 @@ struct credential_report {
   std::string error, hint, error_class;  // of the first failure; `error` is a whole sentence
   std::string suspicion;                 // of the first suspicious one, whole sentence
 
-  // What the provider says that it waits for, in the words of sync_status.what_next, and whose turn
-  // it is; empty: for nothing.
+  // What the provider says that it waits for, in the words of sync_status.what_next, and its error
+  // class; empty: for nothing.
   std::string waits_for;
-  std::string_view waits_for_whom;
+  std::string_view waits_for_class;
 
   std::string refusal, refusal_hint;  // of the first window of which the database refused a part
 
@@ -68,6 +68,9 @@ struct credential_report {
 
 // The words of flanks.sync_status.what_next for what this status waits for; empty: for nothing.
 [[nodiscard]] std::string waiting_words(const credential_status& status);
+
+// Its error class, as in flanks.sync_status.
+[[nodiscard]] std::string_view waiting_class(const credential_status& status);
 
 // What operators read of records that could not be stored, in the log and in sync_status.
 [[nodiscard]] std::string quarantine_words(std::int64_t records);

@@ -95,7 +95,7 @@ class credential_story {
       report_.state = state_of(*status);
       report_.pending = status->pending;
       report_.waits_for = waiting_words(*status);
-      report_.waits_for_whom = report_.state == credential_state::pending ? "provider" : "end_user";
+      report_.waits_for_class = waiting_class(*status);
       report_.answered = true;
       report_.bank = status->bank;
       report_.provider_update = status->last_update;

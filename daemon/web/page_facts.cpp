@@ -20,6 +20,7 @@ std::string span(std::chrono::seconds time) {
 
 void count_states(const mirror_overview& o, summary& s) {
   for (const mirror_overview::state& state : o.states) {
+    if (state.name == "paused") s.paused = state.credentials;
     if (state.name == "paused" || state.name == "removed") continue;
     s.credentials += state.credentials;
     if (state.name == "ok") s.current += state.credentials;
@@ -33,7 +34,10 @@ void count_states(const mirror_overview& o, summary& s) {
 std::string credentials_sentence(const summary& s) {
   const std::string all = terminal::amount(s.credentials, "credential");
   std::string text;
-  if (s.credentials == 0) {
+  if (s.credentials == 0 && s.paused > 0) {
+    text = fmt::format("Up, and nothing is mirrored: {} paused",
+                       counted(s.paused, "credential is", "credentials are"));
+  } else if (s.credentials == 0) {
     text = s.problems == 0
                ? "Up. No credential is registered yet: flanks-sync credentials add --help says how"
                : "Up";
@@ -58,7 +62,9 @@ std::string credentials_sentence(const summary& s) {
 summary summary_of(const daemon_facts& daemon, const mirror_view& mirror) {
   summary s;
   if (mirror.overview != nullptr) count_states(*mirror.overview, s);
-  if (!daemon.trouble.empty()) {
+  // What the database says now comes before what the last claim met.
+  const bool is_known_better = daemon.trouble_of_database && !mirror.trouble.empty();
+  if (!daemon.trouble.empty() && !is_known_better) {
     s.how = summary::level::down;
     s.sentence = fmt::format("The daemon runs, but it is not ready: {}.", daemon.trouble);
   } else if (!mirror.trouble.empty()) {

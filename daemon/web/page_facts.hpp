@@ -18,6 +18,7 @@ struct daemon_facts {
   std::string listen;         // where the page is served
   std::string configuration;  // as `flanks-sync config show` prints it: no secret is in it
   std::string trouble;        // why it cannot do its work, a sentence's end; empty when it can
+  bool trouble_of_database = false;                          // as the last claim met it
   std::vector<std::pair<mirror_problem, finding>> problems;  // in full, as flanks.mirror_problems
   instant now, started;
   std::optional<instant> paused_until;      // by the provider
@@ -37,7 +38,7 @@ struct summary {
   level how = level::well;
   std::string sentence;
   std::int64_t credentials = 0;  // neither removed nor paused
-  std::int64_t current = 0, problems = 0;
+  std::int64_t current = 0, problems = 0, paused = 0;
   std::optional<std::chrono::seconds> worst_lag;  // of those
   credential_id worst;
 };

@@ -183,8 +183,9 @@ class examination {
                            counted(count, "credential is", "credentials are"),
                            late[0][1].as<std::int64_t>() / 60, count == 1 ? "it" : "them");
       f.hint =
-          "no daemon may be running: systemctl status flanks-sync, or it may not keep up: "
-          "sync.concurrency";
+          "does a daemon run, or does it stand still? systemctl status flanks-sync; or it does not "
+          "keep "
+          "up: sync.concurrency";
     }
     add(std::move(f));
     for (const mirror_problems::row& p : mirror_problems::read(db))
@@ -214,7 +215,8 @@ class examination {
       f.says = all + ", none with a problem";
     } else {
       f.how = grade::warn;
-      f.says = fmt::format("{} of {} have a problem: {}", problems, all, list);
+      f.says = fmt::format("{} of {} {} a problem: {}", problems, all,
+                           plural(problems, "has", "have"), list);
       f.hint = "flanks-sync status says which, why, who must act and what next";
     }
     add(std::move(f));

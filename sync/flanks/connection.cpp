@@ -168,11 +168,13 @@ void connection::fail(stage at, const error_code& error, std::string_view doing)
   }
   const std::string who = where_.authority();
   if (expired != nullptr) {
-    const bool total = std::string_view{expired} == "total_timeout";
-    throw failure{at, verdict::retry, expired,
-                  fmt::format("cannot {} {}: {} {} ms", doing, who,
-                              total ? "the request is not done after" : "nothing came of it within",
-                              watchdog_.limit().count())};
+    const std::string_view waited{expired};
+    const char* const what = waited == "total_timeout"        ? "the request is not done after"
+                             : waited == "first_byte_timeout" ? "no answer began within"
+                                                              : "nothing came of it within";
+    throw failure{
+        at, verdict::retry, expired,
+        fmt::format("cannot {} {}: {} {} ms", doing, who, what, watchdog_.limit().count())};
   }
   const bool refused = error == asio::error::connection_refused;
   const bool lost = error == asio::error::connection_reset || error == asio::error::broken_pipe ||
@@ -189,7 +191,8 @@ void connection::fail_handshake(const error_code& error) {
   const std::string objection = certificate_objection(tls_->native_handle());
   const bool waited = watchdog_.expired() != nullptr || error == asio::error::operation_aborted;
   if (waited || objection.empty()) fail(stage::tls, error, "agree on TLS with");
-  throw failure{stage::tls, verdict::stop, "untrusted_certificate",
+  const char* const name = certificate_class(tls_->native_handle());
+  throw failure{stage::tls, verdict::stop, name,
                 fmt::format("certificate of {} is not trusted: {}", where_.authority(), objection)};
 }
 

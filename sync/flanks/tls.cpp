@@ -81,6 +81,19 @@ std::optional<certificate_facts> certificate_of(SSL* connection) {
                            std::chrono::system_clock::from_time_t(::timegm(&until))};
 }
 
+const char* certificate_class(SSL* connection) {
+  switch (SSL_get_verify_result(connection)) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "certificate_expired";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return "certificate_of_another_host";
+    default:
+      return "untrusted_certificate";
+  }
+}
+
 std::string certificate_objection(SSL* connection) {
   const long result = SSL_get_verify_result(connection);
   return result == X509_V_OK ? std::string{} : X509_verify_cert_error_string(result);

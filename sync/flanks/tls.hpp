@@ -45,6 +45,8 @@ struct certificate_facts {
 // Nothing when it is not to be had.
 [[nodiscard]] std::optional<certificate_facts> certificate_of(SSL* connection);
 
+// The error class of that objection, as in sync/error_class.cpp.
+[[nodiscard]] const char* certificate_class(SSL* connection);
 // Why the certificate was not accepted, in OpenSSL's words; empty when it was.
 [[nodiscard]] std::string certificate_objection(SSL* connection);
 

@@ -47,7 +47,6 @@ class Cause:
     scheduled: bool = False  # the next step is the schedule's, which the log does not know
     at_command: bool = True  # commands and doctor say whose turn it is
     metric_next: str = ""  # where the failure knows more than its class
-    logged_who: str = ""     # what one line of the log knows, before it came three times or on two days
 
     @property
     def name(self):
@@ -367,14 +366,13 @@ PROVIDER = [
     Cause("418: a status that nobody expects", fault("status", status=418), "answered 418", "operator", NEWER, ALL, "http_418"),
     Cause("204: no content", fault("status", status=204, body=""), "sent nothing at all (No Content)", "provider", ASK, ALL, "no_content"),
     Cause("304: a cache answers in the provider's place", fault("status", status=304, body=""), "says that nothing has changed (Not Modified), which was not asked",
-          "operator", "a proxy or cache in between may answer in the provider's place", ALL, "not_modified", logged_who="nobody"),
+          "operator", "a proxy or cache in between may answer in the provider's place", ALL, "not_modified"),
     Cause("A page of a proxy in place of the access token", fault("html", "token"), "with a page of HTML or XML", "provider", ASK, ALL, "html"),
     Cause("404 where the access token belongs", fault("status", "token", status=404), "answered 404 where an access token belongs", "operator",
           "check flanks.base_url", ALL, "token_failed"),
     Cause("A bank refuses every window of days", fault("refuse_window", longest_days=0), "refused the operation dates that were asked for", "provider", ASK, ALL, "window_refused",
           {"sync": {"overlap": "30d", "history_months": 1}}),
-    Cause("404: the credential is gone", gone, "answered 404: it does not know this credential", "operator", "flanks-sync credentials remove", ALL, "gone",
-          logged_who="provider"),
+    Cause("404: the credential is gone", gone, "answered 404: it does not know this credential", "operator", "flanks-sync credentials remove", ALL, "gone"),
     Cause("The login is blocked", status(blocked=True), "", "end_user", "the login no longer works at the bank: the end user must connect again",
           ALL, "blocked"),
     Cause("The bank asks for strong authentication (SCA)", status(sca_token="abc"), "", "end_user",
@@ -396,9 +394,9 @@ PROVIDER = [
 WAY = [
     Cause("Wrong API key", config(flanks__client_id="somebody-else"), "refused the API keys of client_id \"somebody-else\"", "operator",
           "check flanks.client_id, flanks.client_secret_file and flanks.grant_type", ALL + " doctor", "token_refused"),
-    Cause("The provider's certificate has expired", None, "is not trusted", "operator", "check flanks.ca_file and flanks.base_url, and the clock of this machine",
-          ALL + " doctor", "untrusted_certificate", {"certificate": "expired"}),
-    Cause("The certificate is of another host", None, "is not trusted", "operator", "check flanks.ca_file and flanks.base_url", ALL + " doctor", "untrusted_certificate",
+    Cause("The provider's certificate has expired", None, "is not trusted", "operator", "check the clock of this machine; if it is right, the provider must renew its certificate",
+          ALL + " doctor", "certificate_expired", {"certificate": "expired"}),
+    Cause("The certificate is of another host", None, "is not trusted", "operator", "check flanks.base_url: the certificate must name its host", ALL + " doctor", "certificate_of_another_host",
           {"certificate": "other-host"}),
     Cause("The certificate's CA is unknown", None, "is not trusted", "operator", "check flanks.ca_file and flanks.base_url", ALL + " doctor", "untrusted_certificate",
           {"certificate": "unknown-ca"}),
@@ -446,8 +444,8 @@ BASE = [
           "query would be affected by row-level security policy for table", "operator", "disable row level security", ALL, "database_row_security"),
     Cause("The database takes no writes: a standby, after a failover", standby, "recovery", "operator",
           "is this a standby? database.dsn must name the primary", "page log", "database_read_only"),
-    Cause("The daemon stands still", stands_still, "1 credential is due since ... and nobody works on it", "operator",
-          "no daemon may be running, or it stands still: systemctl status flanks-sync", "status doctor"),
+    Cause("The daemon stands still", stands_still, "1 credential has been due since ... and nobody works on it", "operator",
+          "does a daemon run, or does it stand still? systemctl status flanks-sync", "status doctor"),
     Cause("The admin port is taken", port_taken, "cannot listen at ... Address already in use", "operator",
           "name an address of this machine that is free", "refused"),
     Cause("A reload is refused", refused_reload, "sync.intervall: unknown key", "operator", "did you mean sync.interval?", ALL, "configuration",
@@ -493,7 +491,7 @@ class Causes(WorldTest):
             lines += [problem["says"], problem["hint"] or "", problem["who_must_act"]]
         # A paused credential is no problem, and stands in the list alone.
         for row in [*said.get("problems", []), *said.get("credentials", {}).get("rows", [])]:
-            lines += [row["last_error"] or "", row["last_error_hint"] or "", row["what_next"], row["who_must_act"]]
+            lines += [row["error_class"] or "", row["last_error"] or "", row["last_error_hint"] or "", row["what_next"], row["who_must_act"]]
         return "\n".join(lines)
 
     def lacks(self, text, cause, place):
@@ -508,7 +506,7 @@ class Causes(WorldTest):
         if place in ("command", "doctor") and cause.at_command:
             wanted.append(f"who must act: {cause.who}")
         if place == "log":
-            wanted.append(f"who_must_act={cause.logged_who or cause.who}")
+            wanted.append(f"who_must_act={cause.who}")
         return [words for words in wanted if words not in text]
 
     def lacks_in_metrics(self, said, cause):
@@ -599,7 +597,7 @@ for what differs).
 
 Who must act is `who_must_act` in `status`, on the page and in the log, and `who must act:` below errors of commands and what
 fails in `doctor`. The log names whose turn it is after one failure: what mends itself (nobody) is the operator's from the
-third in a row on, and a 404 is believed on a later day.
+third in a row on.
 
 A metric that is named by an error class is `flanks_problems{error_class="..."}`, or `flanks_mirror_problems{...}` for what
 concerns all credentials: its labels have who must act, what is wrong (`meaning`) and what next (`hint`), and the alerts

@@ -53,10 +53,10 @@ class Doctor(WorldTest):
         self.assertEqual(found["schema"]["result"], "ok")
 
     def test_a_certificate_that_is_not_to_be_trusted(self):
-        for certificate in ("expired", "other-host", "unknown-ca"):
+        for certificate, hint in (("expired", "the provider must renew"), ("other-host", "flanks.base_url"), ("unknown-ca", "flanks.ca_file")):
             with self.subTest(certificate):
                 world = self.world(credentials=0, certificate=certificate)
-                self.failing(world, 69, "tls", "is not trusted", "flanks.ca_file")
+                self.failing(world, 69, "tls", "is not trusted", hint)
 
     def test_a_database_that_is_not_as_it_must_be(self):
         world = self.world(migrate=False, credentials=0)
@@ -95,7 +95,7 @@ class Doctor(WorldTest):
         found = self.doctor(world, 0)
         self.assertEqual(found["daemon"]["result"], "ok")
         self.assertEqual((found["credentials"]["result"], found["credentials"]["says"]),
-                         ("warn", "1 of 3 credentials have a problem: 1 blocked"))
+                         ("warn", "1 of 3 credentials has a problem: 1 blocked"))
         self.assertEqual(world.cli("status", "--exit-code").returncode, 3)
 
 

@@ -64,8 +64,9 @@ TEST_F(problems_of_the_mirror, nobody_works_on_what_has_been_due_for_long) {
   EXPECT_THAT(told(), IsEmpty());
   due_for(16);
   EXPECT_THAT(told(), ElementsAre("working|the database|operator"));
-  EXPECT_THAT(value("select error from flanks.mirror_problems"),
-              ::testing::MatchesRegex("1 credential is due since .* UTC, and nobody works on it"));
+  EXPECT_THAT(
+      value("select error from flanks.mirror_problems"),
+      ::testing::MatchesRegex("1 credential has been due since .* UTC, and nobody works on it"));
   says("a:1", mirror_problem::fetching, refused_);
   EXPECT_THAT(told(), ElementsAre("fetching|a:1|operator"));
   says("a:1", mirror_problem::fetching, std::nullopt);

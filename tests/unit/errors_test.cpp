@@ -88,7 +88,8 @@ TEST(errors, not_modified_hints_at_who_may_have_said_it) {
   answer a = answered(304);
   a.location = "https://elsewhere.example/";
   const failure f = from_status(a, data_call);
-  EXPECT_EQ(f.hint, "a proxy or cache in between may answer in the provider's place");
+  EXPECT_EQ(f.hint,
+            "a proxy or cache in between may answer in the provider's place: find out which");
   EXPECT_THAT(f.what(), Not(HasSubstr("elsewhere")));
 }
 

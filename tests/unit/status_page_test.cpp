@@ -70,6 +70,8 @@ std::string sentence(const mirror_overview& o) {
 }
 
 TEST(status_page, one_sentence_says_how_it_stands) {
+  EXPECT_EQ(sentence(overview_of({{"paused", 2, hours{900}, {4}}}, 0)),
+            "Up, and nothing is mirrored: 2 credentials are paused.");
   EXPECT_EQ(sentence(overview_of({{"ok", 412, hours{3}, {17}}, {"paused", 2, hours{900}, {4}}}, 0)),
             "Up and current: all 412 credentials agree with the provider; the worst lag is 3 h "
             "(credential 17).");
@@ -101,6 +103,10 @@ TEST(status_page, trouble_comes_before_everything_else) {
   daemon.trouble = "the daemon is stopping";
   EXPECT_EQ(summary_of(daemon, {&o, "x", ""}).sentence,
             "The daemon runs, but it is not ready: the daemon is stopping.");
+  daemon.trouble = "the database cannot be used (database_lost); the log says more";
+  daemon.trouble_of_database = true;
+  EXPECT_EQ(summary_of(daemon, {&o, "too many clients already", ""}).sentence,
+            "The daemon runs, but the database cannot be asked: too many clients already.");
 }
 
 TEST(status_page, a_backfill_ends_at_the_pace_of_the_last_minutes) {
