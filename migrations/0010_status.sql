@@ -163,8 +163,7 @@ select c.credential_id,
     then 'it may show an account that another credential showed before: a person must look (flanks-sync successions list); '
     else '' end || case s.state
     when 'removed' then 'nothing: it was removed; its rows stay'
-    when 'paused' then 'nothing until it is resumed' || coalesce(' (' || c.pause_reason || ')', '') ||
-      ': flanks-sync credentials resume ' || c.credential_id
+    when 'paused' then 'nothing until it is resumed' || coalesce(' (' || c.pause_reason || ')', '')
     when 'gone' then 'the provider does not know it any more; asked again' || n.at
     when 'action_required' then 'the end user must ' || concat_ws(' and ',
         case when c.reset_required then 'enter a new password' end,
@@ -242,7 +241,8 @@ cross join lateral (select
       when q.records > 0 then case q.records when 1 then '1 record' else q.records || ' records' end
         || ' could not be stored and ' || case q.records when 1 then 'is' else 'are' end || ' in quarantine; the rest is stored'
       else d.words end as error,
-    case when c.last_error is not null then c.last_error_hint
+    case when s.state = 'paused' then 'flanks-sync credentials resume ' || c.credential_id
+      when c.last_error is not null then c.last_error_hint
       when s.state = 'stale' then (select o.hint from flanks.error_classes o where o.error_class = 'stale')
       when q.records > 0 and s.state not in ('removed', 'paused') then
         (select o.hint from flanks.error_classes o where o.error_class = 'quarantined') || ' and credential_id = ' || c.credential_id

@@ -39,9 +39,10 @@ constexpr error_class_info known_classes[] = {
     {"untrusted_certificate", the_operator, false, "The certificate is not trusted.",
      "check flanks.ca_file and flanks.base_url, and the clock of this machine"},
     {"certificate_expired", the_operator, false, "The provider's certificate has expired.",
-     "check the clock of this machine; if it is right, the provider must renew its certificate"},
+     "check the clock of this machine; if it is right, the provider must renew its certificate, "
+     "unless flanks.ca_file or flanks.base_url is the wrong one"},
     {"certificate_of_another_host", the_operator, false, "The certificate is that of another host.",
-     "check flanks.base_url: the certificate must name its host"},
+     "check flanks.base_url: the certificate must name its host; and flanks.ca_file"},
     {"send_timeout", the_provider, false, "The request could not be sent in time.",
      look_at_network},
     {"shutdown_timeout", nobody, false, "The connection could not be closed in time.",
