@@ -145,6 +145,7 @@ engine::engine(const invocation& asked, configuration c)
       db(make_store(executor, named(database, "workers"))),
       rate(make_rate_grants(executor, named(database, "rate limit"))),
       api(make_flanks_api(executor, options_of(settings, keys, *rate, rates, counted.requests()))) {
+  if (asked.what == command::run) reloads_ = std::make_unique<asio::signal_set>(executor, SIGHUP);
 }
 
 engine::~engine() = default;
@@ -154,7 +155,8 @@ void engine::run(asio::awaitable<void> story, std::function<void()> stop,
   task_group group(executor);
   task_group signals(executor);
   std::exception_ptr error;
-  signals.spawn(watch_signals(std::move(stop), std::move(reload)));
+  signals.spawn(watch_signals(std::move(stop)));
+  if (reloads_) signals.spawn(watch_reloads(std::move(reload)));
   auto whole = [&]() -> asio::awaitable<void> {
     try {
       co_await tell(std::move(story));
@@ -180,16 +182,17 @@ asio::awaitable<void> engine::tell(asio::awaitable<void> story) {
   if (error) std::rethrow_exception(error);
 }
 
-asio::awaitable<void> engine::watch_signals(std::function<void()> stop,
-                                            std::function<void()> reload) {
+asio::awaitable<void> engine::watch_reloads(std::function<void()> reload) {
+  for (;;) {
+    co_await reloads_->async_wait(asio::use_awaitable);
+    reload();
+  }
+}
+
+asio::awaitable<void> engine::watch_signals(std::function<void()> stop) {
   asio::signal_set signals(executor, SIGINT, SIGTERM);
-  if (reload) signals.add(SIGHUP);
   for (;;) {
     const int signal = co_await signals.async_wait(asio::use_awaitable);
-    if (signal == SIGHUP) {
-      reload();
-      continue;
-    }
     if (caught_ != 0)
       _exit(128 + signal);  // asked twice: now means now; leases run out by themselves
     caught_ = signal;

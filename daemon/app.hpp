@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -41,7 +42,8 @@ struct configuration {
   [[nodiscard]] const config::settings& values() const { return file.values; }
 };
 
-// Reads both. Throws refusal (exit 78) whose message lists every mistake with its place, a line each.
+// Reads both. Throws refusal (exit 78) whose message lists every mistake with its place, a line
+// each.
 [[nodiscard]] configuration configure(const invocation& asked, config::secret_scope scope);
 
 // Without keys, and without a rate that others share.
@@ -87,12 +89,14 @@ class engine {
   sync_policy policy;
 
  private:
-  boost::asio::awaitable<void> watch_signals(std::function<void()> stop,
-                                             std::function<void()> reload);
+  boost::asio::awaitable<void> watch_signals(std::function<void()> stop);
+  boost::asio::awaitable<void> watch_reloads(std::function<void()> reload);
   boost::asio::awaitable<void> tell(boost::asio::awaitable<void> story);
 
   boost::asio::io_context loop_{1};
   int caught_ = 0;
+  // Of a daemon, from the beginning: a SIGHUP that comes before the loop runs waits for it.
+  std::unique_ptr<boost::asio::signal_set> reloads_;
 
  public:
   boost::asio::any_io_executor executor;
