@@ -189,13 +189,22 @@ asio::awaitable<void> engine::watch_reloads(std::function<void()> reload) {
   }
 }
 
+// timeout(1), sudo and a terminal's process group may deliver one request twice, within
+// milliseconds of each other: a signal so soon after the first one is not a second request.
+constexpr std::chrono::milliseconds one_request{250};
+
 asio::awaitable<void> engine::watch_signals(std::function<void()> stop) {
   asio::signal_set signals(executor, SIGINT, SIGTERM);
+  std::chrono::steady_clock::time_point first;
   for (;;) {
     const int signal = co_await signals.async_wait(asio::use_awaitable);
-    if (caught_ != 0)
+    const auto now = std::chrono::steady_clock::now();
+    if (caught_ != 0) {
+      if (now - first < one_request) continue;
       _exit(128 + signal);  // asked twice: now means now; leases run out by themselves
+    }
     caught_ = signal;
+    first = now;
     events->info(event::stopping, {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
     stop();
   }

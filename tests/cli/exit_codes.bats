@@ -81,10 +81,23 @@ says() { [[ $stderr == *"$1"* ]] || { echo "not said: $1 in: $stderr"; return 1;
   [ -z "$output" ]
 }
 
+# A backfill that waits for a provider that says nothing, until SIGNAL reaches it.
+interrupted_by() {
+  FLANKS_CONFIG=$FLANKS_WORLD/mute.yaml flanks-sync backfill --credential 1 2>"$BATS_TEST_TMPDIR/log" 3>&- &
+  local backfill=$!
+  timeout 60 bash -c 'until grep -q "ing a backfill" "$1"; do kill -0 "$2"; sleep 0.1; done' - "$BATS_TEST_TMPDIR/log" $backfill
+  kill -s "$1" $backfill
+  local code=0
+  wait $backfill || code=$?
+  cat "$BATS_TEST_TMPDIR/log" >&2
+  return $code
+}
+
 @test "130 and 143: interrupted, and safe to run again" {
-  with mute.yaml timeout --preserve-status -s INT 2 flanks-sync backfill --credential 1
+  run --separate-stderr interrupted_by INT
   exits 130
-  with mute.yaml timeout --preserve-status -s TERM 2 flanks-sync backfill --credential 1
+  says "hint: run the same backfill again"
+  run --separate-stderr interrupted_by TERM
   exits 143
   says "hint: run the same backfill again"
 }

@@ -93,6 +93,32 @@ class Backfill(WorldTest):
         world.ok("backfill")
         self.assert_mirrors(world, ids)
 
+    # As timeout(1) does it: to the process, then to its group.
+    def test_a_signal_delivered_twice_is_one_request_and_a_later_one_ends_at_once(self):
+        world = self.world(credentials=2, transactions=40, latency=700, products="account",
+                           settings={"sync": {"products": ["account"], "concurrency": 1}})
+        world.register_all()
+        leases = "select count(*) from flanks_internal.leases where lease_id is not null"
+
+        def stopping():
+            backfill = world.start("backfill")
+            wait_until(lambda: world.sql(leases) == "1", "it works on a credential")
+            backfill.send_signal(signal.SIGTERM)
+            wait_until(lambda: "stopping" in backfill.log.read_text(), "it has seen the signal")
+            return backfill
+
+        twice = stopping()
+        twice.send_signal(signal.SIGTERM)
+        self.assertEqual(twice.wait(60), 143)
+        self.assertIn("run the same backfill again", twice.log.read_text())
+        self.assertEqual(world.sql(leases), "0")
+
+        at_once = stopping()
+        wait_until(lambda: at_once.poll() is not None or at_once.send_signal(signal.SIGTERM), "it ends")
+        self.assertEqual(at_once.returncode, 143)
+        self.assertNotIn("run the same backfill again", at_once.log.read_text())
+        self.assertEqual(world.sql(leases), "1", "the lease runs out by itself")
+
     def test_a_token_that_expires_in_the_middle_costs_one_refresh_and_no_failure(self):
         world = self.world(credentials=12, transactions=200, latency=40, settings={"sync": {"concurrency": 4}})
         ids = world.register_all()
