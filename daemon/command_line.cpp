@@ -4,10 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 
 #include "daemon/exit_code.hpp"
+#include "daemon/given_text.hpp"
 #include "daemon/terminal.hpp"
 #include "daemon/usage.hpp"
 
@@ -15,81 +15,11 @@ namespace flanks {
 
 namespace {
 
-// Text as CLI11 collects it; turned into values, with a good message, after parsing.
-struct raw_text {
-  std::string level, from, to, succession;
-  std::vector<std::string> users, products, credentials;
-  std::optional<std::string> watch;  // "" without a value
-};
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw CLI::ValidationError(message, static_cast<int>(exit_code::usage));
-}
-
-std::optional<day> read_day(const std::string& option, const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  const std::optional<day> d = day_from(text);
-  if (!d) refuse(fmt::format("{}: \"{}\" is not a day; write YYYY-MM-DD", option, text));
-  return d;
-}
-
-std::int64_t read_number(const std::string& what, const std::string& text) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size() || number <= 0)
-    refuse(fmt::format("{}: \"{}\" is no number from 1 on", what, text));
-  return number;
-}
-
-void read_watch(const raw_text& raw, invocation& asked) {
-  constexpr std::int64_t day_long = 86400;
-  if (!raw.watch) return;
-  const std::int64_t seconds = raw.watch->empty() ? 2 : read_number("--watch", *raw.watch);
-  if (seconds > day_long) refuse("--watch: more than a day lies between two looks");
-  if (asked.json) refuse("--watch draws on a terminal: it goes without --json");
-  if (asked.exit_code) refuse("--watch ends when you end it: it goes without --exit-code");
-  asked.watch = std::chrono::seconds{seconds};
-}
-
-void read_values(const raw_text& raw, invocation& asked) {
-  for (const std::string& u : raw.users)
-    asked.who.users.push_back(user_id{u});
-  for (const std::string& c : raw.credentials)
-    asked.who.credentials.push_back(credential_id{read_number("credential", c)});
-  if (!raw.succession.empty()) asked.succession = read_number("succession", raw.succession);
-  read_watch(raw, asked);
-  for (const std::string& name : raw.products) {
-    const std::optional<product> p = product_from(name);
-    if (!p)
-      refuse(
-          fmt::format("--product: \"{}\" is none of account, card, investment, liability", name));
-    if (std::find(asked.who.products.begin(), asked.who.products.end(), *p) ==
-        asked.who.products.end())
-      asked.who.products.push_back(*p);
-  }
-  asked.from = read_day("--from", raw.from);
-  asked.to = read_day("--to", raw.to);
-  if (asked.to && !asked.from) refuse("--to needs --from: the window has two ends");
-  if (asked.from && asked.to && *asked.to < *asked.from) refuse("--to lies before --from");
-  static const std::vector<std::pair<std::string, config::log_level>> levels{
-      {"trace", config::log_level::trace},
-      {"debug", config::log_level::debug},
-      {"info", config::log_level::info},
-      {"warn", config::log_level::warn},
-      {"error", config::log_level::error}};
-  for (const auto& [name, level] : levels) {
-    if (name == raw.level) asked.level = level;
-  }
-  if (!raw.level.empty() && !asked.level) {
-    refuse(
-        fmt::format("--log-level: \"{}\" is none of trace, debug, info, warn, error", raw.level));
-  }
-}
-
 // Adds sub-commands; the one that was typed leaves its name in asked.what.
 class grammar {
  public:
-  grammar(CLI::App& app, raw_text& raw, invocation& asked) : app_(app), raw_(raw), asked_(asked) {
+  grammar(CLI::App& app, given_text& given, invocation& asked)
+      : app_(app), given_(given), asked_(asked) {
     global();
     running();
     credentials();
@@ -116,7 +46,7 @@ class grammar {
     app_.add_option("--config", asked_.config,
                     "Configuration file (default: /etc/flanks-sync/config.yaml)")
         ->type_name("FILE");
-    app_.add_option("--log-level", raw_.level,
+    app_.add_option("--log-level", given_.level,
                     "trace, debug, info, warn or error, in place of log.level")
         ->type_name("LEVEL");
     app_.add_flag("--json", asked_.json, "Machine-readable output on standard output");
@@ -125,17 +55,17 @@ class grammar {
   }
 
   void of_user(CLI::App* sub) {
-    sub->add_option("--user", raw_.users, "Credentials of this user (repeatable)")
+    sub->add_option("--user", given_.users, "Credentials of this user (repeatable)")
         ->type_name("U")
         ->allow_extra_args(false);
   }
 
   void choose(CLI::App* sub) {
     of_user(sub);
-    sub->add_option("--credential", raw_.credentials, "This credential (repeatable)")
+    sub->add_option("--credential", given_.credentials, "This credential (repeatable)")
         ->type_name("N")
         ->allow_extra_args(false);
-    sub->add_option("--product", raw_.products,
+    sub->add_option("--product", given_.products,
                     "account, card, investment or liability (repeatable)")
         ->type_name("P")
         ->allow_extra_args(false);
@@ -152,9 +82,10 @@ class grammar {
             command::backfill);
     choose(backfill);
     backfill
-        ->add_option("--from", raw_.from, "First operation date (default: sync.history_months ago)")
+        ->add_option("--from", given_.from,
+                     "First operation date (default: sync.history_months ago)")
         ->type_name("D");
-    backfill->add_option("--to", raw_.to, "Last operation date (default: today)")->type_name("D");
+    backfill->add_option("--to", given_.to, "Last operation date (default: today)")->type_name("D");
     backfill->add_flag("--restart", asked_.restart, "Drop an unfinished backfill and begin anew");
     backfill->add_flag("--dry-run", asked_.dry_run, "Say what would be fetched, write nothing");
     backfill->add_flag("--migrate", asked_.migrate, "Bring the database schema up to date first");
@@ -171,7 +102,7 @@ class grammar {
         ->type_name("B")
         ->allow_extra_args(false);
     const auto seconds = [this](const CLI::results_t& given) {
-      raw_.watch = given.empty() ? std::string() : given.back();
+      given_.watch = given.empty() ? std::string() : given.back();
       return true;
     };
     status
@@ -188,10 +119,10 @@ class grammar {
             command::verify);
     choose(verify);
     verify
-        ->add_option("--from", raw_.from,
+        ->add_option("--from", given_.from,
                      "First operation date (default: every day that flanks.coverage names)")
         ->type_name("D");
-    verify->add_option("--to", raw_.to, "Last operation date (default: today)")->type_name("D");
+    verify->add_option("--to", given_.to, "Last operation date (default: today)")->type_name("D");
     verify->add_flag("--repair", asked_.repair,
                      "Put right what differs, and compare again; exit 0 when nothing is left");
   }
@@ -285,7 +216,7 @@ class grammar {
   }
 
   void numbered(CLI::App* sub) {
-    sub->add_option("credential", raw_.credentials, "credential_id, one or more")
+    sub->add_option("credential", given_.credentials, "credential_id, one or more")
         ->required()
         ->type_name("N");
   }
@@ -322,7 +253,7 @@ class grammar {
               command::successions_confirm),
           add(group, "reject", "They are two: both stay, and this is not raised again",
               command::successions_reject)})
-      sub->add_option("succession", raw_.succession, "Its id, as successions list shows it")
+      sub->add_option("succession", given_.succession, "Its id, as successions list shows it")
           ->required()
           ->type_name("N");
   }
@@ -334,7 +265,8 @@ class grammar {
     add(migrate, "status", "What is applied and what is not", command::migrate_status);
     add(migrate, "plan", "Prints the SQL that is missing, for a DBA to run", command::migrate_plan);
     add(&app_, "doctor",
-        "Config, DNS, TLS, token, database, rights, schema, clocks, disk: what is wrong and what to do",
+        "Config, DNS, TLS, token, database, rights, schema, clocks, disk: what is wrong and what "
+        "to do",
         command::doctor);
     CLI::App* const configuration = app_.add_subcommand("config", "The configuration file");
     configuration->require_subcommand(1);
@@ -355,7 +287,7 @@ class grammar {
   }
 
   CLI::App& app_;
-  raw_text& raw_;
+  given_text& given_;
   invocation& asked_;
 };
 
@@ -417,9 +349,9 @@ int say_help(const CLI::App& app, const usage::command& program, bool as_json) {
 
 parsed parse_command_line(int argc, char** argv) {
   parsed result;
-  raw_text raw;
+  given_text given;
   CLI::App app("Mirrors a company's Flanks transactions into its own PostgreSQL.", "flanks-sync");
-  const grammar added(app, raw, result.asked);
+  const grammar added(app, given, result.asked);
   const usage::command program = described(app, "");
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   if (const auto wrong = usage::first_mistake(program, words)) {
@@ -428,13 +360,13 @@ parsed parse_command_line(int argc, char** argv) {
   }
   try {
     app.parse(argc, argv);
-    read_values(raw, result.asked);
+    read_values(given, result.asked);
   } catch (const CLI::CallForHelp&) {
     const bool as_json = std::find(words.begin(), words.end(), "--json") != words.end();
     result.exit = say_help(app, program, as_json);
   } catch (const CLI::Success& e) {
-    result.exit = app.exit(e);  // the version, on standard output
-  } catch (const CLI::ParseError& e) {
+    result.exit = app.exit(e);             // the version, on standard output
+  } catch (const std::runtime_error& e) {  // refused_value, or what CLI11 refuses
     result.exit = say_usage({e.what(), named(app, program).path + " --help shows how"});
   }
   return result;

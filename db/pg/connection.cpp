@@ -2,13 +2,8 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <array>
-#include <cerrno>
-#include <cstdlib>
-
-#include "db/pg/own_names.hpp"
 
 namespace flanks {
 
@@ -35,21 +30,44 @@ void refuse_nul(const char* name, const sql_values& values) {
   }
 }
 
-std::string text_of(const PGresult* result, int field) {
-  const char* const found = PQresultErrorField(result, field);
-  return found == nullptr ? "" : found;
-}
-
-bool is_good(ExecStatusType status) {
-  return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY ||
-         status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_PIPELINE_SYNC;
-}
-
 // Planning anew took as long as the statements. What is disabled is not forbidden but costs 1e10,
 // for which PostgreSQL would compile the statement: 800 ms for one that takes 1.
 constexpr statement by_key{"by_key", R"(
 set local plan_cache_mode = force_generic_plan; set local enable_seqscan = off; set local enable_hashjoin = off;
 set local enable_mergejoin = off; set local jit = off)"};
+
+// Whether the server says, over another connection, that a statement runs. By our comment: a pooler
+// tells us no process of the server.
+bool still_works(db_options other, const char* name) {
+  constexpr statement look{"look_for_statement", R"(
+select exists (select from pg_stat_activity where pid <> pg_backend_pid() and state = 'active'
+  and datname = current_database() and starts_with(query, $1)))"};
+  other.statement_timeout = other.lock_timeout = look_again;
+  try {
+    pg_connection db(other);
+    return db.run(look, sql_values(fmt::format("/* flanks-sync {} */", name)))[0][0].as<bool>();
+  } catch (const sql_problem& problem) {
+    return !problem.lost;
+  } catch (const failure& f) {
+    // One that lets nobody else in (too many clients) does speak.
+    return f.error_class != "database_silent" && f.error_class != "database_unreachable" &&
+           f.error_class != "database_starting";
+  }
+}
+
+// Only what may take any time (a migration) is looked after.
+bool is_unlimited(const db_options& options) {
+  return options.statement_timeout.count() == 0;
+}
+
+chr::seconds patience_of(const db_options& options) {
+  return is_unlimited(options) ? look_again : options.statement_timeout + options.answer_grace;
+}
+
+std::function<bool(const char*)> looks_of(const db_options& options) {
+  if (!is_unlimited(options)) return nullptr;
+  return [options](const char* name) { return still_works(options, name); };
+}
 
 // Tells how long a statement took, also when it failed.
 class statement_timer {
@@ -70,15 +88,14 @@ class statement_timer {
 }  // namespace
 
 pg_connection::pg_connection(const db_options& options)
+    : pg_connection(options, options.login->current()) {}
+
+pg_connection::pg_connection(const db_options& options, const login_source::version& as)
     : options_(options),
       limits_(options.limits),
-      unlimited_(options.statement_timeout.count() == 0),
-      patience_(unlimited_ ? look_again : options.statement_timeout + options.answer_grace) {
-  const login_source::version who = options.login->current();
-  login_number_ = who.number;
-  connection_ = open_connection(options, who.who);
-  target_ = target_of(connection_.get());
-  PQsetnonblocking(connection_.get(), 1);
+      login_number_(as.number),
+      wire_(open_connection(options, as.who), patience_of(options), looks_of(options)),
+      target_(target_of(wire_.get())) {
   try {
     check_session();
   } catch (const sql_problem& problem) {
@@ -101,35 +118,6 @@ bool pg_connection::superseded() const {
   return !in_transaction_ && options_.login->number() != login_number_;
 }
 
-bool pg_connection::alive() const {
-  return PQstatus(connection_.get()) == CONNECTION_OK && !outdated_;
-}
-
-void pg_connection::raise(sql_problem problem) {
-  // Reported since PostgreSQL 14 (manual, libpq: PQparameterStatus).
-  const char* const standby = PQparameterStatus(connection_.get(), "in_hot_standby");
-  problem.standby = standby != nullptr && std::string_view(standby) == "on";
-  // A migration went by: the plan, or the statement, is not what it was (PostgreSQL manual,
-  // PREPARE). A standby says the same of an unlogged table.
-  if (problem.sqlstate == "26000" || (problem.sqlstate == "0A000" && !problem.standby))
-    outdated_ = true;
-  problem.lost = problem.lost || !alive() || problem.sqlstate.starts_with("57P0") ||
-                 problem.sqlstate == "25P03";
-  throw problem;
-}
-
-// Of a result that is an error; null: libpq's own words.
-void pg_connection::raise(const char* name, const PGresult* result) {
-  std::string message = text_of(result, PG_DIAG_MESSAGE_PRIMARY);
-  if (message.empty()) message = PQerrorMessage(connection_.get());
-  sql_problem problem(name, text_of(result, PG_DIAG_SQLSTATE), message);
-  problem.constraint = text_of(result, PG_DIAG_CONSTRAINT_NAME);
-  if (const std::string table = text_of(result, PG_DIAG_TABLE_NAME); !table.empty())
-    problem.table = text_of(result, PG_DIAG_SCHEMA_NAME) + "." + table;
-  problem.function = foreign_function_in(text_of(result, PG_DIAG_CONTEXT));
-  raise(std::move(problem));
-}
-
 std::string pg_connection::handover_after() const {
   return fmt::format("{} seconds", options_.handover_after.count());
 }
@@ -147,115 +135,18 @@ insert into flanks_internal.secrets default values on conflict do nothing)"};
   return key_.value();
 }
 
-// The deadline of what is sent from now on.
-void pg_connection::start(const char* name) {
-  running_ = name;
-  deadline_ = chr::steady_clock::now() + patience_;
-}
-
-// Whether the server says, over another connection, that the statement runs. By our comment: a
-// pooler tells us no process of the server.
-bool pg_connection::still_works() {
-  constexpr statement look{"look_for_statement", R"(
-select exists (select from pg_stat_activity where pid <> pg_backend_pid() and state = 'active'
-  and datname = current_database() and starts_with(query, $1)))"};
-  if (!unlimited_) return false;
-  db_options other = options_;
-  other.statement_timeout = other.lock_timeout = look_again;
-  try {
-    pg_connection db(other);
-    return db.run(look, sql_values(fmt::format("/* flanks-sync {} */", running_)))[0][0].as<bool>();
-  } catch (const sql_problem& problem) {
-    return !problem.lost;
-  } catch (const failure& f) {
-    // One that lets nobody else in (too many clients) does speak.
-    return f.error_class != "database_silent" && f.error_class != "database_unreachable" &&
-           f.error_class != "database_starting";
-  }
-}
-
-// Until the socket is ready, also when that is known only after the deadline (we may have been
-// stopped meanwhile). The connection is closed when it is not: whatever comes later belongs to
-// nobody.
-void pg_connection::wait(short events) {
-  for (;;) {
-    const auto left = chr::ceil<chr::milliseconds>(deadline_ - chr::steady_clock::now()).count();
-    pollfd socket{PQsocket(connection_.get()), events, 0};
-    const int ready = ::poll(&socket, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
-    if (ready > 0) return;
-    if (ready < 0 && errno == EINTR) continue;
-    if (still_works()) {
-      start(running_);
-      continue;
-    }
-    sql_problem problem(running_, "", "no answer");
-    problem.lost = true;
-    problem.silent_for = patience_;
-    ::shutdown(PQsocket(connection_.get()), SHUT_RDWR);
-    PQconsumeInput(connection_.get());  // libpq sees the end, and the connection is bad from now on
-    in_transaction_ = false;
-    throw problem;
-  }
-}
-
-void pg_connection::flush() {
-  for (;;) {
-    const int left = PQflush(connection_.get());
-    if (left == 0) return;
-    if (left < 0) raise(running_, nullptr);
-    // Also what the server says meanwhile: it may stop reading until it was heard.
-    wait(POLLIN | POLLOUT);
-    if (PQconsumeInput(connection_.get()) == 0) raise(running_, nullptr);
-  }
-}
-
-// Null after the last one.
-pg_rows::owned pg_connection::next_result() {
-  while (PQisBusy(connection_.get()) != 0) {
-    wait(POLLIN);
-    if (PQconsumeInput(connection_.get()) == 0) break;  // the result says what happened
-  }
-  return {PQgetResult(connection_.get()), &PQclear};
-}
-
-// Reads until there is no more, so that the connection can go on; gives the last result, or throws
-// what the first error said.
-pg_rows pg_connection::finish(const char* name) {
-  flush();
-  pg_rows::owned last(nullptr, &PQclear), failed(nullptr, &PQclear);
-  while (pg_rows::owned result = next_result()) {
-    const ExecStatusType status = PQresultStatus(result.get());
-    if (!is_good(status) && !failed) {
-      failed = std::move(result);
-    } else {
-      last = std::move(result);
-    }
-    // More comes only when the data has been moved, or the connection is broken.
-    if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) break;
-  }
-  if (failed || !last) raise(name, failed.get());
-  return {std::move(last), name};
-}
-
-// Without values, and several of them if need be (PostgreSQL 15, 55.2.2).
-void pg_connection::command(const char* name, const char* sql) {
-  start(name);
-  if (PQsendQuery(connection_.get(), sql) != 1) raise(name, nullptr);
-  (void)finish(name);
-}
-
 pg_rows pg_connection::run(const statement& s, const sql_values& values) {
   const statement_timer timer(options_.observer, s.name);
   refuse_nul(s.name, values);
   const std::string sql = commented(s);
   const std::string* const name = values.get().empty() ? nullptr : prepared(sql, s.name);
-  start(s.name);
+  wire_.start(s.name);
   if (values.get().empty()) {
-    if (PQsendQuery(connection_.get(), sql.c_str()) != 1) raise(s.name, nullptr);
+    if (PQsendQuery(wire_.get(), sql.c_str()) != 1) wire_.raise(s.name, nullptr);
   } else {
     send(sql, name, values);
   }
-  return finish(s.name);
+  return wire_.finish(s.name);
 }
 
 // Its name at the server; null the first time: what is run once only is not worth preparing.
@@ -265,10 +156,10 @@ const std::string* pg_connection::prepared(const std::string& sql, const char* n
   if (first_time && !now) return nullptr;
   if (at->second.empty()) {
     const std::string chosen = fmt::format("{}_{}", name, ++prepared_count_);
-    start(name);
-    if (PQsendPrepare(connection_.get(), chosen.c_str(), sql.c_str(), 0, nullptr) != 1)
-      raise(name, nullptr);
-    (void)finish(name);
+    wire_.start(name);
+    if (PQsendPrepare(wire_.get(), chosen.c_str(), sql.c_str(), 0, nullptr) != 1)
+      wire_.raise(name, nullptr);
+    (void)wire_.finish(name);
     at->second = chosen;
   }
   return &at->second;
@@ -286,11 +177,11 @@ void pg_connection::send(const std::string& sql, const std::string* name, const 
   }
   const int count = static_cast<int>(texts.size()), binary = binary_result ? 1 : 0;
   const int sent = name != nullptr
-                       ? PQsendQueryPrepared(connection_.get(), name->c_str(), count, texts.data(),
+                       ? PQsendQueryPrepared(wire_.get(), name->c_str(), count, texts.data(),
                                              sizes.data(), formats.data(), binary)
-                       : PQsendQueryParams(connection_.get(), sql.c_str(), count, nullptr,
-                                           texts.data(), sizes.data(), formats.data(), binary);
-  if (sent != 1) raise(running_, nullptr);
+                       : PQsendQueryParams(wire_.get(), sql.c_str(), count, nullptr, texts.data(),
+                                           sizes.data(), formats.data(), binary);
+  if (sent != 1) wire_.raise(wire_.running(), nullptr);
 }
 
 void pg_connection::fetch(const statement& s, const sql_values& values,
@@ -299,9 +190,9 @@ void pg_connection::fetch(const statement& s, const sql_values& values,
   refuse_nul(s.name, values);
   const std::string sql = commented(s);
   const std::string* const name = prepared(sql, s.name, true);
-  start(s.name);
+  wire_.start(s.name);
   send(sql, name, values, true);
-  const pg_rows result = finish(s.name);
+  const pg_rows result = wire_.finish(s.name);
   for (int row = 0; row < static_cast<int>(result.size()); ++row)
     take(binary_row(result.get(), row));
 }
@@ -314,27 +205,27 @@ void pg_connection::run_together(const std::vector<call>& calls,
     texts.emplace_back(commented(c.what), nullptr);
     texts.back().second = prepared(texts.back().first, c.what.name, true);
   }
-  start(calls.front().what.name);
-  PQenterPipelineMode(connection_.get());
+  wire_.start(calls.front().what.name);
+  PQenterPipelineMode(wire_.get());
   for (std::size_t i = 0; i < calls.size(); ++i)
     send(texts[i].first, texts[i].second, calls[i].values, take != nullptr);
-  PQpipelineSync(connection_.get());
-  flush();
+  PQpipelineSync(wire_.get());
+  wire_.flush();
   const call* first_failed = nullptr;
   std::size_t failed_at = 0;
   std::vector<pg_rows::owned> results;
   for (const call& c : calls) {
-    start(c.what.name);  // each has its own time at the server as well
+    wire_.start(c.what.name);  // each has its own time at the server as well
     const statement_timer timer(options_.observer, c.what.name);
-    results.push_back(next_result());
-    if (!is_good(PQresultStatus(results.back().get())) && first_failed == nullptr)
+    results.push_back(wire_.next_result());
+    if (!pg_wire::is_good(PQresultStatus(results.back().get())) && first_failed == nullptr)
       first_failed = &c, failed_at = results.size() - 1;
-    (void)next_result();  // null: the end of this one's results
+    (void)wire_.next_result();  // null: the end of this one's results
   }
-  const pg_rows::owned sync = next_result();
-  PQexitPipelineMode(connection_.get());
-  if (first_failed != nullptr) raise(first_failed->what.name, results[failed_at].get());
-  if (PQresultStatus(sync.get()) != PGRES_PIPELINE_SYNC) raise(running_, sync.get());
+  const pg_rows::owned sync = wire_.next_result();
+  PQexitPipelineMode(wire_.get());
+  if (first_failed != nullptr) wire_.raise(first_failed->what.name, results[failed_at].get());
+  if (PQresultStatus(sync.get()) != PGRES_PIPELINE_SYNC) wire_.raise(wire_.running(), sync.get());
   if (!take) return;
   for (const pg_rows::owned& result : results) {
     for (int row = 0; row < PQntuples(result.get()); ++row)
@@ -344,7 +235,7 @@ void pg_connection::run_together(const std::vector<call>& calls,
 
 void pg_connection::begin() {
   const statement_timer timer(options_.observer, "begin");
-  command("begin", "begin");
+  wire_.command("begin", "begin");
   in_transaction_ = true;
 }
 
@@ -357,12 +248,12 @@ void pg_connection::commit() {
   // Whatever happens, this transaction is over.
   in_transaction_ = false;
   try {
-    start("commit");
-    if (PQsendQuery(connection_.get(), "commit") != 1) raise("commit", nullptr);
-    const pg_rows done = finish("commit");
+    wire_.start("commit");
+    if (PQsendQuery(wire_.get(), "commit") != 1) wire_.raise("commit", nullptr);
+    const pg_rows done = wire_.finish("commit");
     // What COMMIT answers in a transaction that has failed (PostgreSQL 15, COMMIT).
     if (done.command() == "ROLLBACK")
-      raise(sql_problem("commit", "25P02", "the transaction had failed and was rolled back"));
+      wire_.raise(sql_problem("commit", "25P02", "the transaction had failed and was rolled back"));
   } catch (sql_problem& problem) {
     // A server that has said why has not committed; one that is gone may have.
     problem.in_doubt = problem.lost && problem.sqlstate.empty();
@@ -374,7 +265,7 @@ void pg_connection::rollback() noexcept {
   if (!std::exchange(in_transaction_, false)) return;
   const statement_timer timer(options_.observer, "rollback");
   try {
-    if (PQstatus(connection_.get()) == CONNECTION_OK) command("rollback", "rollback");
+    if (wire_.is_open()) wire_.command("rollback", "rollback");
   } catch (...) {  // NOLINT: the server rolls back by itself when the connection is gone
   }
 }
@@ -383,7 +274,7 @@ std::int64_t pg_connection::copy_in(const statement& s,
                                     const std::function<bool(std::string&)>& next) {
   const statement_timer timer(options_.observer, s.name);
   const std::string sql = commented(s);
-  command(s.name, sql.c_str());
+  wire_.command(s.name, sql.c_str());
   std::string piece;
   bool sent = true;
   for (bool more = true; sent && more;) {
@@ -392,16 +283,16 @@ std::int64_t pg_connection::copy_in(const statement& s,
       more = next(piece);
     int taken = 0;
     while (sent && taken == 0) {
-      taken = PQputCopyData(connection_.get(), piece.data(), static_cast<int>(piece.size()));
+      taken = PQputCopyData(wire_.get(), piece.data(), static_cast<int>(piece.size()));
       sent = taken >= 0;
       // Also after a piece that was taken: what libpq holds back is memory.
-      if (sent) flush();
+      if (sent) wire_.flush();
     }
   }
   // Even when sending failed: the server's own words come with the result.
-  while (PQputCopyEnd(connection_.get(), sent ? nullptr : "sending failed") == 0)
-    flush();
-  return finish(s.name).affected_rows();
+  while (PQputCopyEnd(wire_.get(), sent ? nullptr : "sending failed") == 0)
+    wire_.flush();
+  return wire_.finish(s.name).affected_rows();
 }
 
 std::int64_t pg_connection::copy_in(const statement& s, std::string_view rows) {
@@ -416,20 +307,20 @@ void pg_connection::copy_out(const statement& s,
                              const std::function<void(std::string_view)>& take) {
   const statement_timer timer(options_.observer, s.name);
   const std::string sql = commented(s);
-  command(s.name, sql.c_str());
+  wire_.command(s.name, sql.c_str());
   for (;;) {
     char* row = nullptr;
-    const int length = PQgetCopyData(connection_.get(), &row, 1);
+    const int length = PQgetCopyData(wire_.get(), &row, 1);
     if (length < 0) break;  // -1 the end, -2 an error: finish() tells them apart
     if (length == 0) {
-      wait(POLLIN);
-      if (PQconsumeInput(connection_.get()) == 0) break;
+      wire_.wait(POLLIN);
+      if (PQconsumeInput(wire_.get()) == 0) break;
       continue;
     }
     const std::unique_ptr<char, decltype(&PQfreemem)> owned(row, &PQfreemem);
     take({row, static_cast<std::size_t>(length)});
   }
-  (void)finish(s.name);
+  (void)wire_.finish(s.name);
 }
 
 }  // namespace flanks

@@ -19,6 +19,7 @@
 #include "db/pg/errors.hpp"
 #include "db/pg/options.hpp"
 #include "db/pg/rows.hpp"
+#include "db/pg/wire.hpp"
 #include "sync/transaction.hpp"
 #include "sync/types.hpp"
 
@@ -115,7 +116,7 @@ class pg_connection {
   // Throws sql_problem with in_doubt when the connection went before the answer.
   void commit();
   void rollback() noexcept;
-  [[nodiscard]] bool in_transaction() const { return in_transaction_; }
+  [[nodiscard]] bool in_transaction() const { return in_transaction_ && wire_.is_open(); }
 
   // COPY ... FROM STDIN inside the open transaction. `next` appends some rows, in the format that
   // the statement names, and says whether more will come; what it appends is sent in pieces. Gives
@@ -127,7 +128,7 @@ class pg_connection {
 
   // False after the server or the network ended it, or a change of the schema made what is prepared
   // here useless.
-  [[nodiscard]] bool alive() const;
+  [[nodiscard]] bool alive() const { return wire_.alive(); }
   // The login has been replaced since it was opened, and no transaction needs it any more.
   [[nodiscard]] bool superseded() const;
   [[nodiscard]] const db_target& target() const { return target_; }
@@ -140,36 +141,23 @@ class pg_connection {
   [[nodiscard]] const sync_limits& limits() const { return limits_; }
 
  private:
-  void start(const char* name);
+  pg_connection(const db_options& options, const login_source::version& as);
   void check_session();
-  bool still_works();
-  void wait(short events);
-  void flush();
-  pg_rows::owned next_result();
-  pg_rows finish(const char* name);
-  void command(const char* name, const char* sql);
   const std::string* prepared(const std::string& sql, const char* name, bool now = false);
   void send(const std::string& sql, const std::string* name, const sql_values& values,
             bool binary_result = false);
-  [[noreturn]] void raise(const char* name, const PGresult* result);
-  [[noreturn]] void raise(sql_problem problem);
 
   db_options options_;
-  db_target target_;
   sync_limits limits_;
+  std::uint64_t login_number_;
+  pg_wire wire_;
+  db_target target_;
   std::optional<content_key> key_;
-  std::uint64_t login_number_ = 0;
-  pg_handle connection_{nullptr, &PQfinish};
-  bool unlimited_ = false;                            // a statement may take any time (a migration)
-  std::chrono::seconds patience_;                     // of one statement, or of one look
-  std::chrono::steady_clock::time_point deadline_{};  // of the statement that runs
-  const char* running_ = "";                          // its name
-  bool pooled_ = false;                               // nothing can be prepared by name
+  bool pooled_ = false;  // nothing can be prepared by name
   bool in_transaction_ = false;
   // By their text; an empty name: it was run once, and is not prepared yet.
   std::unordered_map<std::string, std::string> prepared_;
   int prepared_count_ = 0;
-  bool outdated_ = false;  // the schema changed under what is prepared
 };
 
 // One row that fetch() hands out; no column of it is null.
