@@ -55,12 +55,25 @@ struct open_file {
   bool is_credential;  // it lies in the credentials directory
 };
 
+// Whether it can be repeated where others read it: a secret may have been typed where the name of
+// its file belongs. A directory that exists speaks for a file, and so does a plain word like
+// client_secret.
+bool is_file_name(const std::string& name, const fs::path& path) {
+  std::error_code unknown;
+  if (name.find('/') != std::string::npos)
+    return path.parent_path() != path.root_path() && fs::is_directory(path.parent_path(), unknown);
+  if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_-.") != std::string::npos) return false;
+  const auto holds = [&](const char* word) { return name.find(word) != std::string::npos; };
+  return holds("secret") || holds("password") || holds("key") || holds("token");
+}
+
 // Opens one candidate; nullopt when there is no such file. Does not hang on a FIFO.
 std::optional<descriptor> try_open(const fs::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd >= 0) return descriptor{fd};
   if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
   const int error = errno;
+  if (error == ENAMETOOLONG) return std::nullopt;
   refuse(
       fmt::format("cannot open {}: {}", path.string(), reason(error)),
       error == EACCES
@@ -158,11 +171,17 @@ secret read_secret_file(const std::string& name, const secret_places& where, sec
   }
   const fs::path path = given.is_relative() ? where.config / given : given;
   if (auto found = take(path, where, kind)) return std::move(*found);
-  refuse(
-      both ? fmt::format("cannot open {}: it is neither in the credentials directory {} nor in {}",
-                         name, where.credentials.string(), where.config.string())
-           : fmt::format("cannot open {}: {}", path.string(), reason(ENOENT)),
-      fmt::format("put the secret alone into it and chmod 0400 {}", path.string()));
+  const std::string tried = fmt::format("it is neither in the credentials directory {} nor in {}",
+                                        where.credentials.string(), where.config.string());
+  const std::string why = both ? tried : reason(ENOENT);
+  if (!is_file_name(name, path)) {
+    refuse(fmt::format("cannot open the file that it names: {}; the name is not repeated here, it "
+                       "may be the secret itself",
+                       why),
+           "write the secret alone into a file, chmod 0400 it, and give its absolute path here");
+  }
+  refuse(fmt::format("cannot open {}: {}", both ? name : path.string(), why),
+         fmt::format("put the secret alone into it and chmod 0400 {}", path.string()));
 }
 
 fs::path ca_file(const loaded& configuration) {

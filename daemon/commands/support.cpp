@@ -98,6 +98,13 @@ std::string configuration_text(const configuration& c) {
   shown.flanks.client_id = left_out;
   if (!shown.flanks.username.empty()) shown.flanks.username = left_out;
   shown.database.dsn = left_out;
+  // One of these may be the secret itself, typed where its file belongs.
+  for (std::string* const file :
+       {&shown.flanks.client_secret_file, &shown.flanks.password_file,
+        &shown.database.password_file, &shown.admin.password_file, &shown.encryption.key_file,
+        &shown.encryption.previous_key_file}) {
+    if (!file->empty()) *file = left_out;
+  }
   // The arguments of a program may be what it signs on with.
   for (std::vector<std::string>* const command :
        {&shown.flanks.client_secret_command, &shown.database.password_command}) {

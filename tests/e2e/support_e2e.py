@@ -74,6 +74,15 @@ class Support(WorldTest):
             for canary in canaries:
                 self.assertNotIn(canary, done.stdout + done.stderr)
 
+    def test_a_secret_that_was_typed_where_its_file_belongs_is_said_nowhere(self):
+        world = self.world(credentials=1, transactions=4)
+        typed = ["CANARY9secret", "CANARY9/pass+word=="]
+        world.write_config(flanks__client_secret_file=typed[0], database__password_file=typed[1])
+        for command in (("support", "--output", "-"), ("run",), ("status",), ("doctor",), ("config", "check")):
+            done = world.cli(*command)
+            self.assertRegex(done.stdout + done.stderr, "(client_secret|password)_file")
+            self.assertNotIn("CANARY", done.stdout + done.stderr, command)
+
     def test_it_is_written_also_where_nothing_works(self):
         world = self.world(credentials=1, transactions=4)
         world.write_config(database__dsn=f"host={world.cluster.host} user=postgres dbname=nowhere")

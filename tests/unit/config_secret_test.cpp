@@ -109,21 +109,43 @@ TEST_F(secret_file, content_that_is_no_secret_is_refused) {
 }
 
 TEST_F(secret_file, file_that_is_not_there_is_named_with_every_place) {
-  EXPECT_EQ(refusal("gone"),
-            "cannot open ~/etc/gone: No such file or directory / put the secret alone into it and "
-            "chmod 0400 ~/etc/gone");
-  EXPECT_EQ(refusal("gone", true),
-            "cannot open gone: it is neither in the credentials directory ~/cred nor in ~/etc / "
-            "put the secret alone into it and chmod 0400 ~/etc/gone");
+  EXPECT_EQ(refusal("client_secret"),
+            "cannot open ~/etc/client_secret: No such file or directory / put the secret alone "
+            "into it and chmod 0400 ~/etc/client_secret");
+  EXPECT_EQ(refusal("client_secret", true),
+            "cannot open client_secret: it is neither in the credentials directory ~/cred nor in "
+            "~/etc / put the secret alone into it and chmod 0400 ~/etc/client_secret");
+  const std::string gone = (root_ / "etc/S3.cret").string();
+  EXPECT_EQ(refusal(gone, true),
+            "cannot open ~/etc/S3.cret: No such file or directory / put the secret alone into it "
+            "and chmod 0400 ~/etc/S3.cret");
+}
+
+TEST_F(secret_file, a_secret_that_was_typed_where_its_file_belongs_is_not_repeated) {
+  const std::vector<std::string> typed{"hunter2",
+                                       "S3cret",
+                                       "x9/Zk+Lw==",
+                                       "/Zk+Lw==",
+                                       "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+                                       "correct horse battery staple",
+                                       std::string(300, 'k')};
+  for (const std::string& secret : typed) {
+    for (const bool service : {false, true}) {
+      const std::string said = refusal(secret, service);
+      EXPECT_EQ(said.find(secret), std::string::npos) << said;
+      EXPECT_NE(said.find("the name is not repeated here"), std::string::npos) << said;
+      EXPECT_NE(said.find("give its absolute path here"), std::string::npos) << said;
+    }
+  }
 }
 
 TEST_F(secret_file, empty_credential_is_systemds_word_for_a_missing_file) {
-  write("cred/none", "\n", 0440);
+  write("cred/no-key", "\n", 0440);
   write("cred/below", "\n", 0440);
   write("etc/below", "from-etc");
-  EXPECT_EQ(refusal("none", true),
-            "cannot open none: it is neither in the credentials directory ~/cred nor in ~/etc / "
-            "put the secret alone into it and chmod 0400 ~/etc/none");
+  EXPECT_EQ(refusal("no-key", true),
+            "cannot open no-key: it is neither in the credentials directory ~/cred nor in ~/etc / "
+            "put the secret alone into it and chmod 0400 ~/etc/no-key");
   EXPECT_EQ(read_secret_file("below", places(true)).reveal(), "from-etc");
 }
 
