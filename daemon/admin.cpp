@@ -181,7 +181,8 @@ awaitable<admin_answer> admin::scrape() {
   daemon.log_lines_dropped = events_.dropped();
   daemon.problems = reasons(schema);
   daemon.ready = daemon.problems.empty();
-  for (const auto& [which, own] : sources_.facts().problems) {
+  for (const auto& known : sources_.facts().problems) {
+    const finding& own = known.second;  // clang 14 captures no structured binding
     const auto same = [&own](const finding& f) {
       return f.check == own.check && f.error_class == own.error_class;
     };

@@ -123,8 +123,8 @@ TEST(fingerprint_set, the_packed_form_is_the_one_that_is_stored) {
            day{std::chrono::year{2026} / 5 / 17}, true, false);
   std::string packed, hex;
   packed.append(fingerprint_set::pack(rows.all().front()).data(), fingerprint_set::packed_size);
-  for (const unsigned char byte : packed)
-    hex += fmt::format("{:02x}", byte);
+  for (const char byte : packed)
+    hex += fmt::format("{:02x}", static_cast<unsigned char>(byte));
   EXPECT_EQ(hex.substr(0, 32), "0807060504030201100f0e0d0c0b0a09");
   EXPECT_EQ(hex.substr(56), "016e850c") << "800 000 + 20 590 days, and that it is removed";
   EXPECT_EQ(hex.substr(32, 24), "243660dba11aadd357d9b418") << "the hash of the _id";
