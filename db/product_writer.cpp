@@ -50,7 +50,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
 on conflict (product_run_id) do nothing)"};
 
 constexpr statement find_real_accounts{"find_real_accounts", R"(
-select flanks_internal.find_real_accounts($1, $2) where exists (select from flanks_internal.identifiable_products
+select flanks_internal.find_real_accounts($1, $2, $3::text[]) where exists (select from flanks_internal.identifiable_products
   where credential_id = $1 and product = $2 and real_account_id is null and removed_at is null))"};
 
 // What a product is known by as the same real account (migrations: real_accounts). When it changes,
@@ -118,7 +118,8 @@ class list_writer {
     read_known();
     write_rows(batch_.records);
     if (!written_.empty() && is_identifiable(columns_))
-      db_.run(find_real_accounts, sql_values(run_.credential, to_string(run_.what)));
+      db_.run(find_real_accounts,
+              sql_values(run_.credential, to_string(run_.what), shown_at_once()));
     count();
     remove_vanished(doubted_before, limits);
     write_balances();
@@ -194,9 +195,7 @@ class list_writer {
     });
     // A list that was full is rarely empty the next day.
     facts.empty_answer = shown_.empty();
-    // What could not be read may be what is missing.
-    const bool refused = rejected_.size() > batch_.rejected.size();
-    facts.unreadable = !batch_.proves_absence || batch_.incomplete() || refused ? 1 : 0;
+    facts.unreadable = proves_absence() ? 0 : 1;
     if (facts.fresh > 0 && batch_.rested_connection)
       throw unconfirmed_answer(run_.credential, table_);
     switch (decide_removal(facts, limits).what) {
@@ -224,6 +223,23 @@ class list_writer {
     for (const std::string& id : shown_)
       ids.add(std::string_view{id});
     return ids.take();
+  }
+
+  // What the provider shows now. Where the answer may lack something, that counts as shown.
+  [[nodiscard]] std::string shown_at_once() const {
+    if (proves_absence()) return shown_ids();
+    array_literal ids;
+    for (const std::string& id : shown_)
+      ids.add(std::string_view{id});
+    for (const auto& [id, current] : known_)
+      if (current && !shown_.contains(id)) ids.add(std::string_view{id});
+    return ids.take();
+  }
+
+  // What could not be read may be what is missing.
+  [[nodiscard]] bool proves_absence() const {
+    const bool refused = rejected_.size() > batch_.rejected.size();
+    return batch_.proves_absence && !batch_.incomplete() && !refused;
   }
 
   void mark_vanished() {

@@ -99,7 +99,7 @@ $$;
 comment on function flanks_internal.real_account_keys_of(flanks_internal.identifiable_products) is 'The keys of a product, strongest first. Never a name or a balance.';
 revoke execute on function flanks_internal.real_account_keys_of(flanks_internal.identifiable_products) from public;
 
-create function flanks_internal.find_real_accounts(credential_id bigint, product text) returns void
+create function flanks_internal.find_real_accounts(credential_id bigint, product text, shown text[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -112,7 +112,7 @@ begin
   -- In the order of what several credentials may show alike, so that two that bring the same new accounts wait for each
   -- other and do not deadlock.
   for p in select i.* from flanks_internal.identifiable_products i
-    where i.credential_id = find_real_accounts.credential_id and i.product = find_real_accounts.product and i.removed_at is null
+    where i.credential_id = find_real_accounts.credential_id and i.product = find_real_accounts.product and i.product_id = any (shown)
     order by coalesce(i.iban, i.external_id, i.pan, i.product_id)
   loop
     loop
@@ -127,12 +127,12 @@ begin
         if found_account is null or found_account = chosen then
           continue;
         end if;
-        -- Another IBAN is another account. A login that shows two such products at once shows two accounts, unless
-        -- both have this IBAN.
+        -- Another IBAN is another account. A login that shows two such products in one answer shows two accounts, unless
+        -- both have this IBAN. One that the answer lacks has another id now.
         if exists (select from flanks.real_accounts a where a.real_account_id = found_account and a.iban <> p.iban)
           or k.kind <> 'iban' and exists (select from flanks_internal.identifiable_products o
             where o.real_account_id = found_account and o.product = p.product and o.credential_id = p.credential_id
-              and o.product_id <> p.product_id and o.removed_at is null) then
+              and o.product_id <> p.product_id and o.product_id = any (shown)) then
           continue;
         end if;
         if chosen is null then
@@ -173,8 +173,8 @@ begin
     end if;
   end loop;
 end $$;
-comment on function flanks_internal.find_real_accounts(bigint, text) is 'Points the products that a credential shows at their real accounts, and makes those that are new.';
-revoke execute on function flanks_internal.find_real_accounts(bigint, text) from public;
+comment on function flanks_internal.find_real_accounts(bigint, text, text[]) is 'Points the products that a credential shows at their real accounts, and makes those that are new. shown: the ids of the present answer.';
+revoke execute on function flanks_internal.find_real_accounts(bigint, text, text[]) from public;
 
 -- ------------------------------------------------------------------------------------------------------ successions
 

@@ -7,6 +7,7 @@ import unittest
 from world import WorldTest
 
 TODAY = datetime.date.today()
+KINDS = ["account", "card", "investment", "liability"]
 
 
 class Successions(WorldTest):
@@ -107,6 +108,46 @@ class Successions(WorldTest):
         self.assertEqual(refused.returncode, 1)
         self.assertIn(f"this token is registered as credential {other}", refused.stderr)
         self.assertEqual(self.w.cli("credentials", "rotate", number, other, "--token-file", str(secret)).returncode, 64)
+
+    def show_all_kinds(self, token, prefix, each=1):
+        """Products that no IBAN tells apart: known by the product's external_id, a card by bank, masked number and user."""
+        self.stamp += 10
+        products, transactions = {}, {}
+        for kind in KINDS:
+            ids = [f"{prefix}-{kind}-{i}" for i in range(each)]
+            products[kind] = [{"_id": id, f"{kind}_id": id, "entity": "testbank", "balance": 10, "currency": "EUR",
+                               **({"pan": f"************{1000 + i}"} if kind == "card" else {"external_id": f"ext-{kind}-{i}"})}
+                              for i, id in enumerate(ids)]
+            transactions[kind] = [{"_id": f"{id}-{n}", f"{kind}_id": id, "amount": -n - 100 * i, "currency": "EUR",
+                                   "operationDate": str(TODAY - n * datetime.timedelta(days=1)), "description": f"day {n}"}
+                                  for i, id in enumerate(ids) for n in range(1, 31)]
+        self.w.sandbox.script({"credentials_token": token, "bank": "testbank", "last_update_timestamp": self.stamp,
+                               "products": products, "transactions": transactions})
+
+    def test_new_ids_under_one_credential_double_nothing_whatever_the_product_is_known_by(self):
+        self.w.write_config(sync__products=KINDS, sync__product_details=KINDS)
+        counts = ("select count(*), sum(amount) from flanks.transactions_distinct", "select count(*), sum(amount) from flanks.transactions_current",
+                  "select count(*), sum(balance) from flanks.assets")
+        for each in (1, 8):  # eight: so many vanish at once that a list alone would not be believed
+            with self.subTest(each=each):
+                self.show_all_kinds(f"first-{each}", f"a{each}", each)
+                number = self.register(f"ana-{each}", f"first-{each}")
+                self.w.ok("sync", "--credential", number)
+                before = [self.w.sql(c) for c in counts]
+                self.show_all_kinds(f"rotated-{each}", f"b{each}", each)
+                self.w.sql(f"select flanks.replace_credentials_token({number}, 'rotated-{each}')")
+                for prefix in ("c", "d"):  # and the provider renumbers under the same token
+                    self.w.cli("sync", "--credential", number)
+                    self.assertEqual([self.w.sql(c) for c in counts[:2]], before[:2])
+                    self.show_all_kinds(f"rotated-{each}", f"{prefix}{each}", each)
+                self.w.cli("sync", "--credential", number)
+                self.show_all_kinds(f"rotated-{each}", f"d{each}", each)
+                self.w.ok("sync", "--credential", number)
+                self.assertEqual([self.w.sql(c) for c in counts], before)
+                self.assertEqual(self.w.sql("select distinct removal_reason from flanks.transactions where removed_at is not null"), "renumbered")
+                self.assertEqual(self.w.sql("select count(*) from flanks.transactions where aged_out_at is not null"), "0")
+                self.w.ok("verify", "--credential", number)
+                self.w.ok("erase", "--user", f"ana-{each}", "--yes")
 
     def test_a_closed_account_and_a_history_that_moves_on_keep_their_money(self):
         self.show("first", "a", range(1, 31))

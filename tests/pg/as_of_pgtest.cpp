@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "db/commands/erase.hpp"
-#include "db/pg/text_format.hpp"
 #include "db/departures.hpp"
+#include "db/pg/text_format.hpp"
 #include "tests/pg/pg_fixture.hpp"
 
 namespace flanks::testing {
@@ -70,7 +70,7 @@ class as_of : public database_test {
     sql(
         fmt::format("insert into flanks.accounts (credential_id, account_id, iban, entity) values "
                     "({0}, '{1}', 'ES1', 'bank'); select flanks_internal.find_real_accounts({0}, "
-                    "'account')",
+                    "'account', array['{1}'])",
                     id.value, account));
   }
   void become(credential_id id, const std::string& state) {

@@ -40,15 +40,21 @@ class real_accounts : public database_test {
                         "excluded.iban, external_id = excluded.external_id, removed_at = null",
                         credential.value, a.id, a.iban, a.external_id));
     }
-    query(options_, fmt::format("select flanks_internal.find_real_accounts({}, 'account')",
-                                credential.value));
+    query(options_,
+          fmt::format("select flanks_internal.find_real_accounts({0}, 'account', array(select "
+                      "account_id from "
+                      "flanks.accounts where credential_id = {0} and removed_at is null))",
+                      credential.value));
   }
   void show_card(credential_id credential, const std::string& id, const std::string& pan) {
     query(options_, fmt::format("insert into flanks.cards (credential_id, card_id, pan, entity) "
                                 "values ({}, '{}', '{}', 'bank')",
                                 credential.value, id, pan));
     query(options_,
-          fmt::format("select flanks_internal.find_real_accounts({}, 'card')", credential.value));
+          fmt::format(
+              "select flanks_internal.find_real_accounts({0}, 'card', array(select card_id from "
+              "flanks.cards where credential_id = {0} and removed_at is null))",
+              credential.value));
   }
   std::vector<std::string> accounts() {
     return rows(
@@ -119,7 +125,7 @@ TEST_F(real_accounts, a_key_that_comes_later_merges_two_that_do_not_contradict) 
   EXPECT_THAT(accounts(), ElementsAre("1 a1|1", "2 b1|2"));
   show(second_, {{"b1", "ES1", "x1"}});
   query(options_, "update flanks.accounts set real_account_id = null where account_id = 'b1'");
-  query(options_, "select flanks_internal.find_real_accounts(2, 'account')");
+  query(options_, "select flanks_internal.find_real_accounts(2, 'account', '{b1}')");
   EXPECT_THAT(accounts(), ElementsAre("1 a1|1", "2 b1|1"));
   EXPECT_EQ(value("select count(*) from flanks.real_accounts"), "1");
   show(third_, {{"c1", "", "x1"}});
