@@ -306,6 +306,35 @@ comment on column flanks.verifications.started_at is 'When it began, by the cloc
 comment on column flanks.verifications.finished_at is 'When it was written, by the database''s clock.';
 comment on index flanks.verifications_by_credential is 'When a credential was last proved.';
 
+-- A narrower look that finds nothing says nothing of the other days.
+create view flanks_internal.open_differences as
+with found as (
+  select x.* from flanks.verifications x
+  where x.outcome = 'different' and not exists (
+    select from flanks.verifications y
+    where y.credential_id = x.credential_id and y.product = x.product and y.verification_id > x.verification_id
+      and y.outcome in ('equal', 'different', 'repaired') and y.window_from <= x.window_from and y.window_to >= x.window_to))
+select f.* from found f
+where not exists (select from found o where o.credential_id = f.credential_id and o.product = f.product
+  and o.verification_id <> f.verification_id and o.window_from <= f.window_from and o.window_to >= f.window_to);
+comment on view flanks_internal.open_differences is 'Differences that verify has found and no later comparison of all their days has found mended. One that lies within another open one is left out.';
+comment on column flanks_internal.open_differences.verification_id is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.run_id is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.credential_id is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.product is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.window_from is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.window_to is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.outcome is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.compared is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.missing is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.extra is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.altered is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.quarantined is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.provider_updated_at is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.detail is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.started_at is 'As in flanks.verifications.';
+comment on column flanks_internal.open_differences.finished_at is 'As in flanks.verifications.';
+
 -- -------------------------------------------------------------------------------------------------------- backfill
 
 create table flanks_internal.backfills (

@@ -92,10 +92,7 @@ findings as (
     format('verify: %s missing, %s that the provider does not show, %s altered', v.missing, v.extra, v.altered),
     format('flanks-sync verify --credential %s --product %s --from %s --to %s --repair', v.credential_id, v.product,
       v.window_from, v.window_to)
-  from (select distinct on (x.credential_id, x.product) x.* from flanks.verifications x
-    where x.outcome in ('equal', 'different', 'repaired')
-    order by x.credential_id, x.product, x.finished_at desc, x.verification_id desc) v
-  where v.outcome = 'different'
+  from flanks_internal.open_differences v
   union all
   select 'stale', null, s.credential_id, null, 1, s.provider_updated_at, s.who_must_act, s.last_error, s.what_next
   from standing s where s.state = 'stale'

@@ -59,26 +59,28 @@ constexpr statement proofs_key_sql{"read_verification_key", R"(
 select concat_ws(' ', (select max(verification_id) from flanks.verifications), count(*), count(removed_at), max(removed_at))
 from flanks.credentials)"};
 
-// One command may have written several windows of a product: the worst speaks for it. A window that
-// it repaired has two rows, of which the later one counts: it is equal now.
+// A difference stands until all its days were compared again. Else one command may have written
+// several windows of a product: the worst speaks for it. A window that it repaired has two rows, of
+// which the later one counts: it is equal now.
 constexpr statement proofs_sql{"read_verification_gauges", R"(
 with proved as (
-  select credential_id, product, outcome, missing, extra, altered, finished_at, run_id,
+  select credential_id, product, outcome, finished_at, run_id,
     first_value(run_id) over (partition by credential_id, product order by finished_at desc) as latest,
     row_number() over (partition by credential_id, product, run_id, coalesce(window_from::text, verification_id::text), window_to
       order by verification_id desc) as back
   from flanks.verifications),
 ended as (
   select credential_id, product,
-    case when bool_or(outcome = 'different') then 'different' when bool_or(outcome = 'failed') then 'failed'
-      when bool_or(outcome = 'not_verifiable') then 'not_verifiable' else 'equal' end as outcome,
-    sum(missing) filter (where outcome = 'different') as missing, sum(extra) filter (where outcome = 'different') as extra,
-    sum(altered) filter (where outcome = 'different') as altered, max(finished_at) as at
-  from proved where run_id = latest and back = 1 group by 1, 2)
-select product, outcome, count(*), coalesce(sum(missing), 0)::bigint, coalesce(sum(extra), 0)::bigint,
-  coalesce(sum(altered), 0)::bigint,
-  floor(extract(epoch from max(at)))::bigint
-from ended join flanks.credentials c on c.credential_id = ended.credential_id and c.removed_at is null
+    case when bool_or(outcome = 'failed') then 'failed' when bool_or(outcome = 'not_verifiable') then 'not_verifiable' else 'equal' end as outcome,
+    max(finished_at) as at
+  from proved where run_id = latest and back = 1 group by 1, 2),
+differ as (
+  select credential_id, product, sum(missing) as missing, sum(extra) as extra, sum(altered) as altered
+  from flanks_internal.open_differences group by 1, 2)
+select product, case when d.missing is not null then 'different' else e.outcome end, count(*), coalesce(sum(d.missing), 0)::bigint,
+  coalesce(sum(d.extra), 0)::bigint, coalesce(sum(d.altered), 0)::bigint, floor(extract(epoch from max(e.at)))::bigint
+from ended e left join differ d using (credential_id, product)
+join flanks.credentials c on c.credential_id = e.credential_id and c.removed_at is null
 group by 1, 2)"};
 
 instant instant_of(const pg_value& f) {

@@ -130,6 +130,11 @@ TEST_F(views, quality_names_each_finding_who_must_act_and_the_next_step) {
     sql("insert into flanks.verifications (run_id, product, window_from, window_to, started_at, "
         "credential_id, outcome, missing, extra, altered) values (" +
         run + ", 'account', '2026-01-01', '2026-01-31', now(), " + proof + ")");
+  // A narrower look that finds nothing, or the same once more, says nothing of the other days.
+  for (const char* proof : {"'equal', 0", "'different', 1"})
+    sql("insert into flanks.verifications (run_id, product, window_from, window_to, started_at, "
+        "credential_id, outcome, missing) values (" +
+        run + ", 'account', '2026-01-20', '2026-01-31', now(), 1, " + proof + ")");
   EXPECT_THAT(
       findings(),
       ElementsAre(
