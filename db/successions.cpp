@@ -77,6 +77,25 @@ constexpr statement reverse_sql{"reverse_succession", R"(
 update flanks.successions set state = 'reversed', succeeded_rows = 0, decided_at = now(), decided_by = null
 where real_account_id = $1 and from_credential_id = $2 and to_credential_id = $3)"};
 
+// They are two: what the new credential shows is a real account of its own from now on, known by
+// the keys that nothing else has. find_real_accounts leaves it so.
+constexpr statement split_sql{"split_real_account", R"(
+with mine as materialized (
+  select p.product, p.credential_id, p.product_id, p.iban from flanks_internal.identifiable_products p
+  where p.real_account_id = $1 and p.credential_id = $2),
+made as (
+  insert into flanks.real_accounts (product, iban)
+  select product, max(iban) from mine group by product returning real_account_id),
+keys as (
+  update flanks_internal.real_account_keys r set real_account_id = made.real_account_id
+  from made
+  where r.real_account_id = $1
+    and (r.kind, r.key) in (select k.kind, k.key from flanks_internal.identifiable_products p
+      cross join flanks_internal.real_account_keys_of(p) k where p.real_account_id = $1 and p.credential_id = $2)
+    and (r.kind, r.key) not in (select k.kind, k.key from flanks_internal.identifiable_products p
+      cross join flanks_internal.real_account_keys_of(p) k where p.real_account_id = $1 and p.credential_id <> $2))
+select flanks_internal.set_real_account(m.product, m.credential_id, m.product_id, made.real_account_id)::text from mine m cross join made)"};
+
 struct evidence {
   succession_facts facts;
   std::vector<departures::departure> rows;
@@ -176,6 +195,7 @@ void apply_decision(pg_connection& db, const succession_pair& p, bool confirmed,
     take_over(db, p, std::move(found), who);
   } else {
     write(db, p, "rejected", found, 0, who);
+    db.run(split_sql, sql_values(p.real_account, p.to));
   }
 }
 

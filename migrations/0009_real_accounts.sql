@@ -132,7 +132,10 @@ begin
         if exists (select from flanks.real_accounts a where a.real_account_id = found_account and a.iban <> p.iban)
           or k.kind <> 'iban' and exists (select from flanks_internal.identifiable_products o
             where o.real_account_id = found_account and o.product = p.product and o.credential_id = p.credential_id
-              and o.product_id <> p.product_id and o.product_id = any (shown)) then
+              and o.product_id <> p.product_id and o.product_id = any (shown))
+          -- A person has said that they are two.
+          or exists (select from flanks.successions z where z.real_account_id = found_account and z.state = 'rejected'
+            and z.to_credential_id = p.credential_id) then
           continue;
         end if;
         if chosen is null then
@@ -224,7 +227,9 @@ comment on column flanks_internal.proved_days.days is 'Those days.';
 -- Who shows a real account, and from which day on. Only where more than one credential does: elsewhere nothing needs to
 -- be compared. A credential that is dead says nothing more; of those that live the one that was refreshed last is right.
 create view flanks_internal.account_members as
-select p.real_account_id, p.credential_id, p.product, p.product_id, p.living, v.seen_at, v.days, o.operation_date as first_day
+select p.real_account_id, p.credential_id, p.product, p.product_id, p.living, v.seen_at, v.days, o.operation_date as first_day,
+  array_remove(array[p.iban, 'external_id ' || nullif(p.external_id, ''),
+    case when p.pan ~ '^[0-9]{12,19}$' then upper(p.entity) || ' ' || p.pan end], null) as own_keys
 from flanks_internal.identifiable_products p
 left join flanks_internal.proved_days v on v.credential_id = p.credential_id and v.product = p.product
 left join lateral (
@@ -244,6 +249,7 @@ comment on column flanks_internal.account_members.living is 'It shows the accoun
 comment on column flanks_internal.account_members.seen_at is 'The provider''s refresh that was last read.';
 comment on column flanks_internal.account_members.days is 'The days of which it can say what is not there.';
 comment on column flanks_internal.account_members.first_day is 'The oldest operation of the account that it shows.';
+comment on column flanks_internal.account_members.own_keys is 'What no other account can have: IBAN, external_id, whole number. A masked number is not among them.';
 
 -- ---------------------------------------------------------------------------------------------- transactions_distinct
 
@@ -282,8 +288,18 @@ where t.removed_at is null
     where o.real_account_id = m.real_account_id and o.credential_id <> m.credential_id
       and (o.living, coalesce(o.seen_at, '-infinity'), o.credential_id) > (m.living, coalesce(m.seen_at, '-infinity'), m.credential_id)
       and t.operation_date <@ o.days and t.operation_date >= o.first_day
-      and not exists (select from flanks.transaction_sightings s where s._id = t._id and s.credential_id = o.credential_id));
-comment on view flanks.transactions_distinct is 'Each real operation once, whoever and however many have connected the account: of several credentials a living one before a dead one, then the one that the provider refreshed last, speaks for the days that it has read; of the others counts what it does not reach. transactions_current has a line for each credential''s operation.';
+      and not exists (select from flanks.transaction_sightings s where s._id = t._id and s.credential_id = o.credential_id)
+      -- Two that have no more than a masked number in common may be two cards: one hides what it shows alike.
+      -- (twins in the order of their _ids).
+      and (m.own_keys && o.own_keys or (
+        select count(*) filter (where e.credential_id = o.credential_id) >= count(*) filter (where e.credential_id = m.credential_id and e._id <= t._id)
+        from flanks.transactions e
+        where e.credential_id in (m.credential_id, o.credential_id) and e.product = t.product and e.operation_date = t.operation_date
+          and e.removed_at is null
+          and coalesce(e.account_id, e.card_id, e.investment_id, e.liability_id)
+            = case e.credential_id when o.credential_id then o.product_id else m.product_id end
+          and (e.amount, e.currency, e.description, e.balance) is not distinct from (t.amount, t.currency, t.description, t.balance))));
+comment on view flanks.transactions_distinct is 'Each real operation once, whoever and however many have connected the account: of several credentials a living one before a dead one, then the one that the provider refreshed last, speaks for the days that it has read; of the others counts what it does not reach. Where a masked number is all that two have in common, only operations that both show alike count once. transactions_current has a line for each credential''s operation.';
 comment on column flanks.transactions_distinct.real_account_id is 'The real account; null for an operation of no known product.';
 comment on column flanks.transactions_distinct.iban is 'Its IBAN; null when no credential has shown one.';
 comment on column flanks.transactions_distinct.users is 'Your users it belongs to: those of every credential that shows or showed the real account.';

@@ -291,7 +291,7 @@ cross join lateral (select coalesce(array_agg(distinct n.user_id order by n.user
     select uc.user_id from flanks.transaction_sightings s join flanks.user_credentials uc using (credential_id) where s._id = t._id) n) u
 where t.removed_at is null;
 comment on view flanks.transactions_current is 'The transactions that are true today, one row for each credential''s operation, with their users, account and bank: those that the provider shows, and those that have only aged out of what it shows. transactions_distinct counts each real operation once.';
-comment on column flanks.transactions_current.users is 'Your users it belongs to: those of its credential and, for a joint account, of every other credential that shows it.';
+comment on column flanks.transactions_current.users is 'Your users it belongs to: those of its credential and, for a joint account, of every other credential that shows it. Empty for one that only a removed credential has shown: flanks-sync credentials remove ends the links; transactions_distinct has the users of all that show the real account.';
 comment on column flanks.transactions_current.bank is 'The provider''s identifier of the bank.';
 comment on column flanks.transactions_current._id is 'The provider''s unique identification of the operation.';
 comment on column flanks.transactions_current.credential_id is 'The credential that it was first seen through; others that show it too are in transaction_sightings.';

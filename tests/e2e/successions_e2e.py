@@ -81,7 +81,9 @@ class Successions(WorldTest):
     def test_or_no(self):
         self.reconnected(amount=-2)
         number = json.loads(self.w.ok("--json", "successions", "list"))[0]["succession_id"]
+        self.assertEqual(self.w.sql("select count(*) from flanks.transactions_distinct"), "15")
         self.assertIn("stay two", self.w.ok("successions", "reject", number))
+        self.assertEqual(self.w.sql("select count(*), sum(amount) from flanks.transactions_distinct"), "25|-35")
         self.show("second", "b", range(1, 11), -2)
         self.w.ok("sync")
         self.assertEqual(self.w.ok("successions", "list"), "nothing to decide\n")

@@ -336,10 +336,6 @@ TEST_F(real_accounts, evidence_that_is_not_enough_waits_for_a_person) {
   ASSERT_EQ(open.size(), 1U);
   EXPECT_EQ(open[0].compared, 20);
   EXPECT_EQ(open[0].paired, 15);
-  EXPECT_EQ(succession_reviews::reject(options_, open[0].id).state, "rejected");
-  follow(second_);
-  EXPECT_EQ(value("select count(*) from flanks.transactions where removed_at is not null"), "0");
-  query(options_, "update flanks.successions set state = 'open', decided_at = null");
   const auto confirmed = succession_reviews::confirm(options_, open[0].id);
   EXPECT_EQ(confirmed.state, "confirmed");
   EXPECT_EQ(confirmed.succeeded, 20);
@@ -347,6 +343,63 @@ TEST_F(real_accounts, evidence_that_is_not_enough_waits_for_a_person) {
   EXPECT_THAT(failure_of([&] { (void)succession_reviews::confirm(options_, open[0].id); }).what(),
               HasSubstr("is confirmed already"));
   EXPECT_THAT(succession_reviews::list(options_, false), IsEmpty());
+}
+
+TEST_F(real_accounts, what_a_person_has_rejected_is_two_accounts_and_counts_as_two) {
+  show(first_, {{"acc-a", "ES1", "x1"}});
+  answer(first_, days("a", "acc-a", 1, 20));
+  show(second_, {{"acc-b", "ES1", "x2"}});
+  answer(second_, days("b", "acc-b", 11, 20));
+  query(options_,
+        "update flanks.transactions set amount = -99 where credential_id = 2 and _id < 'b15'");
+  become(first_, "blocked");
+  ASSERT_EQ(follow(second_).size(), 1U);
+  EXPECT_EQ(value("select count(*) from flanks.transactions_distinct"), "20");
+  const auto open = succession_reviews::list(options_, false);
+  EXPECT_EQ(succession_reviews::reject(options_, open.at(0).id).state, "rejected");
+  const auto still_two = [&] {
+    EXPECT_THAT(accounts(), ElementsAre("1 acc-a|1", "2 acc-b|2"));
+    EXPECT_EQ(value("select count(*) from flanks.transactions_distinct"), "30");
+    EXPECT_EQ(value("select count(*) from flanks.assets"), "2");
+    EXPECT_EQ(value("select count(*) from flanks.transactions where removed_at is not null"), "0");
+  };
+  still_two();
+  show(second_, {{"acc-b", "ES1", "x2"}});
+  EXPECT_TRUE(follow(second_).empty());
+  still_two();
+  // What only the new one is known by is the new one's.
+  show(third_, {{"acc-c", "", "x2"}});
+  EXPECT_EQ(value("select real_account_id from flanks.accounts where account_id = 'acc-c'"), "2");
+}
+
+TEST_F(real_accounts, two_cards_that_have_only_a_masked_number_in_common_lose_nothing) {
+  show_card(first_, "k1", "************1111");
+  show_card(second_, "k2", "************1111");
+  const auto spend = [&](credential_id who, const std::string& card, int from, int to,
+                         const std::string& amount) {
+    query(options_,
+          fmt::format("insert into flanks.transactions (_id, credential_id, product, card_id, "
+                      "operation_date, amount, currency, description, content_hash) select '{0}-' "
+                      "|| n, {1}, 'card', '{0}', date '2026-05-01' + n, {4}, 'EUR', 'day ' || n, "
+                      "gen_random_uuid() from generate_series({2}, {3}) n",
+                      card, who.value, from, to, amount));
+    query(options_,
+          fmt::format("insert into flanks.coverage (credential_id, product, days, last_success_at, "
+                      "provider_seen_at) values ({}, 'card', "
+                      "'{{[2026-05-01,2026-06-01)}}', now(), now()) on conflict do nothing",
+                      who.value));
+  };
+  const char* const sum = "select count(*) || ' ' || sum(amount) from flanks.transactions_distinct";
+  spend(first_, "k1", 1, 20, "-1");
+  spend(second_, "k2", 1, 25, "-2");
+  EXPECT_EQ(value(sum), "45 -70") << "two cards";
+  query(options_, "update flanks.transactions set amount = -1");
+  EXPECT_EQ(value(sum), "25 -25") << "one card, connected twice";
+  query(options_,
+        "insert into flanks.transactions (_id, credential_id, product, card_id, operation_date, "
+        "amount, currency, description, content_hash) values ('k1-20b', 1, 'card', 'k1', "
+        "'2026-05-21', -1, 'EUR', 'day 20', gen_random_uuid())");
+  EXPECT_EQ(value(sum), "26 -26") << "a twin that only one of them shows is an operation";
 }
 
 TEST_F(real_accounts,
