@@ -24,6 +24,11 @@ class keys_in_configuration final : public moving_keys {
   }
 
   void replace(const configuration& c) override {
+    const bool same = number_ > 0 && command_ == c.values().flanks.client_secret_command &&
+                      secret_equal{}(keys_.client_secret, c.secrets.client_secret) &&
+                      secret_equal{}(keys_.password, c.secrets.password);
+    // After a reload a command that failed before is asked once more.
+    if (same && command_.empty()) return;
     keys_ = {c.secrets.client_secret, c.secrets.password};
     command_ = c.values().flanks.client_secret_command;
     ++number_;

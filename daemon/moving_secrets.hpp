@@ -19,6 +19,7 @@ namespace flanks {
 // of its own. Use it on the executor's thread only.
 class moving_keys : public key_source {
  public:
+  // Takes another number only when the keys are others.
   virtual void replace(const configuration& c) = 0;
 };
 // Destroy it before the executor's context.

@@ -46,12 +46,33 @@ bool needs_restart(std::string_view key) {
   });
 }
 
+std::vector<std::string> changed_secrets(const config::secrets& before,
+                                         const config::secrets& after) {
+  using config::secrets;
+  struct named {
+    const char* key;
+    secret secrets::*value;
+  };
+  constexpr std::array<named, 6> all{{{"flanks.client_secret_file", &secrets::client_secret},
+                                      {"flanks.password_file", &secrets::password},
+                                      {"database.password_file", &secrets::database_password},
+                                      {"admin.password_file", &secrets::admin_password},
+                                      {"encryption.key_file", &secrets::encryption_key},
+                                      {"encryption.previous_key_file", &secrets::previous_key}}};
+  std::vector<std::string> keys;
+  for (const named& n : all)
+    if (!secret_equal{}(before.*n.value, after.*n.value)) keys.emplace_back(n.key);
+  return keys;
+}
+
 std::string reload_summary(const config::settings& started, const config::settings& before,
-                           const config::settings& after) {
+                           const config::settings& after, const std::vector<std::string>& secrets) {
   std::vector<std::string> applied = config::changed_keys(before, after);
   std::erase_if(applied, needs_restart);
   std::vector<std::string> waiting = config::changed_keys(started, after);
   std::erase_if(waiting, [](const std::string& key) { return !needs_restart(key); });
+  for (const std::string& key : secrets)
+    (needs_restart(key) ? waiting : applied).push_back("what " + key + " holds");
   std::string text =
       applied.empty()
           ? "no key that applies at once has changed"

@@ -6,6 +6,7 @@
 #include "daemon/notify.hpp"
 #include "daemon/problem_teller.hpp"
 #include "daemon/reload.hpp"
+#include "db/commands/registry.hpp"
 #include "db/token_seal.hpp"
 #include "db/tokens.hpp"
 #include "sync/error_class.hpp"
@@ -49,11 +50,14 @@ void reloader::take(const configuration& fresh) {
   engine_.database.login->replace(login_of(fresh));
   engine_.keys->replace(fresh);
   engine_.database.seal->replace(token_keys(fresh));
+  asio::post(thread_, [this] { retry_refused(); });
   asio::post(thread_, [this] { seal_tokens(); });
   apply(s);
-  const std::string what = reload_summary(engine_.settings.values(), loaded_, s);
+  const std::vector<std::string> changed = changed_secrets(secrets_, fresh.secrets);
+  const std::string what = reload_summary(engine_.settings.values(), loaded_, s, changed);
   engine_.events->info(log_message(event::reloaded, what));
   loaded_ = s;
+  secrets_ = fresh.secrets;
   trouble_.reset();
   configured_at_ = chr::system_clock::now();
   applied_();
@@ -97,6 +101,17 @@ asio::awaitable<void> reloader::seal_hourly() {
   for (;;) {
     if (engine_.database.seal->has_key()) asio::post(thread_, [this] { seal_tokens(); });
     co_await engine_.clock->sleep(chr::hours{1});
+  }
+}
+
+// On thread_. What failed because of our keys may go on with those that were just read.
+void reloader::retry_refused() {
+  try {
+    if (registry(engine_.database).retry_refused() > 0)
+      asio::post(engine_.executor, [this] { applied_(); });
+  } catch (const std::exception&) {
+    // The credentials are tried again when their turn comes; what is wrong with the database is
+    // told by who works with it.
   }
 }
 

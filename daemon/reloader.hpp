@@ -47,12 +47,14 @@ class reloader {
   void refuse(const failure& f);
   void apply(const config::settings& s);
   void seal_tokens();
+  void retry_refused();
 
   const invocation& asked_;
   engine& engine_;
   std::function<void()> applied_;
   config::settings in_effect_ = engine_.settings.values();
   config::settings loaded_ = engine_.settings.values();  // the last that was taken
+  config::secrets secrets_ = engine_.settings.secrets;   // of the last that was taken
   std::optional<failure> trouble_;
   std::chrono::system_clock::time_point configured_at_ = std::chrono::system_clock::now();
   std::atomic<bool> ending_ = false;    // for what runs on thread_

@@ -60,6 +60,13 @@ kept as (
   where credential_id = $1 and (select count(*) from due) >= 0 returning credential_id)
 update flanks.credentials c set paused = false, pause_reason = null from kept where c.credential_id = kept.credential_id)"};
 
+constexpr statement retry_sql{"retry_refused", R"(
+with due as (
+  update flanks_internal.leases l set next_due_at = now() from flanks.credentials c
+  where c.credential_id = l.credential_id and c.state = 'error' and c.last_error_class = 'token_refused' and l.next_due_at > now()
+  returning l.credential_id)
+update flanks_internal.schedule s set next_due_at = now() from due where s.credential_id = due.credential_id)"};
+
 constexpr statement drop_lease{"drop_lease",
                                "delete from flanks_internal.leases where credential_id = $1"};
 constexpr statement drop_schedule{"drop_schedule",
@@ -177,6 +184,12 @@ void registry::resume(credential_id id) {
   run_explained(*db_, [&] {
     if (db_->run(resume_sql, sql_values(id)).affected_rows() == 0) unknown(id);
   });
+}
+
+std::int64_t registry::retry_refused() {
+  std::int64_t due = 0;
+  run_explained(*db_, [&] { due = db_->run(retry_sql).affected_rows(); });
+  return due;
 }
 
 void registry::rotate(credential_id id, const secret& token) {

@@ -67,6 +67,8 @@ class registry {
   void rotate(credential_id id, const secret& token);
   // Due at once.
   void resume(credential_id id);
+  // All that failed because the provider refused our keys are due at once; gives how many.
+  std::int64_t retry_refused();
   // Deletes the token, the links to users and the open backfill items, and takes it off the
   // schedule; a worker that has it under its lease can no longer commit. Its transactions and their
   // history stay; another credential that shows the same rows takes them over. Adding the same

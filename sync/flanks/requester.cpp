@@ -238,16 +238,23 @@ awaitable<access_token> requester::turn_and_token(const http_place& place, attem
   for (bool again = false;; again = true) {
     access_token token = co_await fresh_token(place, so_far);
     co_await tries_.take_turn(so_far);
-    std::optional<access_token> held = token_.usable(clock_type::now());
+    std::optional<access_token> held = held_token();
     if (held) co_return *held;
     if (again) co_return token;  // it lives shorter than the line is long
   }
 }
 
+// New keys are tried at once, not when the token of the old ones ends: a wrong one is seen by who
+// has just put it there.
+std::optional<access_token> requester::held_token() const {
+  if (granted_number_ != options_.keys->number()) return std::nullopt;
+  return token_.usable(clock_type::now());
+}
+
 awaitable<access_token> requester::fresh_token(const http_place& place, attempts& so_far) {
   for (;;) {
     const auto now = clock_type::now();
-    std::optional<access_token> held = token_.usable(now);
+    std::optional<access_token> held = held_token();
     if (held) co_return *held;
     const std::optional<failure> refusal = token_.standing_refusal(now);
     if (refusal && refused_number_ == options_.keys->number()) throw failure{*refusal};
@@ -299,6 +306,7 @@ awaitable<void> requester::fetch_token(const http_place& place, attempts& so_far
     awaitable<void> trying = tries_.run(once, may_repeat, so_far);
     co_await std::move(trying);
     flight->brought_one = true;
+    granted_number_ = asked_with;
     co_return;
   } catch (const failure& f) {
     failed.emplace(f);

@@ -57,6 +57,8 @@ class requester final : public json_caller {
   boost::asio::awaitable<void> read_json(const json_call& asked, http_response& response) const;
 
   boost::asio::awaitable<access_token> turn_and_token(const http_place& place, attempts& so_far);
+  // The access token, if it can be used, and no other keys have come since it was asked for.
+  [[nodiscard]] std::optional<access_token> held_token() const;
   boost::asio::awaitable<access_token> fresh_token(const http_place& place, attempts& so_far);
   boost::asio::awaitable<void> fetch_token(const http_place& place, attempts& so_far);
   boost::asio::awaitable<void> fetch_token_once(const http_place& place, attempts& so_far);
@@ -69,8 +71,9 @@ class requester final : public json_caller {
   http_client client_;
   retrying tries_;
   token_state token_;
-  provider_keys keys_;               // those of the last token call
-  std::uint64_t refused_number_ = 0;  // of the keys that were refused
+  provider_keys keys_;                    // those of the last token call
+  std::uint64_t refused_number_ = 0;      // of the keys that were refused
+  std::uint64_t granted_number_ = 0;      // of those that the access token was asked for with
   std::shared_ptr<token_flight> flight_;  // while a token call is on its way
 };
 

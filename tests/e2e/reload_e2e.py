@@ -119,9 +119,23 @@ class Reload(WorldTest):
         wait_until(lambda: "nothing can be fetched until an operator acts" in daemon.log.read_text(), "refused, and paused")
         world.sandbox.reset_requests()
         (world.dir / "client_secret").write_text(good)
-        self.reload(world, daemon, "configuration and secrets reloaded")
-        wait_until(lambda: (self.make_due(world), world.sql("select count(*) from flanks.transactions"))[1] == "20", "mirrored")
+        self.reload(world, daemon, "what flanks.client_secret_file holds applies from now on")
+        wait_until(lambda: world.sql("select count(*) from flanks.transactions") == "20", "what was refused is due by itself, and mirrored")
         self.assertLessEqual(world.sandbox.requests()["endpoints"]["token"], 2)
+
+    def test_a_wrong_client_secret_is_seen_when_it_comes_and_not_when_the_token_ends(self):
+        world = self.world(credentials=1, transactions=20)
+        world.register_all()
+        daemon = world.start("run")
+        wait_until(lambda: world.sql("select count(*) from flanks.transactions") == "20", "mirrored")
+        self.reload(world, daemon, "no key that applies at once has changed")
+        self.make_due(world)
+        wait_until(lambda: world.sql("select count(*) from flanks_internal.leases where next_due_at > now()") == "1", "asked again")
+        self.assertEqual(world.sandbox.requests()["endpoints"]["token"], 1, "the same secret asks for no other token")
+        (world.dir / "client_secret").write_text("a wrong one\n")
+        self.reload(world, daemon, "what flanks.client_secret_file holds applies from now on")
+        self.make_due(world)
+        wait_until(lambda: "nothing can be fetched until an operator acts" in daemon.log.read_text(), "refused")
 
     def test_a_client_secret_that_a_command_prints(self):
         world = self.world(credentials=1, transactions=20)
