@@ -7,13 +7,18 @@ from flanks.sync_status
 group by state, who_must_act
 order by count(*) desc;
 
--- 2. From which day on is the history of each user complete, without a hole?
-select uc.user_id, v.product, min(lower(newest.days)) as complete_since, max(v.last_success_at) as last_read_at
-from flanks.coverage v
-join flanks.user_credentials uc using (credential_id)
-cross join lateral (select days from unnest(v.days) days order by days desc limit 1) newest
-group by uc.user_id, v.product
-order by uc.user_id, v.product;
+-- 2. From which day on is the history of each user complete, without a hole, in all of the user's credentials? Null: it is not,
+-- as long as some were never read (unread). Days of unclean hold records that could not be stored (flanks.quarantine).
+select uc.user_id, p.product, case when bool_and(newest.days is not null) then max(lower(newest.days)) end as complete_since,
+  case when bool_and(newest.days is not null) then min(upper(newest.days)) - 1 end as complete_until,
+  min(v.last_success_at) as last_read_at, count(*) as credentials, count(*) filter (where newest.days is null) as unread,
+  range_agg(v.unclean) as unclean
+from flanks.user_credentials uc
+cross join (select distinct product from flanks.coverage) p
+left join flanks.coverage v using (credential_id, product)
+left join lateral (select days from unnest(v.days) days order by days desc limit 1) newest on true
+group by uc.user_id, p.product
+order by uc.user_id, p.product;
 
 -- 3. What came in and went out each month, of all users together? Each real operation once, so not from monthly_cash_flow.
 select date_trunc('month', operation_date::timestamp)::date as month, currency,
@@ -53,12 +58,26 @@ where product <> 'portfolio'
 group by bank, product, currency
 order by bank, product, currency;
 
--- 7. How did the balances of the accounts develop, day by day?
-select b.day, b.currency, count(*) as accounts, sum(b.balance) as balance
-from flanks.balances b
-where b.product = 'account'
-group by b.day, b.currency
-order by b.day desc, b.currency;
+-- 7. How did the balances of the accounts develop, day by day? Each real account once, with its last balance of before on days
+-- without a refresh, until nobody shows it any more. An account counts from the day on which its first balance came.
+with shown as (
+  select coalesce(real_account_id::text, credential_id || ' ' || account_id) as account, credential_id, account_id,
+    least(a.removed_at, c.removed_at) as ended_at
+  from flanks.accounts a join flanks.credentials c using (credential_id)),
+ended as (
+  select account, case when bool_and(ended_at is not null) then max(ended_at)::date end as ended_on from shown group by account),
+once as (
+  select distinct on (s.account, b.day) s.account, b.day, b.currency, b.balance
+  from flanks.balances b join shown s on s.credential_id = b.credential_id and s.account_id = b.product_id
+  where b.product = 'account'
+  order by s.account, b.day, b.updated_at desc),
+lasting as (
+  select o.*, least(lead(day) over (partition by account order by day), e.ended_on, (select max(day) + 1 from once)) - 1 as last_day
+  from once o join ended e using (account))
+select d::date as day, l.currency, count(*) as accounts, sum(l.balance) as balance
+from lasting l cross join generate_series(l.day::timestamp, l.last_day::timestamp, interval '1 day') d
+group by d, l.currency
+order by d desc, l.currency;
 
 -- 8. Which were the largest operations of the last 90 days?
 select operation_date, users, amount, currency, description, category
