@@ -13,9 +13,9 @@ namespace flanks::backfill {
 namespace {
 
 // Arrays that are empty name everything. Removed credentials have no token: there is nothing to
-// fetch them with.
+// fetch them with. Paused ones are for whoever names them by their number.
 constexpr statement resolve_sql{"resolve", R"(
-select c.credential_id from flanks.credentials c
+select c.credential_id, c.paused and c.credential_id <> all($2::bigint[]) from flanks.credentials c
 where c.removed_at is null
   and ((cardinality($1::text[]) = 0 and cardinality($2::bigint[]) = 0)
     or c.credential_id = any($2::bigint[])
@@ -35,10 +35,15 @@ constexpr statement lock_plans{
     "lock_plans", "select pg_advisory_xact_lock(hashtextextended('flanks.backfill', 0))"};
 
 constexpr statement find_plan{"find_plan", R"(
-select b.backfill_id, b.window_from, b.window_to, count(*), count(i.done_at), count(distinct i.credential_id)
-from flanks_internal.backfills b left join flanks_internal.backfill_items i using (backfill_id)
+select b.backfill_id, b.window_from, b.window_to, count(i.item_id), count(i.done_at), count(distinct i.credential_id)
+from flanks_internal.backfills b left join flanks_internal.backfill_items i
+  on i.backfill_id = b.backfill_id and (i.done_at is not null or i.credential_id <> all($2::bigint[]))
 where b.finished_at is null and b.arguments = $1::jsonb
 group by b.backfill_id)"};
+
+// Paused since the plan was made: no item of theirs keeps it open.
+constexpr statement leave_out{"leave_out_of_backfill", R"(
+delete from flanks_internal.backfill_items where backfill_id = $1 and done_at is null and credential_id = any($2::bigint[]))"};
 
 constexpr statement close_plan{
     "close_plan",
@@ -57,7 +62,10 @@ order by c.id, p.nr)"};
 
 constexpr statement credentials_sql{"backfill_credentials", R"(
 select distinct i.credential_id from flanks_internal.backfill_items i
-where i.backfill_id = $1 and i.done_at is null and i.credential_id > $2 order by i.credential_id limit $3)"};
+where i.backfill_id = $1 and i.done_at is null and i.credential_id > $2
+  and not exists (select from flanks.credentials c join flanks_internal.backfills b on b.backfill_id = $1
+    where c.credential_id = i.credential_id and c.paused and c.credential_id <> all((b.arguments->>'credentials')::bigint[]))
+order by i.credential_id limit $3)"};
 
 // By the unique key: planned when the table was small, the index of what is open would be read from
 // end to end ever after. So what is open is said in words that it does not know.
@@ -136,8 +144,9 @@ std::string arguments_of(const selection& who, window days, bool explicit_days) 
   return out + "}";
 }
 
-std::optional<backfill_plan> find_unfinished(pg_connection& db, const std::string& arguments) {
-  const pg_rows r = db.run(find_plan, sql_values(arguments));
+std::optional<backfill_plan> find_unfinished(pg_connection& db, const std::string& arguments,
+                                             const chosen_credentials& chosen) {
+  const pg_rows r = db.run(find_plan, sql_values(arguments, id_array(chosen.paused)));
   if (r.empty()) return std::nullopt;
   backfill_plan found;
   found.backfill_id = r[0][0].as<std::int64_t>();
@@ -146,31 +155,33 @@ std::optional<backfill_plan> find_unfinished(pg_connection& db, const std::strin
   found.items = r[0][3].as<std::int64_t>();
   found.items_done = r[0][4].as<std::int64_t>();
   found.credentials = r[0][5].as<std::int64_t>();
+  found.paused = static_cast<std::int64_t>(chosen.paused.size());
   return found;
 }
 
-backfill_plan new_plan(const selection& who, window days, std::size_t credential_count) {
+backfill_plan new_plan(const selection& who, window days, const chosen_credentials& chosen) {
   backfill_plan plan;
   plan.days = days;
-  plan.credentials = static_cast<std::int64_t>(credential_count);
+  plan.credentials = static_cast<std::int64_t>(chosen.ids.size());
+  plan.paused = static_cast<std::int64_t>(chosen.paused.size());
   plan.items = plan.credentials * static_cast<std::int64_t>(products_of(who).size());
   return plan;
 }
 
 }  // namespace
 
-std::vector<credential_id> resolve(pg_connection& db, const selection& who) {
+chosen_credentials resolve(pg_connection& db, const selection& who) {
   const std::string users = text_array(who.users), ids = id_array(who.credentials);
   const pg_rows unknown = db.run(unknown_sql, sql_values(users, ids));
   if (!unknown.empty()) {
     throw failure(stage::configuration, verdict::stop, "unknown_name",
                   fmt::format("{} is not registered", unknown[0][0].c_str()));
   }
-  std::vector<credential_id> found;
+  chosen_credentials found;
   const pg_rows rows = db.run(resolve_sql, sql_values(users, ids));
-  found.reserve(static_cast<std::size_t>(rows.size()));
+  found.ids.reserve(static_cast<std::size_t>(rows.size()));
   for (const auto& r : rows)
-    found.push_back(credential_id{r[0].as<std::int64_t>()});
+    (r[1].as<bool>() ? found.paused : found.ids).push_back(credential_id{r[0].as<std::int64_t>()});
   return found;
 }
 
@@ -179,27 +190,29 @@ backfill_plan plan(pg_connection& db, const selection& who, window days, bool ex
   const std::string arguments = arguments_of(who, days, explicit_days);
   db.begin();
   db.run(lock_plans);
-  const std::optional<backfill_plan> found = find_unfinished(db, arguments);
+  const chosen_credentials chosen = resolve(db, who);
+  const std::optional<backfill_plan> found = find_unfinished(db, arguments, chosen);
   if (found && !restart && found->items_done < found->items) {
+    db.run(leave_out, sql_values(found->backfill_id, id_array(chosen.paused)));
     db.commit();
     return *found;
   }
   if (found) db.run(restart ? drop_plan : close_plan, sql_values(found->backfill_id));
-  const std::vector<credential_id> ids = resolve(db, who);
-  backfill_plan made = new_plan(who, days, ids.size());
+  backfill_plan made = new_plan(who, days, chosen);
   made.backfill_id =
       db.run(make_plan, sql_values(arguments, days.from, days.to))[0][0].as<std::int64_t>();
-  db.run(make_items,
-         sql_values(made.backfill_id, id_array(ids), product_array(who), days.from, days.to));
+  db.run(make_items, sql_values(made.backfill_id, id_array(chosen.ids), product_array(who),
+                                days.from, days.to));
   db.commit();
   return made;
 }
 
 backfill_plan preview(pg_connection& db, const selection& who, window days, bool explicit_days,
                       bool restart) {
-  const auto found = find_unfinished(db, arguments_of(who, days, explicit_days));
+  const chosen_credentials chosen = resolve(db, who);
+  const auto found = find_unfinished(db, arguments_of(who, days, explicit_days), chosen);
   if (found && !restart && found->items_done < found->items) return *found;
-  return new_plan(who, days, resolve(db, who).size());
+  return new_plan(who, days, chosen);
 }
 
 std::vector<credential_id> credentials(pg_connection& db, std::int64_t backfill_id,

@@ -12,7 +12,7 @@
 
 namespace flanks::backfill {
 
-[[nodiscard]] std::vector<credential_id> resolve(pg_connection& db, const selection& who);
+[[nodiscard]] chosen_credentials resolve(pg_connection& db, const selection& who);
 [[nodiscard]] backfill_plan plan(pg_connection& db, const selection& who, window days,
                                  bool explicit_days, bool restart);
 [[nodiscard]] backfill_plan preview(pg_connection& db, const selection& who, window days,

@@ -245,8 +245,8 @@ class pg_store final : public store {
     co_return result;
   }
 
-  awaitable<std::vector<credential_id>> resolve(selection who) override {
-    std::vector<credential_id> result;
+  awaitable<chosen_credentials> resolve(selection who) override {
+    chosen_credentials result;
     const job work = [&](pg_connection& db) { result = backfill::resolve(db, who); };
     auto running = pool_->run(work, stage::database);
     co_await std::move(running);

@@ -161,6 +161,12 @@ struct selection {
   std::vector<product> products;
 };
 
+// What a selection means now. A paused credential is fetched only where it is named by its number.
+struct chosen_credentials {
+  std::vector<credential_id> ids;     // in order
+  std::vector<credential_id> paused;  // left out: paused, and not named
+};
+
 // One product of one credential over one window that is to be fetched, whatever was fetched before.
 struct plan_item {
   std::optional<std::int64_t> item_id;  // of a stored backfill plan; none: of no plan
@@ -180,6 +186,7 @@ struct backfill_plan {
   std::int64_t items = 0;       // in the whole plan
   std::int64_t items_done = 0;  // finished in an earlier run
   std::int64_t credentials = 0;
+  std::int64_t paused = 0;  // credentials that are left out: paused, and not named
 };
 
 // What a finished attempt means for the next one.
@@ -291,9 +298,9 @@ class store {
   // Closes the plan when no item is open any more; returns how many are.
   virtual awaitable<std::int64_t> finish_backfill(std::int64_t backfill_id) = 0;
 
-  // The ids that a selection names, in order. Throws failure{configuration} for one that does not
+  // The credentials that a selection means. Throws failure{configuration} for one that does not
   // exist.
-  virtual awaitable<std::vector<credential_id>> resolve(selection who) = 0;
+  virtual awaitable<chosen_credentials> resolve(selection who) = 0;
 };
 
 }  // namespace flanks

@@ -142,6 +142,7 @@ exit_code preview(engine& e, const backfill_request& request, bool as_json) {
                                            request.restart);
   };
   e.run(story(), [] {});
+  tell_left_out(plan.paused);
   if (as_json) {
     const json::object whole{{"resumed", plan.resumed},
                              {"window_from", to_string(plan.days.from)},
@@ -191,6 +192,7 @@ exit_code command_backfill(const invocation& asked) {
                 request);
   backfill_result result;
   e.run(with_progress(work, e, result), [&] { work.stop(); });
+  tell_left_out(result.plan.paused);
   if (asked.json) {
     print_json(result);
   } else {

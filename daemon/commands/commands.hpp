@@ -23,4 +23,7 @@ namespace flanks {
 [[nodiscard]] exit_code command_config(const invocation& asked);
 [[nodiscard]] exit_code command_support(const invocation& asked);
 
+// Says on standard error how many credentials were left out because they are paused.
+void tell_left_out(std::int64_t paused);
+
 }  // namespace flanks

@@ -32,9 +32,10 @@ class sync_story {
 
   asio::awaitable<void> tell() {
     task_group group(engine_.executor);
-    const std::vector<credential_id> ids = co_await engine_.db->resolve(asked_.who);
+    const chosen_credentials chosen = co_await engine_.db->resolve(asked_.who);
+    tell_left_out(static_cast<std::int64_t>(chosen.paused.size()));
     const auto limit = static_cast<std::size_t>(engine_.settings.values().sync.concurrency);
-    for (const credential_id id : ids) {
+    for (const credential_id id : chosen.ids) {
       while (group.size() >= limit)
         co_await group.wait(std::chrono::hours{1});
       if (stopping_) break;

@@ -127,10 +127,11 @@ class verify_story {
         group_(e.executor) {}
 
   asio::awaitable<void> tell() {
-    const std::vector<credential_id> ids = co_await engine_.db->resolve(asked_.who);
+    const chosen_credentials chosen = co_await engine_.db->resolve(asked_.who);
+    tell_left_out(static_cast<std::int64_t>(chosen.paused.size()));
     const auto limit = static_cast<std::size_t>(engine_.settings.values().sync.concurrency);
     if (asked_.json) terminal::print("[");
-    for (const credential_id id : ids) {
+    for (const credential_id id : chosen.ids) {
       while (group_.size() >= limit)
         co_await group_.wait(std::chrono::hours{1});
       if (stopping_ || totals_.stopped_by) break;

@@ -50,7 +50,7 @@ with off as (
 kept as (
   update flanks_internal.schedule set next_due_at = 'infinity'
   where credential_id = $1 and (select count(*) from off) >= 0 returning credential_id)
-update flanks.credentials c set paused = true, pause_reason = nullif($2, '') from kept where c.credential_id = kept.credential_id)"};
+update flanks.credentials c set paused = true, pause_reason = coalesce(nullif($2, ''), c.pause_reason) from kept where c.credential_id = kept.credential_id)"};
 
 constexpr statement resume_sql{"resume", R"(
 with due as (

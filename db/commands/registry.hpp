@@ -58,7 +58,8 @@ class registry {
   [[nodiscard]] std::vector<credential_row> list(const std::optional<user_id>& user,
                                                  bool with_removed);
   [[nodiscard]] credential_row show(credential_id id);
-  // Not claimed any more; a window in work is finished. The reason is for people and may be empty.
+  // Not claimed any more; a window in work is finished. The reason is for people; an empty one
+  // leaves that of an earlier pause.
   void pause(credential_id id, const std::string& reason);
   // It has another token from now on (the provider rotated it): keeps its number, users and rows,
   // and is due at once. Sealed at once where there is a key. Throws failure{configuration}

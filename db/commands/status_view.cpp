@@ -98,7 +98,11 @@ std::string array_of(std::span<const credential_id> ids) {
 
 std::vector<status_row> read_selected(pg_connection& db, const selection& who) {
   std::optional<std::string> ids;
-  if (!who.users.empty() || !who.credentials.empty()) ids = array_of(backfill::resolve(db, who));
+  if (!who.users.empty() || !who.credentials.empty()) {
+    chosen_credentials chosen = backfill::resolve(db, who);
+    chosen.ids.insert(chosen.ids.end(), chosen.paused.begin(), chosen.paused.end());
+    ids = array_of(chosen.ids);
+  }
   return read(db, status_sql, ids);
 }
 

@@ -147,6 +147,31 @@ TEST_F(backfill_plans, preview_writes_nothing_and_says_the_same) {
   EXPECT_EQ(value("select count(*) from flanks_internal.backfills"), "0");
 }
 
+TEST_F(backfill_plans, a_paused_credential_is_planned_only_where_it_is_named) {
+  const backfill_plan before = plan({});
+  registry(options_).pause(a_, "holiday");
+  registry(options_).pause(a_, "");
+  EXPECT_EQ(value("select pause_reason from flanks.credentials where paused"), "holiday");
+  EXPECT_THAT(run(store_->backfill_credentials(before.backfill_id, credential_id{0}, 10)),
+              ElementsAre(b_));
+  const backfill_plan again = plan({});
+  EXPECT_TRUE(again.resumed);
+  EXPECT_EQ(again.items, 4);
+  EXPECT_EQ(again.paused, 1);
+  EXPECT_EQ(run(store_->finish_backfill(again.backfill_id)), 4) << "those of the other";
+  EXPECT_EQ(run(store_->preview_backfill({}, may, false, false)).items, 4);
+  selection who;
+  who.users = {user_id{"ana"}};
+  EXPECT_EQ(plan(who).items, 0);
+  EXPECT_THAT(run(store_->resolve(who)).paused, ElementsAre(a_));
+  who.credentials = {a_};
+  const backfill_plan named = plan(who);
+  EXPECT_EQ(named.items, 4);
+  EXPECT_EQ(named.paused, 0);
+  EXPECT_THAT(run(store_->backfill_credentials(named.backfill_id, credential_id{0}, 10)),
+              ElementsAre(a_));
+}
+
 TEST_F(backfill_plans, unknown_names_are_refused) {
   selection who;
   who.users = {user_id{"nobody"}};
@@ -157,7 +182,7 @@ TEST_F(backfill_plans, unknown_names_are_refused) {
   who.credentials = {credential_id{77}};
   EXPECT_THAT(failure_of([&] { (void)run(store_->resolve(who)); }).what(),
               HasSubstr("credential 77"));
-  EXPECT_THAT(run(store_->resolve({})), ElementsAre(a_, b_));
+  EXPECT_THAT(run(store_->resolve({})).ids, ElementsAre(a_, b_));
 }
 
 }  // namespace flanks::testing

@@ -225,9 +225,7 @@ class memory_store final : public store {
     co_return;
   }
   awaitable<std::int64_t> finish_backfill(std::int64_t) override { co_return 0; }
-  awaitable<std::vector<credential_id>> resolve(selection) override {
-    co_return std::vector<credential_id>{};
-  }
+  awaitable<chosen_credentials> resolve(selection) override { co_return chosen_credentials{}; }
 
  private:
   memory& memory_;
