@@ -55,13 +55,18 @@ struct open_file {
   bool is_credential;  // it lies in the credentials directory
 };
 
+// A path in a directory that exists, other than the root.
+bool names_a_place(const fs::path& path) {
+  std::error_code unknown;
+  return path.has_parent_path() && path.parent_path() != path.root_path() &&
+         fs::is_directory(path.parent_path(), unknown);
+}
+
 // Whether it can be repeated where others read it: a secret may have been typed where the name of
 // its file belongs. A directory that exists speaks for a file, and so does a plain word like
 // client_secret.
 bool is_file_name(const std::string& name, const fs::path& path) {
-  std::error_code unknown;
-  if (name.find('/') != std::string::npos)
-    return path.parent_path() != path.root_path() && fs::is_directory(path.parent_path(), unknown);
+  if (name.find('/') != std::string::npos) return names_a_place(path);
   if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_-.") != std::string::npos) return false;
   const auto holds = [&](const char* word) { return name.find(word) != std::string::npos; };
   return holds("secret") || holds("password") || holds("key") || holds("token");
@@ -162,6 +167,14 @@ std::optional<secret> take(const fs::path& path, const secret_places& where, sec
 }
 
 }  // namespace
+
+bool may_be_repeated(const std::string& word) {
+  constexpr std::size_t digits = 20;  // of the largest number of 64 bits
+  const bool number = !word.empty() && word.size() <= digits &&
+                      word.find_first_not_of("0123456789") == std::string::npos;
+  std::error_code unknown;
+  return number || names_a_place(word) || fs::exists(word, unknown);
+}
 
 secret read_secret_file(const std::string& name, const secret_places& where, secret_kind kind) {
   const fs::path given{name};

@@ -29,6 +29,10 @@ enum class secret_kind : std::uint8_t { any, utf8, key };
 [[nodiscard]] secret read_secret_file(const std::string& name, const secret_places& where,
                                       secret_kind kind = secret_kind::any);
 
+// Whether an error may repeat a word that was typed where no secret belongs, and may be one: a
+// number, what exists as a file, and a path in a directory that exists.
+[[nodiscard]] bool may_be_repeated(const std::string& word);
+
 // Every secret that the settings name; empty where they name none.
 struct secrets {
   secret client_secret;      // flanks.client_secret_file
@@ -39,8 +43,8 @@ struct secrets {
   secret previous_key;       // encryption.previous_key_file, 32 bytes
 };
 
-// Which files to open: `status` and `migrate` need no key of the provider, and no token. tokens: those
-// of the database, and the keys of encryption.
+// Which files to open: `status` and `migrate` need no key of the provider, and no token. tokens:
+// those of the database, and the keys of encryption.
 enum class secret_scope : std::uint8_t { database, tokens, all };
 
 struct opened {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "daemon/typed_word.hpp"
+
 namespace flanks {
 
 namespace {
@@ -16,7 +18,9 @@ namespace {
 std::optional<day> read_day(const std::string& option, const std::string& text) {
   if (text.empty()) return std::nullopt;
   const std::optional<day> d = day_from(text);
-  if (!d) refuse(fmt::format("{}: \"{}\" is not a day; write YYYY-MM-DD", option, text));
+  const typed_word word = told_choice(text);
+  if (!d)
+    refuse(fmt::format("{}: {} is not a day; write YYYY-MM-DD{}", option, word.name, word.note));
   return d;
 }
 
@@ -24,7 +28,7 @@ std::int64_t read_number(const std::string& what, const std::string& text) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || end != text.data() + text.size() || number <= 0)
-    refuse(fmt::format("{}: \"{}\" is no number from 1 on", what, text));
+    refuse(fmt::format("{}: {} is no number from 1 on{}", what, told(text).name, told(text).note));
   return number;
 }
 
@@ -42,9 +46,10 @@ void read_products(const given_text& given, invocation& asked) {
   std::vector<product>& all = asked.who.products;
   for (const std::string& name : given.products) {
     const std::optional<product> p = product_from(name);
+    const typed_word word = told_choice(name);
     if (!p)
-      refuse(
-          fmt::format("--product: \"{}\" is none of account, card, investment, liability", name));
+      refuse(fmt::format("--product: {} is none of account, card, investment, liability{}",
+                         word.name, word.note));
     if (std::find(all.begin(), all.end(), *p) == all.end()) all.push_back(*p);
   }
 }
@@ -68,8 +73,9 @@ void read_level(const given_text& given, invocation& asked) {
     if (name == given.level) asked.level = level;
   }
   if (!asked.level) {
-    refuse(
-        fmt::format("--log-level: \"{}\" is none of trace, debug, info, warn, error", given.level));
+    const typed_word word = told_choice(given.level);
+    refuse(fmt::format("--log-level: {} is none of trace, debug, info, warn, error{}", word.name,
+                       word.note));
   }
 }
 

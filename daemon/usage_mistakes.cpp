@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "config/nearest.hpp"
+#include "daemon/typed_word.hpp"
 #include "daemon/usage.hpp"
 
 namespace flanks::usage {
@@ -45,7 +46,8 @@ std::string names_of(const std::vector<command>& commands) {
 
 mistake unknown_command(const command& in, const std::string& word) {
   const std::string of = in.path == in.name ? "" : fmt::format(" of {}", in.name);
-  const std::string message = fmt::format("\"{}\" is no command{}", word, of);
+  const typed_word typed = told_choice(word);
+  const std::string message = fmt::format("{} is no command{}{}", typed.name, of, typed.note);
   std::vector<std::string_view> names;
   for (const command& c : in.commands)
     names.emplace_back(c.name);
@@ -61,9 +63,11 @@ mistake unknown_command(const command& in, const std::string& word) {
 
 mistake unknown_option(const command& in, const std::vector<const command*>& above,
                        const std::string& name) {
-  const std::string message = in.path == in.name
-                                  ? fmt::format("unknown option {}", name)
-                                  : fmt::format("unknown option {} of {}", name, short_path(in));
+  const bool plain = is_plain_word(name);
+  const std::string message =
+      fmt::format("unknown option{}{}{}{}{}", plain ? " " : "", plain ? name : "",
+                  in.path == in.name ? "" : " of ", in.path == in.name ? "" : short_path(in),
+                  plain ? "" : "; it is not repeated here: it may be a secret");
   std::vector<std::string_view> names;
   for (const command* const c : above) {
     for (const option& o : c->options)
@@ -138,9 +142,10 @@ class reading {
     const auto& known = current().arguments;
     if (arguments_ <= known.size() || (!known.empty() && known.back().repeatable))
       return std::nullopt;
-    return mistake{
-        fmt::format("\"{}\" is one argument too many for {}", word, short_path(current())),
-        help_hint()};
+    const typed_word typed = told(word);
+    return mistake{fmt::format("{} is one argument too many for {}{}", typed.name,
+                               short_path(current()), typed.note),
+                   help_hint()};
   }
 
   [[nodiscard]] std::optional<mistake> missing() const {

@@ -7,31 +7,48 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <system_error>
 
+#include "config/secret_file.hpp"
 #include "daemon/commands/commands.hpp"
 #include "daemon/terminal.hpp"
 #include "sync/text.hpp"
 
 namespace flanks {
 
-std::string read_all(const std::string& file) {
+namespace {
+
+[[noreturn]] void cannot_read(const std::string& file, const std::string& why) {
+  const bool shown = config::may_be_repeated(file);
+  throw refusal(
+      exit_code::failed,
+      fmt::format("cannot read {}: {}{}", shown ? file : "the file that was named", why,
+                  shown ? "" : "; the argument is not repeated here: it may be a secret"),
+      shown ? "check the name and its permissions"
+            : "name a file that exists; a credentials_token stands in a file or on standard "
+              "input, never on the command line");
+}
+
+}  // namespace
+
+std::string read_all(const std::string& file, const std::string& of_directory) {
   if (file.empty() || file == "-") {
     return std::string(std::istreambuf_iterator<char>(std::cin), {});
   }
-  if (std::filesystem::is_directory(file)) {
-    throw refusal(exit_code::failed, fmt::format("{} is a directory", file),
-                  "name the CSV file in it");
-  }
+  std::error_code unknown;
+  if (std::filesystem::is_directory(file, unknown))
+    throw refusal(exit_code::failed, fmt::format("{} is a directory", file), of_directory);
+  errno = 0;
   std::ifstream in(file, std::ios::binary);
+  if (!in.is_open()) cannot_read(file, std::strerror(errno));
   std::string text(std::istreambuf_iterator<char>(in), {});
-  if (!in.is_open() || in.bad()) {
-    throw refusal(exit_code::failed, fmt::format("cannot read {}", file),
-                  "check the name and its permissions");
-  }
+  if (in.bad()) cannot_read(file, std::strerror(errno));
   return text;
 }
 
@@ -40,7 +57,7 @@ namespace {
 namespace json = boost::json;
 
 secret read_token(const std::string& file) {
-  std::string text = read_all(file);
+  std::string text = read_all(file, "name the file that holds the credentials_token");
   if (const std::string odd = secret_objection(text); !odd.empty())
     throw refusal(exit_code::failed, "the credentials_token " + odd,
                   "give it as plain text, alone, on one line");

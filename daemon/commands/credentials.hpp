@@ -10,8 +10,8 @@
 namespace flanks {
 
 // All of a file; of standard input, when it is named "-" or not at all. Throws `refusal` where it
-// cannot be read.
-[[nodiscard]] std::string read_all(const std::string& file);
+// cannot be read; `of_directory` is what to do when it is a directory.
+[[nodiscard]] std::string read_all(const std::string& file, const std::string& of_directory);
 
 // Registers all credentials of a CSV file or, when anything is wrong with it, none.
 exit_code import_credentials(registry& r, const invocation& asked);

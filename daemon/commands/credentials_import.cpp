@@ -78,7 +78,7 @@ import_file read_import(const std::string& text, mistakes& wrong) {
 
 exit_code import_credentials(registry& r, const invocation& asked) {
   mistakes wrong(asked.file);
-  const import_file file = read_import(read_all(asked.file), wrong);
+  const import_file file = read_import(read_all(asked.file, "name the CSV file in it"), wrong);
   std::int64_t registered = 0, erased = 0;
   std::size_t at = 0;
   for (const registration::outcome& o : r.add(file.wanted)) {

@@ -125,6 +125,20 @@ class CommandLine(WorldTest):
             self.assertEqual(world.cli("credentials", "add", "--user", "u", stdin=token).returncode, 1)
         self.assertEqual(world.sql("select count(*) from flanks.credentials"), "0")
 
+    def test_a_token_that_was_typed_where_something_else_belongs_is_not_repeated(self):
+        world = self.world(credentials=1, transactions=4)
+        token = world.sandbox.credentials()[0]["credentials_token"] + "/CANARY"
+        for command, code in ((("credentials", "add", "--user", "u", "--token-file", token), 1), (("credentials", "import", token), 1),
+                              (("credentials", "show", token), 64), (("credentials", "add", "--user", "u", token), 64)):
+            done = world.cli(*command)
+            self.refused(done, code, "the argument is not repeated here: it may be a secret", "hint: ")
+            self.assertNotIn("CANARY", done.stdout + done.stderr)
+        gone = world.dir / "gone.csv"
+        self.refused(world.cli("credentials", "import", gone), 1, f"cannot read {gone}: No such file or directory")
+        self.refused(world.cli("credentials", "add", "--user", "u", "--token-file", world.dir), 1, f"{world.dir} is a directory",
+                     "hint: name the file that holds the credentials_token")
+        self.refused(world.cli("credentials", "import", world.dir), 1, f"{world.dir} is a directory", "hint: name the CSV file in it")
+
     def test_a_mark_of_an_editor_in_a_secret_and_a_config_in_latin_1_are_told(self):
         world = self.world(credentials=1, transactions=4)
         secret = world.dir / "client_secret"

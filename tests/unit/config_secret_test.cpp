@@ -139,6 +139,16 @@ TEST_F(secret_file, a_secret_that_was_typed_where_its_file_belongs_is_not_repeat
   }
 }
 
+TEST_F(secret_file, a_word_of_the_command_line_is_repeated_where_it_can_be_no_secret) {
+  write("etc/here", "x");
+  const std::string etc = (root_ / "etc").string();
+  for (const std::string& word : {std::string("17"), etc + "/here", etc + "/gone", etc})
+    EXPECT_TRUE(may_be_repeated(word)) << word;
+  for (const std::string& word : {std::string(), std::string("token"), std::string("a/b"),
+                                  std::string("/Zk"), std::string(21, '1'), "x" + etc + "/gone"})
+    EXPECT_FALSE(may_be_repeated(word)) << word;
+}
+
 TEST_F(secret_file, empty_credential_is_systemds_word_for_a_missing_file) {
   write("cred/no-key", "\n", 0440);
   write("cred/below", "\n", 0440);

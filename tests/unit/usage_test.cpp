@@ -72,11 +72,12 @@ TEST(usage, what_is_missing_or_too_much_is_told_with_its_form) {
   EXPECT_EQ(refused({"removals", "confirm"}),
             "error: removals confirm needs RUN\n"
             "hint: flanks-sync removals confirm --help shows how\n");
-  EXPECT_EQ(refused({"removals", "confirm", "a", "b"}),
-            "error: \"b\" is one argument too many for removals confirm\n"
+  EXPECT_EQ(refused({"removals", "confirm", "a", "17"}),
+            "error: \"17\" is one argument too many for removals confirm\n"
             "hint: flanks-sync removals confirm --help shows how\n");
   EXPECT_EQ(refused({"status", "backfill"}),
-            "error: \"backfill\" is one argument too many for status\n"
+            "error: what was given is one argument too many for status; the argument is not "
+            "repeated here: it may be a secret\n"
             "hint: flanks-sync status --help shows how\n");
   EXPECT_EQ(refused({"--config", "a", "status", "--config=b"}),
             "error: --config is given twice\nhint: flanks-sync status --help shows how\n");
@@ -91,13 +92,36 @@ TEST(usage, what_is_missing_or_too_much_is_told_with_its_form) {
 
 TEST(usage, a_value_that_cannot_be_is_told_with_what_can) {
   EXPECT_TRUE(refused({"sync", "--credential", "x1"})
-                  .starts_with("error: credential: \"x1\" is no number from 1 on\nhint: "));
+                  .starts_with("error: credential: what was given is no number from 1 on; "));
   EXPECT_TRUE(refused({"credentials", "show", "0"})
                   .starts_with("error: credential: \"0\" is no number from 1 on\n"));
   EXPECT_TRUE(refused({"successions", "show", "99999999999999999999"})
                   .starts_with("error: succession: \"99999999999999999999\" is no number"));
   EXPECT_TRUE(refused({"status", "--log-level", "loud"})
                   .starts_with("error: --log-level: \"loud\" is none of trace, debug, "));
+}
+
+TEST(usage, a_secret_that_was_typed_where_something_else_belongs_is_not_repeated) {
+  const std::string token = "eyJhbGciOi.CANARY9/x+Lw==";
+  for (const std::vector<std::string>& before : {std::vector<std::string>{},
+                                                 {"credentials"},
+                                                 {"credentials", "show"},
+                                                 {"credentials", "add", "--user", "u"},
+                                                 {"credentials", "import", "file.csv"},
+                                                 {"successions", "show"},
+                                                 {"sync", "--credential"},
+                                                 {"sync", "--product"},
+                                                 {"backfill", "--from"},
+                                                 {"status", "--log-level"},
+                                                 {"status", "--watch"}}) {
+    std::vector<std::string> words = before;
+    words.push_back(token);
+    const std::string said = refused(words);
+    EXPECT_EQ(said.find("CANARY"), std::string::npos) << said;
+    EXPECT_NE(said.find("not repeated here: it may be a secret"), std::string::npos) << said;
+  }
+  const std::string said = refused({"status", "--" + token});
+  EXPECT_EQ(said.find("CANARY"), std::string::npos) << said;
 }
 
 TEST(usage, options_of_the_program_stand_before_or_behind_the_command) {
