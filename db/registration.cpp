@@ -19,11 +19,20 @@ constexpr statement forget_erasure{"forget_erasure", R"(
 delete from flanks_internal.erased_tokens e using pg_temp.arriving a
 where e.token_digest = sha256(convert_to(a.credentials_token, 'UTF8')))"};
 
-// In the order of their digests, which are locked one after the other: two that register the same
-// tokens wait for each other and do not deadlock.
+// A lock for each token fills the server's table of locks when they are thousands: many are
+// registered under one lock, which waits for all others. Before anything else of the transaction,
+// so that it cannot deadlock.
+constexpr std::size_t many = 100;
+constexpr statement lock_every_token{"lock_every_token",
+                                     "select flanks_internal.lock_every_token()"};
+
+// In the order of their digests, which are locked one after the other unless $1 says that all are:
+// two that register the same tokens wait for each other and do not deadlock.
 constexpr statement register_all{"register_credentials", R"(
 select j.nr, j.refusal, j.erased,
-  case when j.refusal is null and not j.erased then flanks.register_credential(j.user_id, j.credentials_token) end
+  case when j.refusal is not null or j.erased then null
+    when $1::boolean then flanks_internal.register_credential(j.user_id, j.credentials_token)
+    else flanks.register_credential(j.user_id, j.credentials_token) end
 from (select a.*, flanks_internal.registration_refusal(a.user_id, a.credentials_token) as refusal,
     exists (select from flanks_internal.erased_tokens e where e.token_digest = d.digest)
       and not exists (select from flanks_internal.credentials_tokens t where t.token_digest = d.digest) as erased
@@ -106,10 +115,12 @@ std::vector<outcome> apply(pg_connection& db, std::span<const registration_reque
     }
   }
   if (fit.empty()) return all;
+  const bool all_locked = fit.size() > many;
+  if (all_locked) db.run(lock_every_token);
   db.run(make_table);
   db.copy_in(load, binary_rows(fit));
   if (even_if_erased) db.run(forget_erasure);
-  for (const auto& r : db.run(register_all)) {
+  for (const auto& r : db.run(register_all, sql_values(all_locked))) {
     outcome& to = all[places.at(r[0].as<std::size_t>())];
     if (!r[1].is_null()) {
       to = {standing::refused, {}, r[1].c_str()};

@@ -226,7 +226,8 @@ constexpr error_class_info known_classes[] = {
      "it is tried again by itself; if it stays so, see the server's log, and the network on the "
      "way"},
     {"database_memory", the_operator, false, "The server is out of memory.",
-     "the database's machine is out of memory: see the server's log"},
+     "the database's machine is out of memory, or the server's table of locks is full (raise "
+     "max_locks_per_transaction): see the server's log"},
     {"database_missing", the_operator, false, "The database does not exist.",
      "check the name in database.dsn, or create the database"},
     {"database_race", the_operator, false, "Somebody else keeps writing the same rows.",

@@ -1,4 +1,5 @@
 """What an operator meets when something is wrong: one clear message, a hint, the documented exit code, and no secret."""
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -453,6 +454,30 @@ class Credentials(WorldTest):
         self.assertNotIn(tokens[0], done.stderr + done.stdout)
         self.assertEqual(world.sql("select count(*) from flanks.user_credentials where user_id = 'eva'"), "0",
                          "nothing of a file with mistakes is imported")
+
+    def test_a_large_file_is_imported_whole_or_not_at_all(self):
+        world = self.world(credentials=0, transactions=0)
+        file = world.dir / "credentials.csv"
+        lines = [f"user-{n % 7000},large-{n}" for n in range(20_000)]
+        file.write_text("\n".join(["user_id,credentials_token", *lines, "x,a b"]) + "\n")
+        self.refused(world.cli("credentials", "import", file), 1, "credentials.csv:20002:3: credentials_token holds blanks")
+        self.assertEqual(world.sql("select count(*) from flanks.credentials"), "0")
+        file.write_text("\n".join(["user_id,credentials_token", *lines]) + "\n")
+        world.ok("credentials", "import", file)
+        self.assertEqual(world.sql("select count(*), (select count(*) from flanks.user_credentials) from flanks.credentials"), "20000|20000")
+        world.ok("credentials", "import", file)
+        self.assertEqual(world.sql("select count(*) from flanks.credentials"), "20000")
+        # Beside it, an application registers some of the same tokens in a transaction of its own.
+        world.sql("update flanks_internal.credentials_tokens set credentials_token = null; delete from flanks_internal.leases; "
+                  "delete from flanks_internal.schedule; update flanks.credentials set removed_at = now()")
+        statement = "begin; select flanks.register_credential('app', 'large-17'); select pg_sleep(2); " \
+                    "select flanks.register_credential('app', 'large-5'); commit"
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            beside = pool.submit(world.sql, statement)
+            wait_until(lambda: world.sql("select count(*) from pg_locks where locktype = 'advisory' and granted") != "0", "it holds its lock")
+            world.ok("credentials", "import", file)
+            beside.result()
+        self.assertEqual(world.sql("select count(*) from flanks.credentials where removed_at is null"), "20000")
 
     def test_import_tells_each_mistake_with_line_and_column_and_imports_nothing(self):
         world = self.world(credentials=1, transactions=4)
