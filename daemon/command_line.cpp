@@ -365,9 +365,12 @@ parsed parse_command_line(int argc, char** argv) {
     const bool as_json = std::find(words.begin(), words.end(), "--json") != words.end();
     result.exit = say_help(app, program, as_json);
   } catch (const CLI::Success& e) {
-    result.exit = app.exit(e);             // the version, on standard output
-  } catch (const std::runtime_error& e) {  // refused_value, or what CLI11 refuses
+    result.exit = app.exit(e);  // the version, on standard output
+  } catch (const refused_value& e) {
     result.exit = say_usage({e.what(), named(app, program).path + " --help shows how"});
+  } catch (const CLI::Error&) {  // in words of its own, which repeat what was typed
+    result.exit = say_usage(
+        {"the command line cannot be understood", named(app, program).path + " --help shows how"});
   }
   return result;
 }

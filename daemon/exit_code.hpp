@@ -15,6 +15,7 @@ enum class exit_code : int {
   not_permitted = 77,  // EX_NOPERM
   configuration = 78,  // EX_CONFIG
   interrupted = 130,   // 128 + SIGINT
+  reader_gone = 141,   // 128 + SIGPIPE: nobody reads standard output any more
   terminated = 143,    // 128 + SIGTERM
 };
 

@@ -32,6 +32,26 @@ std::int64_t read_number(const std::string& what, const std::string& text) {
   return number;
 }
 
+// The sync_run_id that raised a review, as the database writes it.
+std::string read_run(const std::string& text) {
+  std::string run = text;
+  for (char& c : run)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  bool fits = run.size() == 36;
+  for (std::size_t i = 0; fits && i < run.size(); ++i) {
+    const bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
+    const bool digit = (run[i] >= '0' && run[i] <= '9') || (run[i] >= 'a' && run[i] <= 'f');
+    fits = hyphen ? run[i] == '-' : digit;
+  }
+  if (!fits) {
+    refuse(
+        fmt::format("run: {} is no id of a run; removals list shows it, in the form "
+                    "0b5f9a52-7c11-4f0e-9d55-3c1f6c6b4d10{}",
+                    told(text).name, told(text).note));
+  }
+  return run;
+}
+
 void read_watch(const given_text& given, invocation& asked) {
   constexpr std::int64_t day_long = 86400;
   if (!given.watch) return;
@@ -87,6 +107,7 @@ void read_values(const given_text& given, invocation& asked) {
   for (const std::string& c : given.credentials)
     asked.who.credentials.push_back(credential_id{read_number("credential", c)});
   if (!given.succession.empty()) asked.succession = read_number("succession", given.succession);
+  if (!asked.review.empty()) asked.review = read_run(asked.review);
   read_watch(given, asked);
   read_products(given, asked);
   read_days(given, asked);

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <system_error>
 
@@ -116,6 +117,16 @@ exit_code run_command(const invocation& asked) {
   }
 }
 
+// Output that nobody could receive is no success. A reader that has gone (head -1) has what it
+// wanted: the code is that of a program that SIGPIPE ends, unless more went wrong.
+int ended(int code) {
+  const int error = terminal::finish_output();
+  if (error == 0) return code;
+  if (error == EPIPE) return code == 0 ? static_cast<int>(exit_code::reader_gone) : code;
+  terminal::print(stderr, "error: cannot write to standard output: {}\n", std::strerror(error));
+  return static_cast<int>(exit_code::failed);
+}
+
 }  // namespace
 }  // namespace flanks
 
@@ -124,12 +135,6 @@ int main(int argc, char** argv) {
   flanks::keep_freed_memory();
   flanks::forget_overriding_environment();
   const flanks::parsed line = flanks::parse_command_line(argc, argv);
-  if (line.exit) return *line.exit;
-  const flanks::exit_code code = flanks::run_command(line.asked);
-  // Output that nobody could receive is no success.
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    flanks::terminal::print(stderr, "error: cannot write to standard output\n");
-    return static_cast<int>(flanks::exit_code::failed);
-  }
-  return static_cast<int>(code);
+  if (line.exit) return flanks::ended(*line.exit);
+  return flanks::ended(static_cast<int>(flanks::run_command(line.asked)));
 }

@@ -46,7 +46,23 @@ std::string written(std::time_t at) {
   return std::string(text.data(), length);
 }
 
+int& first_error() {
+  static int error = 0;
+  return error;
+}
+
 }  // namespace
+
+void note_failed_write(int error) {
+  if (first_error() == 0) first_error() = error == 0 ? EIO : error;
+}
+
+int finish_output() {
+  errno = 0;
+  if (std::fflush(stdout) != 0) note_failed_write(errno);
+  if (std::ferror(stdout) != 0) note_failed_write(errno);
+  return first_error();
+}
 
 std::string printable(std::string_view text) {
   return cleaned(text, " ");

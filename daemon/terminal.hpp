@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -41,6 +42,11 @@ requires(std::is_arithmetic_v<T>) [[nodiscard]] T fit(T number) {
   return number;
 }
 
+// Keeps the first errno that standard output was refused with.
+void note_failed_write(int error);
+// Writes what is still buffered of standard output; the errno of its first failure, 0 for none.
+[[nodiscard]] int finish_output();
+
 // As fmt::print, with every argument that is text made printable: what comes from the provider, the
 // database or a file cannot draw on the terminal. The format itself is ours.
 template <class... T>
@@ -50,7 +56,8 @@ void print(std::FILE* out, fmt::format_string<decltype(fit(std::declval<const T&
     return fmt::vformat(format, fmt::make_format_args(fitted...));
   };
   const std::string text = formatted(fit(arguments)...);
-  std::fwrite(text.data(), 1, text.size(), out);  // main() looks at ferror(stdout)
+  const std::size_t written = std::fwrite(text.data(), 1, text.size(), out);
+  if (written < text.size() && out == stdout) note_failed_write(errno);
 }
 
 // On standard output.

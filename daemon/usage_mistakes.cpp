@@ -118,6 +118,10 @@ class reading {
     if (again && !known->repeatable && !known->value.empty())
       return mistake{fmt::format("{} is given twice", name), help_hint()};
     seen_.push_back(known);
+    if (is_empty_value(*known, words)) {
+      return mistake{fmt::format("{} has an empty value", name),
+                     fmt::format("leave it out, or write {}", form_of(*known))};
+    }
     if (known->value.empty() && name.size() < word.size())
       return mistake{fmt::format("{} takes no value", name), help_hint()};
     if (known->value.empty() || name.size() < word.size()) return std::nullopt;
@@ -129,8 +133,22 @@ class reading {
     return std::nullopt;
   }
 
+  // An empty value is most often a variable of a script that is not set. A reason may be empty.
+  [[nodiscard]] bool is_empty_value(const option& known, std::span<const std::string> words) const {
+    const std::string& word = words[at_];
+    if (known.value.empty() || known.name == "--reason") return false;
+    if (word.find('=') != std::string::npos) return word.find('=') + 1 == word.size();
+    return at_ + 1 < words.size() && words[at_ + 1].empty() && !known.value_may_lack;
+  }
+
   std::optional<mistake> take_word(const std::string& word) {
     const auto& commands = current().commands;
+    if (!commands.empty() && only_arguments_) {
+      return mistake{
+          fmt::format("a command stands behind --, which ends all but arguments{}",
+                      told_choice(word).note),
+          fmt::format("write it before --; {} --help lists the commands", current().path)};
+    }
     if (!commands.empty()) {
       const auto found = std::find_if(commands.begin(), commands.end(),
                                       [&](const command& c) { return c.name == word; });
@@ -140,8 +158,11 @@ class reading {
     }
     ++arguments_;
     const auto& known = current().arguments;
-    if (arguments_ <= known.size() || (!known.empty() && known.back().repeatable))
-      return std::nullopt;
+    if (arguments_ <= known.size() || (!known.empty() && known.back().repeatable)) {
+      if (!word.empty()) return std::nullopt;
+      return mistake{fmt::format("{} is empty", known[std::min(arguments_, known.size()) - 1].name),
+                     help_hint()};
+    }
     const typed_word typed = told(word);
     return mistake{fmt::format("{} is one argument too many for {}{}", typed.name,
                                short_path(current()), typed.note),

@@ -23,10 +23,11 @@ where c.removed_at is null
 order by c.credential_id)"};
 
 constexpr statement unknown_sql{"unknown_names", R"(
-select format('user "%s"', u) from unnest($1::text[]) u
+select format('user "%s" is not registered', u) from unnest($1::text[]) u
 where not exists (select from flanks.user_credentials uc where uc.user_id = u)
 union all
-select format('credential %s', n) from unnest($2::bigint[]) n
+select format('credential %s is %s', n, case when exists (select from flanks.credentials c where c.credential_id = n)
+  then 'removed' else 'not registered' end) from unnest($2::bigint[]) n
 where not exists (select from flanks.credentials c where c.credential_id = n and c.removed_at is null)
 limit 1)"};
 
@@ -174,8 +175,7 @@ chosen_credentials resolve(pg_connection& db, const selection& who) {
   const std::string users = text_array(who.users), ids = id_array(who.credentials);
   const pg_rows unknown = db.run(unknown_sql, sql_values(users, ids));
   if (!unknown.empty()) {
-    throw failure(stage::configuration, verdict::stop, "unknown_name",
-                  fmt::format("{} is not registered", unknown[0][0].c_str()));
+    throw failure(stage::configuration, verdict::stop, "unknown_name", unknown[0][0].c_str());
   }
   chosen_credentials found;
   const pg_rows rows = db.run(resolve_sql, sql_values(users, ids));

@@ -25,7 +25,7 @@ void credential_report::add(const failure& f) {
   not_found = not_found || (f.error_class == "not_found" && f.http_status == 404);
   unauthorized = unauthorized || f.error_class == "unauthorized";
   if (f.retry_after) retry_after = f.retry_after;
-  if (f.stage <= stage::tls || f.stage == stage::token) unreachable = f;
+  if (is_unreachable(f)) unreachable = f;
 }
 
 std::string waiting_words(const credential_status& status) {

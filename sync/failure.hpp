@@ -61,4 +61,9 @@ class failure : public std::runtime_error {
   bool rested = false;  // of a connection that had served another request before
 };
 
+// There was no connection to the provider, or no access token.
+[[nodiscard]] inline bool is_unreachable(const failure& f) {
+  return f.stage <= stage::tls || f.stage == stage::token;
+}
+
 }  // namespace flanks

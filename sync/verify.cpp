@@ -242,6 +242,7 @@ class proof_story {
 
   awaitable<void> give_up(product what, std::optional<window> days, failure failed) {
     if (failed.verdict == verdict::stop) report_.stopped_by = failed;
+    if (is_unreachable(failed)) report_.unreachable = failed;
     proof_record record = new_record(what, days, std::nullopt);
     record.outcome = proof_outcome::failed;
     record.detail = failed.what();

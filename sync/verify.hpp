@@ -41,6 +41,7 @@ struct proof_report {
   std::vector<proof_record> records;  // in the order in which they were made
   // Nothing can go on until an operator acts: keys refused, schema or rights of the database wrong.
   std::optional<failure> stopped_by;
+  std::optional<failure> unreachable;  // no connection to the provider, or no access token
 };
 
 // Failures of the provider are recorded and reported; those of the database travel out.

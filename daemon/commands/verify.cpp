@@ -31,7 +31,9 @@ struct proof_totals {
   std::int64_t windows = 0, equal = 0, different = 0, repaired = 0;
   std::int64_t not_verifiable = 0, failed = 0, locked = 0;
   std::int64_t compared = 0, differences = 0, interrupted = 0;
-  std::optional<failure> stopped_by;
+  std::optional<failure> stopped_by, unreachable;
+
+  [[nodiscard]] bool nothing_compared() const { return equal + different + repaired == 0; }
 };
 
 std::string shown(const std::optional<std::string>& value) {
@@ -213,6 +215,7 @@ class verify_story {
 
   void count(const proof_report& report) {
     if (report.stopped_by && !totals_.stopped_by) totals_.stopped_by = report.stopped_by;
+    if (report.unreachable) totals_.unreachable = report.unreachable;
     for (const proof_record& r : report.records) {
       if (asked_.json) {
         terminal::print(
@@ -273,8 +276,11 @@ exit_code command_verify(const invocation& asked) {
   verify_story story(asked, e);
   e.run(story.tell(), [&] { story.stop(); });
   if (!asked.json) print_summary(story.totals());
-  if (story.totals().stopped_by) throw failure(*story.totals().stopped_by);
-  return code_of(story.totals(), e);
+  const proof_totals& totals = story.totals();
+  if (totals.stopped_by) throw failure(*totals.stopped_by);
+  if (totals.unreachable && totals.nothing_compared() && e.caught() == 0)
+    throw failure(*totals.unreachable);
+  return code_of(totals, e);
 }
 
 }  // namespace flanks

@@ -80,9 +80,15 @@ delete from flanks_internal.backfill_items where credential_id = $1 and done_at 
 constexpr statement mark_removed{"mark_removed", R"(
 update flanks.credentials set removed_at = now() where credential_id = $1 and removed_at is null)"};
 
-[[noreturn]] void unknown(credential_id id) {
-  throw failure(stage::configuration, verdict::stop, "unknown_credential",
-                fmt::format("credential {} is not registered", id.value));
+constexpr statement is_removed{"is_removed", R"(
+select exists (select from flanks.credentials where credential_id = $1 and removed_at is not null))"};
+
+[[noreturn]] void unknown(pg_connection& db, credential_id id) {
+  const bool removed = db.run(is_removed, sql_values(id))[0][0].as<bool>();
+  failure f(stage::configuration, verdict::stop, "unknown_credential",
+            fmt::format("credential {} is {}", id.value, removed ? "removed" : "not registered"));
+  if (removed) f.hint = "its token is deleted; flanks-sync credentials add brings it back";
+  throw f;
 }
 
 std::string text(const pg_value& f) {
@@ -149,7 +155,7 @@ credential_id registry::add(const user_id& user, const secret& token, bool even_
 secret registry::token_of(credential_id id) {
   return run_explained(*db_, [&] {
     const auto r = db_->run(token_sql, sql_values(id));
-    if (r.empty()) unknown(id);
+    if (r.empty()) unknown(*db_, id);
     return tokens::opened(options_, id, r[0][0], r[0][1]);
   });
 }
@@ -165,7 +171,7 @@ std::vector<credential_row> registry::list(const std::optional<user_id>& user, b
 credential_row registry::show(credential_id id) {
   return run_explained(*db_, [&] {
     auto rows = rows_of(db_->run(list_sql, sql_values(nullptr, id, true)));
-    if (rows.empty()) unknown(id);
+    if (rows.empty()) unknown(*db_, id);
     rows[0].transactions = db_->run(count_sql, sql_values(id))[0][0].as<std::int64_t>();
     for (const auto& r : db_->run(coverage_sql, sql_values(id))) {
       rows[0].coverage.push_back({text(r[0]), text(r[1]), text(r[2]), text(r[3]), text(r[4])});
@@ -176,13 +182,13 @@ credential_row registry::show(credential_id id) {
 
 void registry::pause(credential_id id, const std::string& reason) {
   run_explained(*db_, [&] {
-    if (db_->run(pause_sql, sql_values(id, reason)).affected_rows() == 0) unknown(id);
+    if (db_->run(pause_sql, sql_values(id, reason)).affected_rows() == 0) unknown(*db_, id);
   });
 }
 
 void registry::resume(credential_id id) {
   run_explained(*db_, [&] {
-    if (db_->run(resume_sql, sql_values(id)).affected_rows() == 0) unknown(id);
+    if (db_->run(resume_sql, sql_values(id)).affected_rows() == 0) unknown(*db_, id);
   });
 }
 
@@ -196,7 +202,7 @@ void registry::rotate(credential_id id, const secret& token) {
   run_explained(*db_, [&] {
     db_->begin();
     const registration::rotation done = registration::replace_token(*db_, id, token);
-    if (done.unknown) unknown(id);
+    if (done.unknown) unknown(*db_, id);
     if (!done.refusal.empty())
       throw failure(stage::configuration, verdict::stop, "bad_credential", done.refusal);
     if (done.other) {
@@ -222,7 +228,7 @@ void registry::remove(credential_id id) {
     db_->begin();
     db_->run(drop_lease, sql_values(id));
     db_->run(drop_schedule, sql_values(id));
-    if (db_->run(mark_removed, sql_values(id)).affected_rows() == 0) unknown(id);
+    if (db_->run(mark_removed, sql_values(id)).affected_rows() == 0) unknown(*db_, id);
     db_->run(drop_token, sql_values(id));
     db_->run(drop_links, sql_values(id));
     db_->run(drop_items, sql_values(id));

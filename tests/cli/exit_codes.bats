@@ -27,7 +27,26 @@ says() { [[ $stderr == *"$1"* ]] || { echo "not said: $1 in: $stderr"; return 1;
 @test "1: output that nobody can receive" {
   run --separate-stderr bash -c 'flanks-sync config example > /dev/full'
   exits 1
-  says "error: cannot write to standard output"
+  says "error: cannot write to standard output: No space left on device"
+  run --separate-stderr bash -c 'flanks-sync --help > /dev/full'
+  exits 1
+}
+
+@test "141: a reader that has what it wanted is no error" {
+  for words in "config example" "--help" "credentials list"; do
+    run --separate-stderr bash -c 'flanks-sync $0 | true; exit ${PIPESTATUS[0]}' "$words"
+    [ "$status" -eq 141 ] || [ "$status" -eq 0 ] || { echo "$words: $status"; return 1; }
+    [ -z "$stderr" ] || { echo "$words: $stderr"; return 1; }
+  done
+}
+
+@test "64: what is empty was meant to be something" {
+  for words in "backfill --from" "verify --to" "status --log-level" "support --output" "credentials discover --default-user" \
+      "credentials rotate 1 --token-file" "credentials import"; do
+    run --separate-stderr flanks-sync $words ""
+    exits 64
+    says "empty"
+  done
 }
 
 @test "3: a credential has a problem" {

@@ -36,7 +36,7 @@ bats_require_minimum_version 1.5.0
 }
 
 @test "errors are two lines: error and hint" {
-  for line in "credentials show 77" "successions show 7" "removals confirm x" "status --bank nowhere" "status --user nobody"; do
+  for line in "credentials show 77" "successions show 7" "removals confirm 00000000-0000-0000-0000-000000000000" "status --bank nowhere" "status --user nobody"; do
     run --separate-stderr flanks-sync $line
     [ "$status" -eq 1 ] || { echo "$line: $status"; return 1; }
     [[ ${stderr_lines[0]} == "error: "* && ${stderr_lines[1]} == "hint: "* && ${#stderr_lines[@]} -eq 2 ]] || { echo "$line: $stderr"; return 1; }

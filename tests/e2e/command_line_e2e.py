@@ -13,6 +13,8 @@ import unittest
 from world import BINARY, WorldTest, wait_until
 from sandbox import Sandbox
 
+NO_RUN = "00000000-0000-0000-0000-000000000000"
+
 
 class CommandLine(WorldTest):
     def refused(self, done, code, *words):
@@ -281,7 +283,7 @@ class CommandLine(WorldTest):
     WRITING = (("credentials", "add", "--user", "ana"), ("credentials", "import", "-"), ("credentials", "pause", "1"),
                ("credentials", "resume", "1"), ("credentials", "remove", "1"), ("credentials", "remove", "--upstream", "1"),
                ("credentials", "discover"), ("link", "exchange"), ("link", "sessions"), ("erase", "--user", "ana", "--yes"),
-               ("erase", "--user", "ana"), ("removals", "confirm", "x"), ("removals", "reject", "x"), ("run",), ("run", "--once"),
+               ("erase", "--user", "ana"), ("removals", "confirm", NO_RUN), ("removals", "reject", NO_RUN), ("run",), ("run", "--once"),
                ("sync",), ("backfill",), ("backfill", "--dry-run"), ("verify",))
 
     def schema_refused(self, world, command, message, hint):
@@ -454,6 +456,14 @@ class Credentials(WorldTest):
         self.assertNotIn(tokens[0], done.stderr + done.stdout)
         self.assertEqual(world.sql("select count(*) from flanks.user_credentials where user_id = 'eva'"), "0",
                          "nothing of a file with mistakes is imported")
+
+    def test_a_removed_credential_is_called_removed(self):
+        world = self.world(credentials=1, transactions=4)
+        world.register_all()
+        world.ok("credentials", "remove", 1)
+        for command in (("credentials", "pause", 1), ("credentials", "remove", 1), ("sync", "--credential", 1), ("backfill", "--credential", 1)):
+            self.refused(world.cli(*command), 1, "error: credential 1 is removed\n", "hint: ")
+        self.refused(world.cli("credentials", "pause", 2), 1, "error: credential 2 is not registered\n")
 
     def test_a_large_file_is_imported_whole_or_not_at_all(self):
         world = self.world(credentials=0, transactions=0)

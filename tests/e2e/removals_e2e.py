@@ -86,7 +86,7 @@ class Removals(WorldTest):
         world.sandbox.refresh(lose_fraction=0.6)
         self.assertEqual(world.cli("sync").returncode, 3)
         for review in self.open_reviews(world):
-            world.ok("removals", "confirm", review["sync_run_id"])
+            world.ok("removals", "confirm", review["sync_run_id"].upper())
         self.assert_mirrors(world, ids, removals=True)
         self.step(world, ids, reappear=6, add=2)
 

@@ -195,6 +195,14 @@ class Verify(WorldTest):
         outcomes = {r["product"]: r["outcome"] for r in lines}
         self.assertEqual(outcomes, {"account": "failed", "card": "equal", "investment": "equal", "liability": "equal"})
 
+    def test_a_provider_that_cannot_be_reached_is_told_as_everywhere(self):
+        world, _ = self.mirrored()
+        world.write_config(flanks__base_url="https://127.0.0.1:1")
+        done = world.cli("--json", "verify")
+        self.assertEqual(done.returncode, 69, done.stdout + done.stderr)
+        self.assertEqual({r["outcome"] for r in json.loads(done.stdout)}, {"failed"})
+        self.assertRegex(done.stderr, "error: .*Connection refused.*\nhint: ")
+
     def test_an_answer_that_broke_off_once_is_asked_for_again(self):
         world, ids = self.mirrored(transactions=6000, products="account", settings={"sync": {"products": ["account"]}})
         # Before its first batch was taken, which the client repeats; and after, which only the proof can.

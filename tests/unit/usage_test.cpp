@@ -101,6 +101,39 @@ TEST(usage, a_value_that_cannot_be_is_told_with_what_can) {
                   .starts_with("error: --log-level: \"loud\" is none of trace, debug, "));
 }
 
+TEST(usage, what_is_empty_is_refused) {
+  EXPECT_EQ(refused({"backfill", "--from", ""}),
+            "error: --from has an empty value\nhint: leave it out, or write --from D\n");
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"backfill", "--from="},
+           {"verify", "--to", ""},
+           {"status", "--log-level", ""},
+           {"support", "--output", ""},
+           {"credentials", "discover", "--default-user", ""},
+           {"credentials", "add", "--user", "u", "--token-file", ""},
+           {"credentials", "import", ""}})
+    EXPECT_NE(refused(words).find("empty"), std::string::npos) << words.back();
+  EXPECT_FALSE(parse({"credentials", "pause", "1", "--reason", ""}).line.exit);
+}
+
+TEST(usage, a_command_behind_two_hyphens_and_a_very_long_word_are_told_in_our_words) {
+  EXPECT_EQ(refused({"--", "status"}),
+            "error: a command stands behind --, which ends all but arguments\n"
+            "hint: write it before --; flanks-sync --help lists the commands\n");
+  EXPECT_LT(refused({std::string(100'000, 'a')}).size(), 1000U);
+  EXPECT_LT(refused({"status", std::string(100'000, '1')}).size(), 1000U);
+  EXPECT_LT(refused({"status", "--" + std::string(100'000, 'a')}).size(), 1000U);
+}
+
+TEST(usage, a_run_is_named_by_its_whole_id_in_any_case) {
+  const std::string id = "0B5F9A52-7C11-4F0E-9D55-3C1F6C6B4D10";
+  EXPECT_EQ(parse({"removals", "confirm", id}).line.asked.review,
+            "0b5f9a52-7c11-4f0e-9d55-3c1f6c6b4d10");
+  for (const std::string& wrong :
+       {id.substr(1), id + "0", "{" + id.substr(1), std::string(36, '-'), std::string("x")})
+    EXPECT_TRUE(refused({"removals", "reject", wrong}).starts_with("error: run: ")) << wrong;
+}
+
 TEST(usage, a_secret_that_was_typed_where_something_else_belongs_is_not_repeated) {
   const std::string token = "eyJhbGciOi.CANARY9/x+Lw==";
   for (const std::vector<std::string>& before : {std::vector<std::string>{},
