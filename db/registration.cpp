@@ -42,9 +42,13 @@ constexpr statement drop_table{"drop_arriving", "drop table pg_temp.arriving"};
 
 constexpr statement look_at_rotation{"look_at_rotation", R"(
 select flanks_internal.registration_refusal('-', a.credentials_token), t.credential_id, e.token_digest is not null,
-  not exists (select from flanks.credentials c where c.credential_id = $1 and c.removed_at is null)
+  not exists (select from flanks.credentials c where c.credential_id = $1 and c.removed_at is null),
+  own.credential_id is not null,
+  own.sealed_token is not null,
+  exists (select from flanks.credentials c where c.credential_id = $1 and c.last_error_class = 'sealed_token')
 from pg_temp.arriving a cross join lateral (select sha256(convert_to(a.credentials_token, 'UTF8')) as digest) d
 left join flanks_internal.credentials_tokens t on t.token_digest = d.digest and t.credential_id <> $1
+left join flanks_internal.credentials_tokens own on own.token_digest = d.digest and own.credential_id = $1
 left join flanks_internal.erased_tokens e on e.token_digest = d.digest)"};
 constexpr statement rotate_token{"replace_credentials_token", R"(
 select flanks.replace_credentials_token($1, a.credentials_token) from pg_temp.arriving a)"};
@@ -146,6 +150,9 @@ rotation replace_token(pg_connection& db, credential_id id, const secret& token)
   if (!found[0][1].is_null()) done.other = credential_id{found[0][1].as<std::int64_t>()};
   done.erased = found[0][2].as<bool>();
   done.unknown = found[0][3].as<bool>();
+  done.same = found[0][4].as<bool>();
+  done.sealed = done.same && found[0][5].as<bool>();
+  done.revived = done.sealed && found[0][6].as<bool>();
   const bool fits = done.refusal.empty() && !done.other && !done.erased && !done.unknown;
   if (fits) db.run(rotate_token, sql_values(id));
   db.run(drop_table);

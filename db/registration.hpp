@@ -27,12 +27,15 @@ struct outcome {
                                          std::span<const registration_request> wanted,
                                          bool even_if_erased = false);
 
-// Why a credential did not get another token; nothing of it: it has it now.
+// Why a credential did not get another token; nothing of the first four: it has it now.
 struct rotation {
   bool unknown = false;                // there is no such credential, or it was removed
   std::optional<credential_id> other;  // it is that one's token
   bool erased = false;                 // the token was erased with its user
   std::string refusal;                 // begins with credentials_token; holds no value
+  bool same = false;                   // it had it before
+  bool sealed = false;                 // and that is sealed anew
+  bool revived = false;                // because no key opened it: it is due
 };
 // In the open transaction (flanks.replace_credentials_token). Throws sql_problem.
 [[nodiscard]] rotation replace_token(pg_connection& db, credential_id id, const secret& token);

@@ -69,8 +69,8 @@ void add_line(terminal::table& table, std::string_view name, const product_total
     return value == 0 ? std::string("-") : terminal::grouped(value);
   };
   table.add({std::string(name), n(t.windows), n(t.counts.fetched), n(t.counts.inserted),
-             n(t.counts.updated), n(t.counts.unchanged), n(t.counts.quarantined),
-             n(t.not_available), n(t.failed)});
+             n(t.counts.updated), n(t.counts.unchanged), n(t.counts.removed),
+             n(t.counts.quarantined), n(t.not_available), n(t.failed)});
 }
 
 void print_table(const backfill_result& r) {
@@ -81,6 +81,7 @@ void print_table(const backfill_result& r) {
                          {"inserted", align::right},
                          {"updated", align::right},
                          {"unchanged", align::right},
+                         {"removed", align::right},
                          {"quarantined", align::right},
                          {"not ready", align::right},
                          {"failed", align::right}});

@@ -119,8 +119,20 @@ exit_code rotate(registry& r, const invocation& asked) {
   const credential_id id = asked.who.credentials.front();
   const secret token = read_token(asked.file);
   told_changes told(asked.json);
-  r.rotate(id, token);
-  told.add(id, "rotated", "has its new token, and is due now");
+  switch (r.rotate(id, token)) {
+    case rotated::replaced:
+      told.add(id, "rotated", "has its new token, and is due now");
+      break;
+    case rotated::revived:
+      told.add(id, "rotated", "has its token again, sealed anew, and is due now");
+      break;
+    case rotated::resealed:
+      told.add(id, "unchanged", "has this token already: it is sealed anew, nothing else changes");
+      break;
+    case rotated::unchanged:
+      told.add(id, "unchanged", "has this token already; nothing changes");
+      break;
+  }
   return exit_code::done;
 }
 

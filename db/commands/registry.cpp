@@ -198,8 +198,8 @@ std::int64_t registry::retry_refused() {
   return due;
 }
 
-void registry::rotate(credential_id id, const secret& token) {
-  run_explained(*db_, [&] {
+rotated registry::rotate(credential_id id, const secret& token) {
+  return run_explained(*db_, [&] {
     db_->begin();
     const registration::rotation done = registration::replace_token(*db_, id, token);
     if (done.unknown) unknown(*db_, id);
@@ -220,6 +220,9 @@ void registry::rotate(credential_id id, const secret& token) {
     }
     tokens::seal(*db_, options_, std::span(&id, 1));
     db_->commit();
+    if (!done.same) return rotated::replaced;
+    if (done.revived) return rotated::revived;
+    return done.sealed ? rotated::resealed : rotated::unchanged;
   });
 }
 

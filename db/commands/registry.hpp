@@ -3,6 +3,7 @@
 // that does not exist.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -38,6 +39,13 @@ struct credential_row {
   std::vector<coverage_row> coverage;  // only by show()
 };
 
+enum class rotated : std::uint8_t {
+  replaced,   // it has another token, and is due
+  revived,    // its own, sealed anew because no key opened it, and is due
+  resealed,   // its own, sealed anew
+  unchanged,  // its own
+};
+
 class registry {
  public:
   explicit registry(const db_options& options);
@@ -65,7 +73,7 @@ class registry {
   // and is due at once. Sealed at once where there is a key. Throws failure{configuration}
   // bad_credential for a token that is refused or is another credential's, erased_credential,
   // unknown_credential.
-  void rotate(credential_id id, const secret& token);
+  rotated rotate(credential_id id, const secret& token);
   // Due at once.
   void resume(credential_id id);
   // All that failed because the provider refused our keys are due at once; gives how many.

@@ -57,6 +57,8 @@ class Json(WorldTest):
         for change, extra in (("pause", ("--reason", "why")), ("resume", ()), ("rotate", ())):
             done = self.checked(world, "credentials-change", "credentials", change, first, *extra, stdin="another-token")
             self.assertEqual([c["credential_id"] for c in done], [first])
+        self.assertEqual(self.checked(world, "credentials-change", "credentials", "rotate", first, stdin="another-token"),
+                         [{"credential_id": first, "change": "unchanged"}])
         done = world.cli("--json", "credentials", "pause", "1", "77")
         self.assertEqual((done.returncode, json.loads(done.stdout)), (1, [{"credential_id": 1, "change": "paused"}]))
         self.assertEqual(self.checked(world, "credentials-show", "credentials", "show", 1)[0]["state"], "paused")

@@ -54,6 +54,13 @@ class Removals(WorldTest):
         self.assertGreater(removed, 0)
         self.assertEqual(shown + removed, int(world.sql("select count(*) from flanks.transactions")))
 
+    def test_backfill_says_how_many_were_removed(self):
+        world, _ = self.story(credentials=1, only=("account",))
+        gone = len(world.sandbox.refresh(remove=4)["removed"])
+        lines = world.ok("backfill").splitlines()
+        self.assertEqual(lines[0].split()[:7], ["product", "windows", "fetched", "inserted", "updated", "unchanged", "removed"])
+        self.assertEqual([line.split()[6] for line in lines if line.startswith("account ")], [str(gone)])
+
     def assert_old_versions(self, world, before, changed):
         """The newest revision of every changed operation is the version that was there before."""
         kept = {row["_id"]: row for row in world.rows(

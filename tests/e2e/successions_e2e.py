@@ -99,6 +99,8 @@ class Successions(WorldTest):
         secret.write_text("rotated\n")
         self.assertEqual(self.w.ok("credentials", "rotate", number, "--token-file", str(secret)),
                          f"credential {number} has its new token, and is due now\n")
+        self.assertEqual(self.w.ok("credentials", "rotate", number, "--token-file", str(secret)),
+                         f"credential {number} has this token already; nothing changes\n")
         self.w.ok("run", "--once")
         self.assertEqual(self.w.sql("select count(*), count(distinct credential_id) from flanks.transactions_current"), "30|1")
         self.assertEqual(self.w.sql("select count(*) from flanks.transactions where removal_reason = 'renumbered' "

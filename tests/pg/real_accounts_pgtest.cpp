@@ -500,14 +500,16 @@ TEST_F(real_accounts, an_id_in_two_accounts_of_one_answer_is_told) {
 }
 
 TEST_F(real_accounts, a_credential_keeps_its_number_through_a_rotation) {
-  registry(options_).rotate(first_, secret("token-new"));
+  EXPECT_EQ(registry(options_).rotate(first_, secret("token-new")), rotated::replaced);
   EXPECT_EQ(value("select credential_id from flanks_internal.credentials_tokens where "
                   "credentials_token = 'token-new'"),
             "1");
-  EXPECT_THAT(failure_of([&] { registry(options_).rotate(first_, secret("token-b")); }).what(),
-              HasSubstr("this token is registered as credential 2"));
-  EXPECT_THAT(failure_of([&] { registry(options_).rotate(credential_id{99}, secret("x")); }).what(),
-              HasSubstr("credential 99 is not registered"));
+  EXPECT_THAT(
+      failure_of([&] { (void)registry(options_).rotate(first_, secret("token-b")); }).what(),
+      HasSubstr("this token is registered as credential 2"));
+  EXPECT_THAT(
+      failure_of([&] { (void)registry(options_).rotate(credential_id{99}, secret("x")); }).what(),
+      HasSubstr("credential 99 is not registered"));
   query(options_, "select flanks.replace_credentials_token(1, 'token-newer')");
   EXPECT_EQ(value("select credentials_token from flanks_internal.credentials_tokens where "
                   "credential_id = 1"),

@@ -74,9 +74,12 @@ TEST_F(tokens_at_rest, replaced_token_takes_the_place_of_the_sealed_one) {
   add("u", "token-2");
   use("a");
   tokens::seal_all(options_, going_);
-  EXPECT_THAT(failure_of([&] { registry(options_).rotate(id, secret("token-2")); }).what(),
+  EXPECT_THAT(failure_of([&] { (void)registry(options_).rotate(id, secret("token-2")); }).what(),
               HasSubstr("this token is registered as credential 2"));
-  registry(options_).rotate(id, secret("token-new"));
+  EXPECT_EQ(registry(options_).rotate(id, secret("token-new")), rotated::replaced);
+  sql("update flanks.credentials set state = 'error', last_error = 'x', last_error_class = "
+      "'sealed_token'");
+  EXPECT_EQ(registry(options_).rotate(id, secret("token-new")), rotated::revived);
   EXPECT_THAT(stored(), ElementsAre("sealed|t", "sealed|t"));
   EXPECT_EQ(token_of(id), "token-new");
   sql("select flanks.replace_credentials_token(1, 'token-newer')");
@@ -93,7 +96,7 @@ TEST_F(tokens_at_rest, the_same_token_given_again_ends_a_lost_key) {
   tokens::seal_all(options_, going_);
   use("b");
   EXPECT_ANY_THROW(tokens::require_key(options_));
-  registry(options_).rotate(id, secret("token-1"));
+  EXPECT_EQ(registry(options_).rotate(id, secret("token-1")), rotated::resealed);
   EXPECT_EQ(token_of(id), "token-1");
   tokens::require_key(options_);  // the daemon starts, and the other one fails alone
   EXPECT_TRUE(claim(credential_id{2}).token_failure);
