@@ -9,17 +9,17 @@ namespace flanks {
 
 namespace {
 
-constexpr std::size_t longest = 60;
-constexpr std::size_t longest_plain = 24;
+constexpr std::size_t repeated_size = 60;
+constexpr std::size_t plain_size = 24;
 
 bool is_like_a_day(std::string_view word) {
-  return word.size() <= longest_plain &&
+  return word.size() <= plain_size &&
          word.find_first_not_of("0123456789-./: ") == std::string_view::npos;
 }
 
 typed_word repeated(const std::string& word) {
-  const bool whole = word.size() <= longest;
-  return {fmt::format("\"{}{}\"", whole ? word : std::string(clipped(word, longest)),
+  const bool whole = word.size() <= repeated_size;
+  return {fmt::format("\"{}{}\"", whole ? word : std::string(clipped(word, repeated_size)),
                       whole ? "" : "..."),
           ""};
 }
@@ -31,7 +31,7 @@ typed_word hidden() {
 }  // namespace
 
 bool is_plain_word(std::string_view word) {
-  return word.size() <= longest_plain &&
+  return word.size() <= plain_size &&
          word.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string_view::npos;
 }
 

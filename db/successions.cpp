@@ -1,6 +1,8 @@
 #include "db/successions.hpp"
 
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "db/departures.hpp"
@@ -36,10 +38,9 @@ constexpr statement lock_both{"lock_succession", R"(
 select coalesce(bool_and(l.lease_id is null or l.expires_at < clock_timestamp() or l.credential_id = $3), true)
 from (select * from flanks_internal.leases where credential_id in ($1, $2) order by credential_id for update) l)"};
 
-// The operations of the old credential on the days that the new one speaks for, from the first that
-// it shows on, each with the one that it has become. Twins in the order of their _ids. One that
-// both show under one _id is one row already.
-constexpr statement pair_rows{"pair_succession", R"(
+// The operations of both on the days that the new credential speaks for, from the first that it
+// shows on. Twins in the order of their _ids. One that both show under one _id is one row already.
+constexpr std::string_view twins_sql = R"(
 with ids as materialized (
   select credential_id, product_id from flanks_internal.identifiable_products
   where real_account_id = $1 and product = $2 and credential_id in ($3, $4)),
@@ -55,11 +56,27 @@ spoken as (
     (select v.days from flanks_internal.proved_days v where v.credential_id = $3 and v.product = $2) as old_days),
 twins as (
   select n.*, row_number() over (partition by old, operation_date, amount, currency, description, balance order by _id) as twin
-  from named n cross join spoken s where n.operation_date >= s.first_day and n.operation_date <@ s.days)
+  from named n cross join spoken s where n.operation_date >= s.first_day and n.operation_date <@ s.days))";
+
+// Those of the old credential, each with the one that it has become.
+constexpr std::string_view pairs_sql = R"(
 select max(t._id) filter (where t.old), max(t._id) filter (where not t.old), bool_or(t.operation_date <@ s.old_days), s.first_day
 from twins t cross join spoken s
 group by t.operation_date, t.amount, t.currency, t.description, t.balance, t.twin, s.first_day
-having bool_or(t.old))"};
+having bool_or(t.old))";
+
+// Those that only one of the two shows, of the days that both have read: the newest of each.
+constexpr std::string_view alone_sql = R"(
+select a.old, a._id, a.operation_date, a.amount, coalesce(a.currency, ''), coalesce(a.description, ''), a.rows
+from (
+  select bool_or(t.old) as old, max(t._id) as _id, t.operation_date, t.amount::text as amount, t.currency, t.description,
+    count(*) over (partition by bool_or(t.old)) as rows,
+    row_number() over (partition by bool_or(t.old) order by t.operation_date desc, max(t._id)) as nr
+  from twins t cross join spoken s
+  where t.operation_date <@ s.old_days
+  group by t.operation_date, t.amount, t.currency, t.description, t.balance, t.twin
+  having count(*) = 1) a
+where a.nr <= $5 order by a.old desc, a.nr)";
 
 constexpr statement write_sql{"write_succession", R"(
 insert into flanks.successions as s (real_account_id, product, from_credential_id, to_credential_id, state, compared_rows, paired_rows,
@@ -105,6 +122,8 @@ struct evidence {
 evidence compare(pg_connection& db, const succession_pair& p, bool same_iban) {
   evidence found;
   found.facts.same_iban = same_iban;
+  static const std::string text = std::string(twins_sql).append(pairs_sql);
+  const statement pair_rows{"pair_succession", text.c_str()};
   for (const auto& r : db.run(pair_rows, sql_values(p.real_account, p.what, p.from, p.to))) {
     const bool paired = !r[1].is_null();
     found.rows.push_back(
@@ -197,6 +216,19 @@ void apply_decision(pg_connection& db, const succession_pair& p, bool confirmed,
     write(db, p, "rejected", found, 0, who);
     db.run(split_sql, sql_values(p.real_account, p.to));
   }
+}
+
+unpaired_operations unpaired(pg_connection& db, const succession_pair& p, int limit) {
+  static const std::string text = std::string(twins_sql).append(alone_sql);
+  const statement alone{"unpaired_succession", text.c_str()};
+  unpaired_operations found;
+  for (const auto& r : db.run(alone, sql_values(p.real_account, p.what, p.from, p.to, limit))) {
+    const bool old = r[0].as<bool>();
+    (old ? found.from : found.to)
+        .push_back({r[1].c_str(), r[2].c_str(), r[3].c_str(), r[4].c_str(), r[5].c_str()});
+    (old ? found.from_rows : found.to_rows) = r[6].as<std::int64_t>();
+  }
+  return found;
 }
 
 }  // namespace flanks::successions

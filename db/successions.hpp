@@ -30,4 +30,18 @@ std::vector<succession_pair> follow(pg_connection& db, credential_id id);
 void apply_decision(pg_connection& db, const succession_pair& p, bool confirmed,
                     const std::string& who);
 
+// What a person looks at; empty texts for none.
+struct operation {
+  std::string id, day, amount, currency, description;
+};
+
+// Operations that one of the two shows and the other does not, on days that both have read.
+struct unpaired_operations {
+  std::vector<operation> from, to;          // the newest
+  std::int64_t from_rows = 0, to_rows = 0;  // how many there are
+};
+
+// At most `limit` of each. Those of a succession that is open: a confirmed one has removed its own.
+[[nodiscard]] unpaired_operations unpaired(pg_connection& db, const succession_pair& p, int limit);
+
 }  // namespace flanks::successions

@@ -39,6 +39,27 @@ json::object succession_object(const succession& s) {
           {"decided_by", text_or_null(s.decided_by)}};
 }
 
+json::array operations_array(const std::vector<successions::operation>& operations) {
+  json::array all;
+  for (const successions::operation& o : operations) {
+    all.push_back(json::object{{"_id", o.id},
+                               {"operation_date", o.day},
+                               {"amount", o.amount},
+                               {"currency", text_or_null(o.currency)},
+                               {"description", text_or_null(o.description)}});
+  }
+  return all;
+}
+
+json::object shown_object(const succession& s) {
+  json::object o = succession_object(s);
+  o["unpaired_from_rows"] = s.unpaired.from_rows;
+  o["unpaired_to_rows"] = s.unpaired.to_rows;
+  o["unpaired_from"] = operations_array(s.unpaired.from);
+  o["unpaired_to"] = operations_array(s.unpaired.to);
+  return o;
+}
+
 // Enough to tell accounts apart, and no more.
 std::string masked(const std::string& iban) {
   if (iban.size() <= 8) return iban.empty() ? "-" : iban;
@@ -73,12 +94,30 @@ void print_successions(const std::vector<succession>& all) {
   table.print();
 }
 
+void print_unpaired(credential_id shows, std::int64_t rows,
+                    const std::vector<successions::operation>& operations) {
+  if (operations.empty()) return;
+  terminal::print("\nonly credential {} shows, on days that both have read:\n", shows.value);
+  terminal::table table({{"_id"},
+                         {"operation date"},
+                         {"amount", terminal::align::right},
+                         {"currency"},
+                         {"description"}});
+  for (const successions::operation& o : operations)
+    table.add({o.id, o.day, o.amount, o.currency, o.description});
+  table.print();
+  const std::int64_t more = rows - static_cast<std::int64_t>(operations.size());
+  if (more > 0) terminal::print("... and {} more, older\n", terminal::grouped(more));
+}
+
 void print_succession(const succession& s) {
   terminal::print("succession {}: {} {} from credential {} to credential {}: {}\n", s.id, s.product,
                   masked(s.iban), s.from.value, s.to.value, s.state);
   terminal::print("{}; the new credential shows days from {} on; {} removed by it\n",
                   evidence_of(s), s.first_day.empty() ? "-" : s.first_day,
                   terminal::amount(s.succeeded, "operation"));
+  print_unpaired(s.from, s.unpaired.from_rows, s.unpaired.from);
+  print_unpaired(s.to, s.unpaired.to_rows, s.unpaired.to);
 }
 
 void print_decided(const succession& s) {
@@ -110,12 +149,14 @@ exit_code command_successions(const invocation& asked) {
     return exit_code::done;
   }
   if (asked.what != command::successions_show) require_schema(c);
-  const succession s =
-      asked.what == command::successions_show      ? succession_reviews::show(options, asked.succession)
-      : asked.what == command::successions_confirm ? succession_reviews::confirm(options, asked.succession)
-                                                   : succession_reviews::reject(options, asked.succession);
+  const succession s = asked.what == command::successions_show
+                           ? succession_reviews::show(options, asked.succession)
+                       : asked.what == command::successions_confirm
+                           ? succession_reviews::confirm(options, asked.succession)
+                           : succession_reviews::reject(options, asked.succession);
   if (asked.json) {
-    terminal::print_json(json::serialize(succession_object(s)));
+    terminal::print_json(json::serialize(
+        asked.what == command::successions_show ? shown_object(s) : succession_object(s)));
   } else if (asked.what == command::successions_show) {
     print_succession(s);
   } else {

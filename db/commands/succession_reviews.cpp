@@ -77,7 +77,13 @@ std::vector<succession> list(const db_options& options, bool all) {
 }
 
 succession show(const db_options& options, std::int64_t id) {
-  return on_own_connection(options, [&](pg_connection& db) { return find(db, id); });
+  constexpr int listed = 20;
+  return on_own_connection(options, [&](pg_connection& db) {
+    succession s = find(db, id);
+    if (s.state == "open")
+      s.unpaired = successions::unpaired(db, {s.real_account, s.product, s.from, s.to}, listed);
+    return s;
+  });
 }
 
 succession confirm(const db_options& options, std::int64_t id) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "db/pg/options.hpp"
+#include "db/successions.hpp"
 #include "sync/types.hpp"
 
 namespace flanks::succession_reviews {
@@ -17,6 +18,7 @@ struct succession {
   std::string product, iban, state, raised_at, first_day, decided_by;  // empty: none
   credential_id from, to;
   std::int64_t compared = 0, paired = 0, succeeded = 0;
+  successions::unpaired_operations unpaired;  // only by show(), of an open one
 };
 // The open ones, oldest first; with `all` the decided ones too.
 [[nodiscard]] std::vector<succession> list(const db_options& options, bool all);

@@ -70,7 +70,18 @@ class Successions(WorldTest):
         number = json.loads(self.w.ok("--json", "successions", "list"))[0]["succession_id"]
         status = json.loads(self.w.ok("--json", "status"))
         self.assertEqual([s["who_must_act"] for s in status if s["credential_id"] == int(new)], ["operator"])
-        self.assertIn(f"from credential {old} to credential {new}: open", self.w.ok("successions", "show", number))
+        shown = self.w.ok("successions", "show", number)
+        self.assertIn(f"from credential {old} to credential {new}: open", shown)
+        self.assertIn(f"only credential {old} shows, on days that both have read:\n", shown)
+        self.assertRegex(shown, rf"(?m)^a-3 +{TODAY - datetime.timedelta(days=3)} +-1 +EUR +day 3$")
+        self.assertRegex(shown, rf"(?m)^b-3 +{TODAY - datetime.timedelta(days=3)} +-2 +EUR +day 3$")
+        self.assertNotIn("a-12", shown, "the new credential does not speak for that day")
+        one = json.loads(self.w.ok("--json", "successions", "show", number))
+        self.assertEqual([o["_id"] for o in one["unpaired_from"]], [f"a-{n}" for n in range(1, 11)])
+        self.assertEqual([o["_id"] for o in one["unpaired_to"]], [f"b-{n}" for n in range(1, 11)])
+        self.assertEqual((one["unpaired_from_rows"], one["unpaired_to_rows"]), (10, 10))
+        self.assertEqual(one["unpaired_to"][0], {"_id": "b-1", "operation_date": str(TODAY - datetime.timedelta(days=1)), "amount": "-2",
+                                                 "currency": "EUR", "description": "day 1"})
         self.assertIn("10 operations of credential", self.w.ok("successions", "confirm", number))
         self.assertEqual(self.w.sql("select count(*) from flanks.transactions_distinct"), "15")
         again = self.w.cli("successions", "confirm", number)
@@ -88,6 +99,19 @@ class Successions(WorldTest):
         self.w.ok("sync")
         self.assertEqual(self.w.ok("successions", "list"), "nothing to decide\n")
         self.assertEqual(self.w.sql("select count(*) from flanks.transactions where removed_at is not null"), "0")
+
+    def test_of_many_that_do_not_pair_the_newest_are_shown(self):
+        self.show("first", "a", range(1, 31))
+        old = self.register("ana", "first")
+        self.w.ok("sync", "--credential", old)
+        self.w.ok("credentials", "remove", old)
+        self.show("second", "b", range(1, 31), -2)
+        self.w.ok("sync", "--credential", self.register("ana", "second"))
+        number = json.loads(self.w.ok("--json", "successions", "list"))[0]["succession_id"]
+        shown = self.w.ok("successions", "show", number)
+        self.assertEqual(shown.count("... and 10 more, older\n"), 2)
+        self.assertIn("a-20 ", shown)
+        self.assertNotIn("a-21 ", shown)
 
     def test_a_rotated_token_keeps_its_credential_and_doubles_nothing(self):
         self.show("first", "a", range(1, 31))
