@@ -25,10 +25,12 @@ markup section(std::string_view id, std::string_view title, const markup& body) 
 }
 
 markup headline(const summary& s, const daemon_facts& daemon, const mirror_overview* known) {
-  const char* word = s.how == summary::level::well   ? "Current"
+  const char* word = s.all_current()                 ? "Current"
+                     : s.how == summary::level::well ? "Up"
                      : s.how == summary::level::look ? "Look"
                                                      : "Not ready";
-  const char* sign = s.how == summary::level::well   ? "\u2713"
+  const char* sign = s.all_current()                 ? "\u2713"
+                     : s.how == summary::level::well ? "\u2191"
                      : s.how == summary::level::look ? "!"
                                                      : "\u2715";
   markup states;
@@ -81,9 +83,12 @@ markup problem(const mirror_overview::problem& p, instant now) {
       problem_badge(s.state), what_is_wrong(s), facts);
 }
 
-markup problems(const mirror_overview& o, instant now) {
+markup problems(const mirror_overview& o, bool all_work, instant now) {
   if (o.problem_count == 0)
-    return html(R"(<p class="calm">Nothing fails, and nobody has to act.</p>)");
+    return all_work
+               ? html(R"(<p class="calm">Nothing fails, and nobody has to act.</p>)")
+               : html(
+                     R"(<p class="calm">No credential has a problem of its own; what is told above concerns all of them.</p>)");
   markup items;
   for (const auto& p : o.problems)
     items += problem(p, now);
@@ -282,7 +287,7 @@ markup configuration(const daemon_facts& daemon, const mirror_overview* known) {
 
 // A box above everything else: what keeps the whole mirror from its work.
 markup notice(std::string_view id, std::string_view title, std::string_view says,
-              std::string_view hint, std::string_view who) {
+              std::string_view hint, const markup& facts) {
   markup lines;
   for (std::size_t begin = 0; begin <= says.size();) {
     const std::size_t end = std::min(says.find('\n', begin), says.size());
@@ -293,14 +298,32 @@ markup notice(std::string_view id, std::string_view title, std::string_view says
   return html(
       R"(<section class="notice" data-live id="{}" aria-labelledby="{}-title"><h2 id="{}-title">{}</h2>{}<dl>{}</dl></section>
 )",
-      id, id, id, title, lines, fact("Who must act", html("{}", whose_turn(who))));
+      id, id, id, title, lines, facts);
+}
+
+markup who_must_act_fact(std::string_view who) {
+  return fact("Who must act", html("{}", whose_turn(who)));
+}
+
+markup trouble_of_all(const mirror_trouble& t, std::size_t number, instant now) {
+  markup facts;
+  if (!t.what_next.empty())
+    facts += html(R"(<div class="next"><dt>Next</dt><dd>{}</dd></div>)", words(t.what_next));
+  facts += who_must_act_fact(who_must_act(t.found));
+  if (!t.found.error_class.empty())
+    facts += fact("Error class", html("<code>{}</code>", t.found.error_class));
+  if (t.since) facts += fact("Since", time_in_full(t.since, now));
+  facts += fact("Told by", html("<bdi>{}</bdi>", t.process));
+  return notice(fmt::format("mirror-{}", number), title_of(t.which), t.found.says, t.found.hint,
+                facts);
 }
 
 }  // namespace
 
 markup trouble_notice(const mirror_view& mirror) {
   if (mirror.trouble.empty()) return {};
-  return notice("trouble", "The database cannot be asked", mirror.trouble, mirror.hint, "operator");
+  return notice("trouble", "The database cannot be asked", mirror.trouble, mirror.hint,
+                who_must_act_fact("operator"));
 }
 
 std::string overview_page(const daemon_facts& daemon, const mirror_view& mirror,
@@ -308,11 +331,13 @@ std::string overview_page(const daemon_facts& daemon, const mirror_view& mirror,
   const summary s = summary_of(daemon, mirror);
   const mirror_overview* o = mirror.overview;
   markup body = headline(s, daemon, o);
-  for (const auto& [which, found] : daemon.problems)
-    body += notice(to_string(which), title_of(which), found.says, found.hint, who_must_act(found));
+  const std::vector<mirror_trouble> troubles = troubles_of(daemon, mirror);
+  for (std::size_t i = 0; i < troubles.size(); ++i)
+    body += trouble_of_all(troubles[i], i + 1, daemon.now);
   if (!mirror.trouble.empty()) body += trouble_notice(mirror);
   if (o != nullptr) {
-    body += section("problems", "What fails, and who must act", problems(*o, daemon.now));
+    body += section("problems", "What fails, and who must act",
+                    problems(*o, troubles.empty(), daemon.now));
     body += section("backfills", "Backfill", backfills(*o, daemon.now));
     body += section("activity", "The last day", activity(*o, daemon));
     body += section("banks", "Banks", banks(*o, daemon.now));

@@ -32,6 +32,19 @@ struct mirror_view {
   std::string hint;     // what to do about it
 };
 
+// What keeps the mirror as a whole from its work, whoever says so.
+struct mirror_trouble {
+  mirror_problem which = mirror_problem::fetching;
+  finding found;
+  std::string process;               // host:pid, or the database
+  std::optional<std::string> since;  // YYYY-MM-DDTHH:MM:SSZ; nothing: not in the database yet
+  std::string what_next;             // empty with `since`
+};
+// What this process knows of itself, then what the database has of others: each once, as
+// flanks.mirror_problems has it.
+[[nodiscard]] std::vector<mirror_trouble> troubles_of(const daemon_facts& daemon,
+                                                      const mirror_view& mirror);
+
 // How it stands, in one sentence.
 struct summary {
   enum class level : std::uint8_t { well, look, down };
@@ -41,6 +54,10 @@ struct summary {
   std::int64_t current = 0, problems = 0, paused = 0;
   std::optional<std::chrono::seconds> worst_lag;  // of those
   credential_id worst;
+  // Nothing is amiss, and every credential agrees with the provider.
+  [[nodiscard]] bool all_current() const {
+    return how == level::well && credentials > 0 && current == credentials;
+  }
 };
 [[nodiscard]] summary summary_of(const daemon_facts& daemon, const mirror_view& mirror);
 

@@ -107,15 +107,20 @@ json::value text_or_null(const std::string& text) {
 }
 
 // As /-/ready spells it, in full.
-json::array problems_of(const daemon_facts& daemon) {
+json::array problems_of(const daemon_facts& daemon, const mirror_view& mirror) {
   json::array all;
-  for (const auto& [problem, f] : daemon.problems)
-    all.push_back(json::object{{"problem", to_string(problem)},
+  for (const mirror_trouble& t : troubles_of(daemon, mirror)) {
+    const finding& f = t.found;
+    all.push_back(json::object{{"problem", to_string(t.which)},
                                {"check", f.check},
                                {"error_class", f.error_class},
                                {"says", cleaned(masked(f.says), " ")},
                                {"hint", text_or_null(f.hint)},
-                               {"who_must_act", std::string(who_must_act(f))}});
+                               {"who_must_act", std::string(who_must_act(f))},
+                               {"process", cleaned(t.process, " ")},
+                               {"since", or_null(t.since)},
+                               {"what_next", text_or_null(t.what_next)}});
+  }
   return all;
 }
 
@@ -153,7 +158,7 @@ std::string status_json(const daemon_facts& daemon, const mirror_view& mirror,
                     {"listen", daemon.listen},
                     {"trouble", daemon.trouble.empty() ? json::value(nullptr)
                                                        : json::value(masked(daemon.trouble))},
-                    {"problems", problems_of(daemon)},
+                    {"problems", problems_of(daemon, mirror)},
                     {"provider_pause_until", or_null(daemon.paused_until)}}},
       {"database",
        json::object{

@@ -164,6 +164,7 @@ mirror_overview read_overview(pg_connection& db) {
   for (const auto& r : db.run(page_overview_sql, sql_values(first_problems)))
     take(r, found, problems);
   read_problems(db, problems, found);
+  found.of_all = mirror_problems::read(db);
   read_backfills(db, found);
   read_activity(db, found);
   if (found.banks.size() > most_banks) found.banks.resize(most_banks);

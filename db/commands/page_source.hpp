@@ -60,7 +60,8 @@ struct mirror_overview {
   instant read_at;  // by the database's clock
   std::vector<state> states;
   std::int64_t problem_count = 0;
-  std::vector<problem> problems;  // the first of them, in the view's order
+  std::vector<problem> problems;             // the first of them, in the view's order
+  std::vector<mirror_problems::row> of_all;  // flanks.mirror_problems, the oldest first
   std::vector<backfill> backfills;
   std::vector<hour> hours;  // the last 24, oldest first; the last one is under way
   std::vector<bank> banks;  // problems first, then by name

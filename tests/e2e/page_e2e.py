@@ -265,6 +265,31 @@ class Twin(PageTest):
         self.assertIn("the database is newer than this program", answer["database"]["trouble"])
 
 
+    def test_the_schema_names_every_problem_of_the_mirror(self):
+        names = re.search(r"problems\{([^}]*)\}", (ROOT / "sync/types.cpp").read_text()).group(1)
+        schema = SCHEMA["properties"]["daemon"]["properties"]["problems"]["items"]["properties"]["problem"]["enum"]
+        self.assertEqual(schema, re.findall(r'"(\w+)"', names))
+
+    def test_what_the_database_and_other_daemons_say_is_told(self):
+        world = self.world(credentials=2, transactions=40, seed=3, no_oddities=True)
+        world.register_all()
+        _, page = started(world)
+        world.sql("update flanks_internal.schedule set next_due_at = now() - interval '1 hour'")
+        wait_until(lambda: "Nobody works on what is due" in page.get("/")[2], "it is told")
+        told = self.read(page).text
+        self.assertNotIn("Current Up", told)
+        self.assertNotIn("Nothing fails", told)
+        self.assertIn("2 credentials have been due since", told)
+        answer = self.status(page)
+        self.assertEqual(answer["summary"]["level"], "look")
+        self.assertEqual([(p["problem"], p["error_class"], p["process"], p["who_must_act"]) for p in answer["daemon"]["problems"]],
+                         [("working", "work_overdue", "the database", "operator")])
+        world.sql("insert into flanks_internal.mirror_problems (problem, process, error_class, error) "
+                  "values ('reloading', 'other:7', 'configuration', 'line 3 is wrong'), ('clock', 'other:7', 'clock_apart', 'an hour ahead')")
+        wait_until(lambda: "line 3 is wrong" in page.get("/")[2], "the other daemon is told")
+        self.assertEqual({p["problem"] for p in self.status(page)["daemon"]["problems"]}, {"working", "reloading", "clock"})
+
+
 class Guarded(PageTest):
     def test_every_answer_has_the_headers_and_nothing_can_be_changed(self):
         world = self.world(credentials=1, transactions=4)

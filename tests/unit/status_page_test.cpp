@@ -109,6 +109,54 @@ TEST(status_page, trouble_comes_before_everything_else) {
             "The daemon runs, but the database cannot be asked: too many clients already.");
 }
 
+mirror_problems::row told(mirror_problem which, const char* process, const char* error_class) {
+  return {which,      "2026-11-28T10:14:00Z", process,      error_class,
+          "operator", "what fails",           std::nullopt, "what happens next"};
+}
+
+TEST(status_page, what_another_daemon_or_the_database_says_is_no_calm) {
+  mirror_overview o = overview_of({{"ok", 5, hours{1}, {1}}}, 0);
+  o.of_all = {told(mirror_problem::working, "the database", "work_overdue")};
+  const summary s = summary_of({}, {&o, "", ""});
+  EXPECT_EQ(s.how, summary::level::look);
+  EXPECT_EQ(s.sentence,
+            "Up; all 5 credentials agreed with the provider when they were last read; the worst "
+            "lag is 60 min (credential 1). Nobody works on what is due.");
+  EXPECT_FALSE(s.all_current());
+}
+
+TEST(status_page, what_concerns_all_is_told_once) {
+  mirror_overview o = overview_of({{"ok", 5, hours{1}, {1}}}, 0);
+  daemon_facts daemon;
+  daemon.process = "a:1";
+  finding refused{"token", grade::fail, "the keys were refused", "", "token_refused"};
+  daemon.problems = {{mirror_problem::fetching, refused}};
+  o.of_all = {told(mirror_problem::fetching, "b:2", "token_refused"),
+              told(mirror_problem::working, "the database", "work_overdue"),
+              told(mirror_problem::reloading, "a:1", "configuration"),
+              told(mirror_problem::reloading, "b:2", "configuration")};
+  const auto all = troubles_of(daemon, {&o, "", ""});
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].process, "a:1");
+  EXPECT_EQ(all[0].since, std::nullopt);
+  EXPECT_EQ(all[1].which, mirror_problem::reloading);
+  EXPECT_EQ(all[1].process, "b:2") << "what we said of ourselves before is over";
+  o.of_all[0].process = "a:1";
+  EXPECT_EQ(troubles_of(daemon, {&o, "", ""})[0].since, "2026-11-28T10:14:00Z");
+}
+
+TEST(status_page, only_what_agrees_is_current) {
+  const auto current = [](std::vector<mirror_overview::state> states) {
+    const mirror_overview o = overview_of(std::move(states), 0);
+    return summary_of({}, {&o, "", ""}).all_current();
+  };
+  EXPECT_TRUE(current({{"ok", 5, hours{1}, {1}}}));
+  EXPECT_FALSE(current({}));
+  EXPECT_FALSE(current({{"paused", 5, hours{1}, {1}}}));
+  EXPECT_FALSE(current({{"new", 51, hours{1}, {1}}}));
+  EXPECT_FALSE(current({{"ok", 50, hours{1}, {1}}, {"new", 1, hours{1}, {1}}}));
+}
+
 TEST(status_page, a_backfill_ends_at_the_pace_of_the_last_minutes) {
   mirror_overview::backfill b;
   b.items = 1000, b.items_done = 400, b.done_lately = 200, b.lately = seconds{600};
