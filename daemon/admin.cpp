@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -40,6 +41,18 @@ finding database_finding(const std::optional<shared_reading<finding>::answer>& s
                                                   patience.count())));
   if (schema->trouble) return unnamed(*schema->trouble, "the database cannot be used");
   return *schema->value;
+}
+
+// Of a claim: that there was no connection, or that none lasted. A database that answers another
+// question refutes it; of a disk that is full, or a login that is refused, it says nothing.
+bool says_no_answer(const finding& f) {
+  constexpr std::array over{"database_unreachable", "database_lost", "database_silent",
+                            "database_starting"};
+  return std::find(over.begin(), over.end(), f.error_class) != over.end();
+}
+
+bool is_of_database(const finding& f) {
+  return f.check == "database";
 }
 
 // Then nothing else is of interest, and nothing is waited for.
@@ -81,11 +94,6 @@ admin::admin(const asio::any_io_executor& executor, const config::admin_settings
       pages_(executor, sources_.pages,
              [this] {
                web::daemon_facts facts = sources_.facts();
-               const std::vector<finding> own = sources_.trouble();
-               if (!own.empty()) {
-                 facts.trouble = own.front().says;
-                 facts.trouble_of_database = own.front().check == "database";
-               }
                facts.listen = listener_->where();
                return facts;
              }),
@@ -132,15 +140,7 @@ awaitable<admin_answer> admin::status_page(admin_request request) {
   web::mirror_view known;
   if (web::status_pages::is_page(request.path)) {
     const auto schema = co_await schema_.get(patience);
-    if (!schema) {
-      known.trouble = fmt::format("it has not answered within {} s", patience.count());
-    } else if (schema->trouble) {
-      known.trouble = schema->trouble->what();
-      known.hint = schema->trouble->hint;
-    } else if (schema->value->how != grade::ok) {
-      known.trouble = schema->value->says;
-      known.hint = schema->value->hint;
-    }
+    known = known_from(schema);
   }
   const bool wants_html = request.wants_html;
   const std::string path = request.path;
@@ -151,15 +151,40 @@ awaitable<admin_answer> admin::status_page(admin_request request) {
   co_return not_found(path);
 }
 
+// As /-/ready judges it, with names: who reads pages may read them.
+web::mirror_view admin::known_from(const std::optional<shared_reading<finding>::answer>& schema) {
+  web::mirror_view known;
+  const finding asked = database_finding(schema);
+  if (asked.how != grade::ok) {
+    const bool has_names = schema && schema->trouble;
+    known.trouble = !schema     ? fmt::format("it has not answered within {} s", patience.count())
+                    : has_names ? schema->trouble->what()
+                                : asked.says;
+    known.hint = has_names ? schema->trouble->hint : asked.hint;
+  }
+  const std::vector<finding> found = reasons(schema);
+  known.is_ready = found.empty();
+  const auto own = std::find_if(found.begin(), found.end(), [&](const finding& f) {
+    return asked.how == grade::ok || f.check != asked.check;
+  });
+  if (own != found.end()) known.not_ready = own->says;
+  return known;
+}
+
 // Why the daemon is not ready. Says nothing that names the database, the client or the provider:
 // the log and doctor do.
 std::vector<finding> admin::reasons(const std::optional<shared_reading<finding>::answer>& schema) {
   std::vector<finding> found = sources_.trouble();
   const finding asked = database_finding(schema);
-  if (is_stopping(found) || asked.how == grade::ok) return found;
+  if (is_stopping(found)) return found;
+  const bool answers = asked.how == grade::ok;
+  if (answers && std::any_of(found.begin(), found.end(), is_of_database))
+    sources_.database_answers();
   // What is so now, in place of what the last claim met.
-  std::erase_if(found, [&](const finding& f) { return f.check == asked.check; });
-  found.push_back(asked);
+  std::erase_if(found, [&](const finding& f) {
+    return answers ? says_no_answer(f) : f.check == asked.check;
+  });
+  if (!answers) found.push_back(asked);
   return found;
 }
 

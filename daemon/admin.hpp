@@ -30,7 +30,9 @@ struct admin_sources {
   // What is told of the daemon itself; `ready` is found here.
   std::function<daemon_view()> daemon;
   page_source& pages;
-  // What the status page says of the process; its `trouble` may be left out.
+  // The database answers, though `trouble` says that it did not: worth another look.
+  std::function<void()> database_answers;
+  // What the status page says of the process.
   std::function<web::daemon_facts()> facts;
   secret password;  // of everything but /-/healthy and /-/ready; empty: nobody is asked
 };
@@ -48,6 +50,7 @@ class admin {
 
  private:
   boost::asio::awaitable<admin_answer> page(admin_request request);
+  web::mirror_view known_from(const std::optional<shared_reading<finding>::answer>& schema);
   std::vector<finding> reasons(const std::optional<shared_reading<finding>::answer>& schema);
   boost::asio::awaitable<admin_answer> readiness();
   boost::asio::awaitable<admin_answer> scrape();

@@ -286,6 +286,13 @@ void scheduler::look_again() {
   group_.wake();
 }
 
+// Once a second: however many ask, a claim that fails all the same is not made for each of them.
+void scheduler::database_answers() {
+  if (!trouble_ || chr::steady_clock::now() - progress_ < chr::seconds{1}) return;
+  quiet_until_ = {};
+  group_.wake();
+}
+
 void scheduler::stop() {
   stopping_ = true;
   group_.wake();

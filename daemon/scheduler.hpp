@@ -42,6 +42,8 @@ class scheduler {
   boost::asio::awaitable<void> run();
   // An operator has acted: ends the pause after a failure that only that could mend.
   void look_again();
+  // Somebody else had an answer of the database: what a claim met may be over.
+  void database_answers();
   // No new work; what is in hand has stop_grace to end, then it is abandoned cleanly (no half
   // window is ever stored).
   void stop();

@@ -21,6 +21,9 @@ constexpr statement clear_sql{"clear_mirror_problem", R"(
 delete from flanks_internal.mirror_problems
 where problem = $1 and (problem not in ('reloading', 'clock') or process = $2 or seen_at < now() - interval '1 hour'))"};
 
+constexpr statement forget_sql{"forget_mirror_problems", R"(
+delete from flanks_internal.mirror_problems where process = $1)"};
+
 constexpr statement read_sql{"read_mirror_problems", R"(
 select problem, to_char(since, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), process, error_class, who_must_act, error, hint, what_next
 from flanks.mirror_problems)"};
@@ -37,6 +40,10 @@ void note(pg_connection& db, const db_options& options, mirror_problem which,
   }
   db.run(note_sql, sql_values(name, process, what->error_class, storable_words(what->what()),
                               storable_words(what->hint)));
+}
+
+void forget(pg_connection& db, const db_options& options) {
+  db.run(forget_sql, sql_values(leases::holder_of(options)));
 }
 
 std::vector<row> read(pg_connection& db) {

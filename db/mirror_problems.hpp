@@ -26,6 +26,8 @@ struct row {
 // Nothing in `what`: it is over. Throws sql_problem.
 void note(pg_connection& db, const db_options& options, mirror_problem which,
           const std::optional<failure>& what);
+// Of whatever problem, what this process said. Throws sql_problem.
+void forget(pg_connection& db, const db_options& options);
 // The oldest first. Throws sql_problem.
 [[nodiscard]] std::vector<row> read(pg_connection& db);
 

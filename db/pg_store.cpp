@@ -108,6 +108,12 @@ class pg_store final : public store {
     co_await std::move(running);
   }
 
+  awaitable<void> forget_problems() override {
+    const job work = [&](pg_connection& db) { mirror_problems::forget(db, pool_->options()); };
+    auto running = pool_->run(work, stage::database);
+    co_await std::move(running);
+  }
+
   awaitable<bool> record_status(credential_id id, lease_id lease,
                                 credential_status status) override {
     status_request asked{id, std::move(lease), std::move(status), false, false};

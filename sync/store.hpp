@@ -235,6 +235,8 @@ class store {
   virtual awaitable<std::chrono::seconds> clock_ahead() = 0;
   // Says in flanks.mirror_problems what `which` fails with now; nothing: it is over.
   virtual awaitable<void> note_problem(mirror_problem which, std::optional<failure> what) = 0;
+  // Takes back what this process said there, of whatever problem.
+  virtual awaitable<void> forget_problems() = 0;
 
   // Writes what the status call said into flanks.credentials (only when something changed) under
   // the lease. True when it says something else than before of what can be fetched (pending,

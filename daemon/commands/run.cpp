@@ -99,6 +99,7 @@ class daemon_story {
     reloader_.stop();
     watching.cancel();
     co_await watching.join();
+    co_await take_back_problems();
     if (error) std::rethrow_exception(error);
   }
 
@@ -139,6 +140,7 @@ class daemon_story {
                                 [this] { return trouble(); },
                                 [this] { return view(); },
                                 *pages_,
+                                [this] { scheduler_.database_answers(); },
                                 [this] { return facts(); },
                                 engine_.settings.secrets.admin_password};
     try {
@@ -204,6 +206,18 @@ class daemon_story {
     keep_ = s.retention;
     if (!reloader_.trouble()) scheduler_.look_again();
     tell_status();
+  }
+
+  // Who is stopped meets nothing any more. What ends by itself leaves it: who asks for the status
+  // of a `run --once` finds there why it failed.
+  asio::awaitable<void> take_back_problems() {
+    const std::optional<failure>& met = scheduler_.claim_trouble();
+    if (!stopping_ || asked_.once || (met && met->stage == stage::database)) co_return;
+    try {
+      co_await engine_.db->forget_problems();
+    } catch (const failure& f) {
+      engine_.events->debug("cannot take back what the database was told", {{"error", f.what()}});
+    }
   }
 
   asio::awaitable<void> comparing_clocks() {

@@ -321,7 +321,10 @@ markup trouble_of_all(const mirror_trouble& t, std::size_t number, instant now) 
 }  // namespace
 
 markup trouble_notice(const mirror_view& mirror) {
-  if (mirror.trouble.empty()) return {};
+  if (mirror.is_read()) return {};
+  if (mirror.trouble.empty())
+    return notice("trouble", "This page could not be read", mirror.unread, mirror.hint,
+                  who_must_act_fact("operator"));
   return notice("trouble", "The database cannot be asked", mirror.trouble, mirror.hint,
                 who_must_act_fact("operator"));
 }
@@ -334,7 +337,7 @@ std::string overview_page(const daemon_facts& daemon, const mirror_view& mirror,
   const std::vector<mirror_trouble> troubles = troubles_of(daemon, mirror);
   for (std::size_t i = 0; i < troubles.size(); ++i)
     body += trouble_of_all(troubles[i], i + 1, daemon.now);
-  if (!mirror.trouble.empty()) body += trouble_notice(mirror);
+  body += trouble_notice(mirror);
   if (o != nullptr) {
     body += section("problems", "What fails, and who must act",
                     problems(*o, troubles.empty(), daemon.now));

@@ -122,15 +122,17 @@ std::vector<mirror_trouble> troubles_of(const daemon_facts& daemon, const mirror
 summary summary_of(const daemon_facts& daemon, const mirror_view& mirror) {
   summary s;
   if (mirror.overview != nullptr) count_states(*mirror.overview, s);
-  // What the database says now comes before what the last claim met.
-  const bool is_known_better = daemon.trouble_of_database && !mirror.trouble.empty();
-  if (!daemon.trouble.empty() && !is_known_better) {
+  if (!mirror.not_ready.empty()) {
     s.how = summary::level::down;
-    s.sentence = fmt::format("The daemon runs, but it is not ready: {}.", daemon.trouble);
+    s.sentence = fmt::format("The daemon runs, but it is not ready: {}.", mirror.not_ready);
   } else if (!mirror.trouble.empty()) {
     s.how = summary::level::down;
     s.sentence =
         fmt::format("The daemon runs, but the database cannot be asked: {}.", mirror.trouble);
+  } else if (!mirror.unread.empty()) {
+    s.how = summary::level::look;
+    s.sentence =
+        fmt::format("The daemon runs, but this page could not be read: {}.", mirror.unread);
   } else {
     const std::vector<mirror_trouble> troubles = troubles_of(daemon, mirror);
     const bool well = s.problems == 0 && troubles.empty();

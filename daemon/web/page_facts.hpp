@@ -17,8 +17,6 @@ struct daemon_facts {
   std::string process;        // host:pid
   std::string listen;         // where the page is served
   std::string configuration;  // as `flanks-sync config show` prints it: no secret is in it
-  std::string trouble;        // why it cannot do its work, a sentence's end; empty when it can
-  bool trouble_of_database = false;                          // as the last claim met it
   std::vector<std::pair<mirror_problem, finding>> problems;  // in full, as flanks.mirror_problems
   instant now, started;
   std::optional<instant> paused_until;      // by the provider
@@ -28,8 +26,14 @@ struct daemon_facts {
 // What is known of the mirror; `overview` may be old when there is trouble, or null.
 struct mirror_view {
   const mirror_overview* overview = nullptr;
-  std::string trouble;  // why the database cannot be asked now, a sentence; empty when it can
-  std::string hint;     // what to do about it
+  std::string trouble{};    // why the database cannot be asked now, a sentence; empty when it can
+  std::string hint{};       // what to do about it, or about `unread`
+  std::string unread{};     // why this page could not be read though the database answers
+  bool is_ready = true;     // as /-/ready says
+  std::string not_ready{};  // its first reason that is not `trouble`; empty: there is none
+
+  // What the page cannot show is not known for want of the database.
+  [[nodiscard]] bool is_read() const { return trouble.empty() && unread.empty(); }
 };
 
 // What keeps the mirror as a whole from its work, whoever says so.

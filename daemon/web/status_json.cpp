@@ -106,6 +106,10 @@ json::value text_or_null(const std::string& text) {
   return text.empty() ? json::value(nullptr) : json::value(cleaned(masked(text), " "));
 }
 
+std::string unread_text(const mirror_view& mirror) {
+  return mirror.unread.empty() ? "" : "this page could not be read: " + mirror.unread;
+}
+
 // As /-/ready spells it, in full.
 json::array problems_of(const daemon_facts& daemon, const mirror_view& mirror) {
   json::array all;
@@ -150,23 +154,21 @@ std::string status_json(const daemon_facts& daemon, const mirror_view& mirror,
   json::object all{
       {"generated_at", to_string(daemon.now)},
       {"summary", object_of(summary_of(daemon, mirror))},
-      {"ready", daemon.trouble.empty() && mirror.trouble.empty()},
-      {"daemon",
-       json::object{{"version", daemon.version},
-                    {"process", daemon.process},
-                    {"started_at", to_string(daemon.started)},
-                    {"listen", daemon.listen},
-                    {"trouble", daemon.trouble.empty() ? json::value(nullptr)
-                                                       : json::value(masked(daemon.trouble))},
-                    {"problems", problems_of(daemon, mirror)},
-                    {"provider_pause_until", or_null(daemon.paused_until)}}},
+      {"ready", mirror.is_ready},
+      {"daemon", json::object{{"version", daemon.version},
+                              {"process", daemon.process},
+                              {"started_at", to_string(daemon.started)},
+                              {"listen", daemon.listen},
+                              {"trouble", text_or_null(mirror.not_ready)},
+                              {"problems", problems_of(daemon, mirror)},
+                              {"provider_pause_until", or_null(daemon.paused_until)}}},
       {"database",
        json::object{
            {"up", mirror.trouble.empty()},
-           {"trouble", text_or_null(mirror.trouble)},
+           {"trouble", text_or_null(mirror.trouble.empty() ? unread_text(mirror) : mirror.trouble)},
            {"hint", text_or_null(mirror.hint)},
            // Whatever is wrong with it is the operator's (sync/error_class.cpp).
-           {"who_must_act", mirror.trouble.empty() ? "nobody" : "operator"},
+           {"who_must_act", mirror.is_read() ? "nobody" : "operator"},
            {"read_at", o != nullptr ? json::value(to_string(o->read_at)) : json::value(nullptr)},
            {"postgresql", o != nullptr ? json::value(o->server) : json::value(nullptr)},
            {"schema", o != nullptr ? json::value(o->schema) : json::value(nullptr)}}}};

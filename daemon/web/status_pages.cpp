@@ -18,8 +18,11 @@ using asio::awaitable;
 
 namespace {
 
-// Who waits longer gets what was known.
-constexpr chr::seconds patience{5};
+// Who waits longer gets what was known. With the question whether the database is there, a page
+// takes 3 + 4 + 4 s at most.
+constexpr chr::seconds patience{4};
+// Of those that are told one by one: a database that is slow keeps no queue of them.
+constexpr std::size_t most_questions = 8;
 // A reading that is younger is not asked for again, nor one that is younger than ten times what it
 // took: however many look, a tenth of one connection's time goes into it.
 constexpr chr::seconds fresh{2};
@@ -82,8 +85,13 @@ std::optional<credential_id> credential_in(std::string_view path) {
 }
 
 void in_trouble(const failure& f, mirror_view& found) {
-  found.trouble = f.what();
+  found.unread = f.what();
   found.hint = f.hint;
+}
+
+failure silence() {
+  return failure(stage::database, verdict::later, "database_silent",
+                 fmt::format("the database has not answered within {} s", patience.count()));
 }
 
 }  // namespace
@@ -107,9 +115,49 @@ credential_query credential_query_from(std::string_view query) {
 
 status_pages::status_pages(const asio::any_io_executor& executor, page_source& database,
                            std::function<daemon_facts()> daemon)
-    : database_(database),
+    : executor_(executor),
+      database_(database),
       daemon_(std::move(daemon)),
-      overview_(executor, [this] { return read(); }) {}
+      overview_(executor, [this] { return read(); }),
+      questions_(executor) {}
+
+awaitable<void> status_pages::close() {
+  questions_.cancel();
+  co_await overview_.close();
+  co_await questions_.join();
+}
+
+template <class T>
+struct status_pages::question {
+  explicit question(const asio::any_io_executor& executor) : wake(executor, patience) {}
+  asio::steady_timer wake;
+  std::optional<T> value;
+  std::optional<failure> trouble;
+};
+
+template <class T>
+awaitable<void> status_pages::settle(std::shared_ptr<question<T>> into, awaitable<T> asking) {
+  try {
+    into->value = co_await std::move(asking);
+  } catch (const failure& f) {
+    into->trouble = f;
+  }
+  into->wake.cancel();
+}
+
+// Throws `failure` when the answer takes too long; the question goes on to its end.
+template <class T>
+awaitable<T> status_pages::in_time(awaitable<T> asking) {
+  if (questions_.size() >= most_questions) throw silence();
+  const auto asked = std::make_shared<question<T>>(executor_);
+  questions_.spawn(settle(asked, std::move(asking)));
+  boost::system::error_code woken;
+  auto token = asio::redirect_error(asio::use_awaitable, woken);
+  if (!asked->value && !asked->trouble) co_await asked->wake.async_wait(token);
+  if (asked->trouble) throw failure(*asked->trouble);
+  if (!asked->value) throw silence();
+  co_return std::move(*asked->value);
+}
 
 bool status_pages::is_page(std::string_view path) {
   return path == "/" || path == "/credentials" || path == "/api/v1/status" ||
@@ -121,20 +169,20 @@ admin_answer status_pages::missing(std::string_view what) const {
 }
 
 awaitable<std::optional<admin_answer>> status_pages::answer(admin_request request,
-                                                            mirror_view trouble) {
+                                                            mirror_view known) {
   const credential_query asked = credential_query_from(request.query);
   const auto id = credential_in(request.path);
   awaitable<admin_answer> made;
   if (const embedded_file* const file = embedded_at(request.path))
     co_return admin_answer{200, std::string(file->content), std::string(file->type)};
   if (request.path == "/") {
-    made = status(asked, false, std::move(trouble));
+    made = status({}, false, std::move(known));  // its list is the beginning, whatever is asked
   } else if (request.path == "/api/v1/status") {
-    made = status(asked, true, std::move(trouble));
+    made = status(asked, true, std::move(known));
   } else if (request.path == "/credentials") {
-    made = credentials(asked, std::move(trouble));
+    made = credentials(asked, std::move(known));
   } else if (id) {
-    made = credential(*id, std::move(trouble));
+    made = credential(*id, std::move(known));
   } else {
     co_return std::nullopt;
   }
@@ -161,7 +209,7 @@ awaitable<mirror_view> status_pages::look(mirror_view found) {
     if (answered && answered->trouble)
       in_trouble(*answered->trouble, found);
     else if (!answered && !overview_.known())
-      found.trouble = fmt::format("it has not answered within {} s", patience.count());
+      in_trouble(silence(), found);
   }
   if (overview_.known()) found.overview = &*overview_.known();
   co_return found;
@@ -169,9 +217,9 @@ awaitable<mirror_view> status_pages::look(mirror_view found) {
 
 awaitable<std::optional<credential_list>> status_pages::list(credential_query asked,
                                                              mirror_view& found) {
-  if (!found.trouble.empty()) co_return std::nullopt;
+  if (!found.is_read()) co_return std::nullopt;
   try {
-    auto asking = database_.credentials(std::move(asked));
+    auto asking = in_time(database_.credentials(std::move(asked)));
     credential_list read = co_await std::move(asking);
     co_return read;
   } catch (const failure& f) {
@@ -191,7 +239,7 @@ awaitable<admin_answer> status_pages::status(credential_query asked, bool as_jso
   found.overview = overview_.known() ? &*overview_.known() : nullptr;
   const credential_list* const rows = first ? &*first : nullptr;
   const daemon_facts facts = daemon_();
-  const int code = found.trouble.empty() ? 200 : 503;
+  const int code = found.is_read() ? 200 : 503;
   if (as_json)
     co_return admin_answer{code, status_json(facts, found, asked, rows), "application/json"};
   co_return admin_answer{code, overview_page(facts, found, rows), of_html};
@@ -209,7 +257,7 @@ awaitable<admin_answer> status_pages::credential(credential_id id, mirror_view f
   std::optional<credential_story> story;
   if (found.trouble.empty()) {
     try {
-      auto asking = database_.credential(id);
+      auto asking = in_time(database_.credential(id));
       story = co_await std::move(asking);
       if (!story) co_return missing(fmt::format("credential {}", id.value));
     } catch (const failure& f) {

@@ -1,6 +1,7 @@
 """/-/ready, doctor and status --exit-code agree on what is wrong, in the same words; /-/ready names nobody, and keeps to its
 schema."""
 import json
+import time
 import unittest
 
 import jsonschema
@@ -71,12 +72,30 @@ class Ready(WorldTest):
         world, admin = self.started(secret="not-the-secret")
         world.register_all()
         self.agree(world, admin, "token", "token_refused", 77, 3)
+        wait_until(lambda: world.sql("select problem from flanks_internal.mirror_problems") == "fetching", "the database is told")
+        world.daemons[-1].terminate()
+        world.daemons[-1].wait()
+        self.assertEqual(world.sql("select count(*) from flanks_internal.mirror_problems"), "0", "who is stopped takes back what it said")
 
     def test_a_database_that_is_down(self):
         world, admin = self.started()
         self.addCleanup(world.cluster.start_again)
         world.cluster.kill()
         self.agree(world, admin, "database", "database_unreachable", 69, 69)
+
+    def test_a_database_that_is_back_is_believed_at_once(self):
+        world = self.world(credentials=1, transactions=20, settings={"sync": {"poll": "15s"}})
+        admin = Admin(f"unix:{world.dir}/admin.socket")
+        world.write_config(admin__listen=admin.where)
+        daemon = world.start("run")
+        wait_until(lambda: served_at(daemon.log.read_text()), "it listens")
+        self.addCleanup(world.cluster.start_again)
+        world.cluster.kill()
+        wait_until(lambda: "cannot claim due credentials" in daemon.log.read_text(), "a look has failed")
+        world.cluster.start_again()
+        begin = time.monotonic()
+        wait_until(lambda: self.answer(admin)[0] == 200, "it is ready")
+        self.assertLess(time.monotonic() - begin, 8, "long before the next look")
 
     def test_a_reader_who_may_not_see_the_migrations_asks_by_the_exit_code_too(self):
         world = self.world(credentials=1, transactions=10)

@@ -82,6 +82,17 @@ TEST_F(problems_of_the_mirror, nobody_works_on_what_has_been_due_for_long) {
   EXPECT_THAT(told(), IsEmpty());
 }
 
+TEST_F(problems_of_the_mirror, who_ends_in_order_takes_back_what_it_said_and_nothing_else) {
+  says("a:1", mirror_problem::fetching, refused_);
+  says("a:1", mirror_problem::reloading, mistake_);
+  says("b:2", mirror_problem::reloading, mistake_);
+  db_options options = options_;
+  options.holder = "a:1";
+  pg_connection db(options);
+  mirror_problems::forget(db, options);
+  EXPECT_THAT(told(), ElementsAre("reloading|b:2|operator"));
+}
+
 TEST_F(problems_of_the_mirror, a_clock_is_that_of_one_machine) {
   const failure apart(stage::answer, verdict::later, "clock_apart", "an hour ahead");
   says("a:1", mirror_problem::clock, apart);

@@ -167,6 +167,7 @@ class memory_store final : public store {
   }
   awaitable<bool> renew(credential_id, lease_id) override { co_return true; }
   awaitable<void> note_problem(mirror_problem, std::optional<failure>) override { co_return; }
+  awaitable<void> forget_problems() override { co_return; }
   awaitable<void> release(credential_id, lease_id, next_attempt) override { co_return; }
   awaitable<void> release_untouched(credential_id, lease_id) override { co_return; }
   awaitable<std::optional<chr::seconds>> next_due() override { co_return std::nullopt; }

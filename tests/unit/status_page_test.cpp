@@ -100,13 +100,12 @@ TEST(status_page, trouble_comes_before_everything_else) {
             std::string::npos);
   daemon.now = instant{seconds{61}};
   EXPECT_EQ(summary_of(daemon, {&o, "", ""}).how, summary::level::well);
-  daemon.trouble = "the daemon is stopping";
-  EXPECT_EQ(summary_of(daemon, {&o, "x", ""}).sentence,
+  EXPECT_EQ(summary_of(daemon, {&o, "x", "", "", false, "the daemon is stopping"}).sentence,
             "The daemon runs, but it is not ready: the daemon is stopping.");
-  daemon.trouble = "the database cannot be used (database_lost); the log says more";
-  daemon.trouble_of_database = true;
-  EXPECT_EQ(summary_of(daemon, {&o, "too many clients already", ""}).sentence,
-            "The daemon runs, but the database cannot be asked: too many clients already.");
+  const summary unread = summary_of(daemon, {&o, "", "", "statement_timeout ended it"});
+  EXPECT_EQ(unread.how, summary::level::look) << "the daemon does its work";
+  EXPECT_EQ(unread.sentence,
+            "The daemon runs, but this page could not be read: statement_timeout ended it.");
 }
 
 mirror_problems::row told(mirror_problem which, const char* process, const char* error_class) {
