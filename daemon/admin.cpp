@@ -33,6 +33,26 @@ admin_answer not_found(const std::string& path) {
                            repeatable(path))};
 }
 
+// The listener has 16 places: those that are left are for health, readiness and metrics.
+constexpr int most_waiting = 8;
+
+admin_answer too_many() {
+  admin_answer answer{503, fmt::format("{} others wait for a page: the database is slow, or too "
+                                       "many look at once\n",
+                                       most_waiting)};
+  answer.retry_after = 5;
+  return answer;
+}
+
+// One of those who wait.
+struct place_in_line {
+  explicit place_in_line(int& of_all) : waiting(of_all) { ++waiting; }
+  ~place_in_line() { --waiting; }
+  place_in_line(const place_in_line&) = delete;
+  place_in_line& operator=(const place_in_line&) = delete;
+  int& waiting;
+};
+
 // What the cheap question to the database found, or that it has no answer.
 finding database_finding(const std::optional<shared_reading<finding>::answer>& schema) {
   if (!schema)
@@ -129,8 +149,15 @@ awaitable<admin_answer> admin::page(admin_request request) {
     co_return healthy;
   }
   auto objection = password_.objection(request.authorization, std::chrono::steady_clock::now());
+  if (objection && request.authorization) note_wrong_password(request.from);
   if (objection) co_return std::move(*objection);
   if (path == "/metrics") co_return co_await scrape();
+  if (!web::status_pages::is_page(path)) {
+    auto asking = status_page(std::move(request));
+    co_return co_await std::move(asking);
+  }
+  if (waiting_ >= most_waiting) co_return too_many();
+  const place_in_line mine(waiting_);
   auto asking = status_page(std::move(request));
   co_return co_await std::move(asking);
 }
@@ -237,6 +264,17 @@ awaitable<mirror_gauges> admin::read_gauges() {
   const auto ended = std::chrono::steady_clock::now();
   if (ended - begun > cheap) gauges_due_ = ended + 19 * (ended - begun);
   co_return read;
+}
+
+// The first at once, then once a minute while there are more: who guesses does not fill the log.
+void admin::note_wrong_password(const std::string& from) {
+  constexpr std::chrono::minutes between{1};
+  ++wrong_passwords_;
+  const auto now = std::chrono::steady_clock::now();
+  if (told_wrong_ != std::chrono::steady_clock::time_point{} && now - told_wrong_ < between) return;
+  events_.warn(log_message(event::wrong_passwords, from), {{"tries", wrong_passwords_}});
+  wrong_passwords_ = 0;
+  told_wrong_ = now;
 }
 
 // Once, not at every scrape.

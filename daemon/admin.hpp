@@ -59,11 +59,15 @@ class admin {
   boost::asio::awaitable<mirror_gauges> read_gauges();
 
   void note(const std::optional<failure>& trouble);
+  void note_wrong_password(const std::string& from);
 
   admin_sources sources_;
   log& events_;
   admin_password password_;
   web::status_pages pages_;
+  int waiting_ = 0;                                     // visits that wait for a page
+  std::int64_t wrong_passwords_ = 0;                    // since it was last told
+  std::chrono::steady_clock::time_point told_wrong_{};  // when that was
   std::string trouble_;  // why the gauges could not be read the last time
   shared_reading<finding> schema_;
   shared_reading<mirror_gauges> gauges_;

@@ -1,5 +1,8 @@
 #include "daemon/admin_listener.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
@@ -40,7 +43,7 @@ constexpr std::size_t most_connections = 16;
 constexpr std::uint32_t head_limit = 8 * 1024;
 constexpr std::size_t buffer_limit = 16 * 1024;
 constexpr chr::seconds request_limit{5}, idle_limit{120}, answer_limit{10}, linger_time{1},
-    stop_limit{2};
+    stop_limit{2}, send_grace{1};
 
 // Our own files alone, and nobody may show us in a frame (CSP Level 3).
 constexpr const char* content_policy =
@@ -60,7 +63,7 @@ response message(const admin_answer& from, unsigned version, bool keep_alive) {
   if (from.status == 401)
     r.set(http::field::www_authenticate, "Basic realm=\"flanks-sync\", charset=\"UTF-8\"");
   if (from.status == 405) r.set(http::field::allow, "GET, HEAD");
-  if (from.status == 429) r.set(http::field::retry_after, "2");
+  if (from.retry_after > 0) r.set(http::field::retry_after, std::to_string(from.retry_after));
   r.keep_alive(keep_alive);
   r.body() = from.body;
   r.prepare_payload();
@@ -77,6 +80,23 @@ std::optional<admin_answer> complaint_about(const error_code& error) {
   return admin_answer{400, "this is not an HTTP request: " + error.message() + "\n"};
 }
 
+// Who is at the other end, for people.
+std::string peer_of(const protocol::socket& socket) {
+  error_code error;
+  const auto peer = socket.remote_endpoint(error);
+  if (error) return "an address that is gone";
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const void* address = nullptr;
+  if (peer.protocol().family() == AF_INET)
+    address = &reinterpret_cast<const sockaddr_in*>(peer.data())->sin_addr;
+  if (peer.protocol().family() == AF_INET6)
+    address = &reinterpret_cast<const sockaddr_in6*>(peer.data())->sin6_addr;
+  if (address == nullptr) return "the unix socket";
+  if (::inet_ntop(peer.protocol().family(), address, text.data(), text.size()) == nullptr)
+    return "an unknown address";
+  return text.data();
+}
+
 // One connection, and the wait that it is in.
 struct visit {
   explicit visit(protocol::socket s) : socket(std::move(s)) {}
@@ -85,9 +105,15 @@ struct visit {
   boost::beast::flat_buffer buffer{buffer_limit};
   const char* wait = nullptr;  // its name; null: it waits for nothing from the other side
   clock::time_point due = clock::time_point::max();
-  clock::time_point since = clock::now();  // the last request, or the beginning
+  clock::time_point since = clock::now();  // the last request or answer, or the beginning
   bool answering = false;
-  bool ended = false;  // by us: closed, only its coroutine does not know yet
+  bool sending = false;  // the answer is made: only the other side keeps it waiting
+  bool ended = false;    // by us: closed, only its coroutine does not know yet
+
+  // For another one that wants its place.
+  [[nodiscard]] bool may_go(clock::time_point now) const {
+    return !answering || (sending && now - since > send_grace);
+  }
 
   void end() {
     ended = true;
@@ -148,8 +174,7 @@ class beast_listener final : public admin_listener {
 
   // Out of descriptors, say. (Of a cancellation the sleep throws.)
   awaitable<void> rest_after(error_code error) {
-    events_.warn(event::admin_connection_refused,
-                 {{"error", error.message()}});
+    events_.warn(event::admin_connection_refused, {{"error", error.message()}});
     asio::steady_timer timer(executor_, chr::seconds{1});
     co_await timer.async_wait(asio::use_awaitable);
   }
@@ -169,9 +194,10 @@ class beast_listener final : public admin_listener {
 
   void end_longest_waiting() {
     visit* longest = nullptr;
+    const auto now = clock::now();
     for (visit& v : visits_) {
       if (v.ended) return;  // its place will be free in a moment
-      if (!v.answering && (longest == nullptr || v.since < longest->since)) longest = &v;
+      if (v.may_go(now) && (longest == nullptr || v.since < longest->since)) longest = &v;
     }
     if (longest != nullptr) longest->end();
   }
@@ -221,6 +247,8 @@ class beast_listener final : public admin_listener {
       }
       parser request;
       request.header_limit(head_limit);
+      request.body_limit(
+          boost::none);  // none is read: how long it claims to be is no mistake of HTTP
       error_code error;
       wait_begins(v, "request_timeout", request_limit);
       auto token = asio::redirect_error(asio::use_awaitable, error);
@@ -259,7 +287,7 @@ class beast_listener final : public admin_listener {
     const unsigned version = !error && request.get().version() < 11 ? 10 : 11;
     const bool keep = !refusal && !stopping_ && request.get().keep_alive();
     if (!refusal) {
-      auto answering = pages_(request_of(request));
+      auto answering = pages_(request_of(request, v.socket));
       refusal = co_await std::move(answering);
     }
     response answer = message(*refusal, version, keep);
@@ -267,7 +295,8 @@ class beast_listener final : public admin_listener {
     co_return sent&& keep;
   }
 
-  [[nodiscard]] static admin_request request_of(const parser& from) {
+  [[nodiscard]] static admin_request request_of(const parser& from,
+                                                const protocol::socket& socket) {
     admin_request asked;
     const std::string_view target(from.get().target());
     const std::size_t end = std::min(target.size(), target.find('?'));
@@ -278,6 +307,7 @@ class beast_listener final : public admin_listener {
       asked.authorization = std::string(fields[http::field::authorization]);
     const std::string_view accepted(fields[http::field::accept]);
     asked.wants_html = accepted.find("text/html") != std::string_view::npos;
+    asked.from = peer_of(socket);
     return asked;
   }
 
@@ -292,6 +322,9 @@ class beast_listener final : public admin_listener {
       note_refused(hosts);
       return wrong_host;
     }
+    // What says how long a body is in a way that others may read differently is not guessed at.
+    if (request.get().count(http::field::transfer_encoding) > 0)
+      return admin_answer{400, "a request has no body here, and no Transfer-Encoding\n"};
     const http::verb method = request.get().method();
     if (method != http::verb::get && method != http::verb::head)
       return admin_answer{405, "there is nothing to change here: only GET and HEAD\n"};
@@ -310,6 +343,8 @@ class beast_listener final : public admin_listener {
   awaitable<bool> send(visit& v, response& answer, bool only_head) {
     error_code error;
     wait_begins(v, "answer_timeout", answer_limit);
+    v.since = clock::now();
+    v.sending = true;
     auto token = asio::redirect_error(asio::use_awaitable, error);
     http::response_serializer<http::string_body> serializer(answer);
     if (only_head) {
@@ -317,8 +352,9 @@ class beast_listener final : public admin_listener {
     } else {
       co_await http::async_write(v.socket, serializer, token);
     }
+    v.sending = false;
     v.wait = nullptr;
-    co_return !error;
+    co_return !error && !v.ended;
   }
 
   // Closing with bytes unread would be a reset, and take away what was just said.

@@ -18,6 +18,7 @@ struct admin_answer {
   int status = 200;
   std::string body;
   std::string type = "text/plain; charset=utf-8";
+  int retry_after = 0;  // seconds; 0: not said
 };
 
 struct admin_request {
@@ -25,15 +26,17 @@ struct admin_request {
   std::string query;                         // what follows "?"
   std::optional<std::string> authorization;  // when there is exactly one such field
   bool wants_html = false;                   // a browser asks
+  std::string from;                          // the address of who asks, for people
 };
 
 // Answers a GET. Must end by itself, soon.
 using admin_pages = std::function<boost::asio::awaitable<admin_answer>(admin_request request)>;
 
 // HTTP/1.1, GET and HEAD, no TLS, no bodies. At most 16 connections: for one more, the one that has
-// waited longest without a request goes. Deadlines: 5 s for the head of a request however it drips
-// in (request_timeout), 2 min between requests (idle_timeout), 10 s for sending an answer
-// (answer_timeout). Requests for a host that is not ours are refused (daemon/admin_hosts.hpp).
+// waited longest without a request goes, or whoever does not take its answer. Deadlines: 5 s for
+// the head of a request however it drips in (request_timeout), 2 min between requests
+// (idle_timeout), 10 s for sending an answer (answer_timeout). Requests for a host that is not ours
+// are refused (daemon/admin_hosts.hpp).
 class admin_listener {
  public:
   virtual ~admin_listener() = default;

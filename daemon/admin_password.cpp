@@ -65,7 +65,11 @@ std::optional<admin_answer> admin_password::objection(
     tries_ = std::min(most_tries, tries_ + seconds * tries_per_second);
   }
   counted_ = now;
-  if (tries_ < 1) return admin_answer{429, "too many wrong passwords: try again in two seconds\n"};
+  if (tries_ < 1) {
+    admin_answer later{429, "too many wrong passwords: try again in two seconds\n"};
+    later.retry_after = 2;
+    return later;
+  }
   const digest given = digest_of(password_in(*authorization));
   if (CRYPTO_memcmp(given.data(), expected_.data(), given.size()) == 0) return std::nullopt;
   tries_ -= 1;

@@ -209,6 +209,13 @@ constexpr std::array known_events{
                "the admin listener refuses requests for a host that is not its own",
                "FLANKS_HOST is the Host of the request. Name it in admin.hosts if it is meant "
                "for this daemon; else somebody's browser was made to ask. Told once."},
+    event_info{
+        event::wrong_passwords, "95171583034f4797a503138a526fc04e",
+        "wrong passwords for the admin listener from <address>",
+        "Somebody guesses, or has the password of before: admin.password_file names the file "
+        "that holds it. FLANKS_TRIES were wrong since this was last told; it is told once a "
+        "minute at most, with the address of the last one. After ten wrong ones nobody is "
+        "let in for two seconds."},
 };
 
 constexpr bool in_order() {

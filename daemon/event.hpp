@@ -70,6 +70,7 @@ enum class event : std::uint8_t {
   admin_connection_refused,
   admin_request_failed,
   foreign_host,
+  wrong_passwords,
 };
 
 struct event_info {

@@ -364,7 +364,11 @@ class Requests(MetricsTest):
         for sent, said in ((head + b"X: " + b"x" * 9000 + b"\r\n\r\n", "431 Request Header Fields Too Large"),
                            (b"GET /" + b"x" * 1000000, "431 Request Header Fields Too Large"),
                            (head + b"Content-Length: 5\r\n\r\nhello", "413 Payload Too Large"),
-                           (head + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "413 Payload Too Large"),
+                           (head + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "400 Bad Request"),
+                           (head + b"Transfer-Encoding: identity\r\n\r\n", "400 Bad Request"),
+                           (head + b"Transfer-Encoding: xchunked\r\n\r\n", "400 Bad Request"),
+                           (head + b"Content-Length: 2000000\r\n\r\n", "413 Payload Too Large"),
+                           (b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n", "405 Method Not Allowed"),
                            (b"hello\r\n\r\n", "400 Bad Request"),
                            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", "400 Bad Request")):
             answer = admin.raw(sent)
@@ -402,6 +406,20 @@ class Requests(MetricsTest):
         self.assertIn("wait=request_timeout", daemon.log.read_text())
         if os.geteuid() == 0:  # nobody else may look into a process that is not dumpable
             wait_until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) < 40, "their descriptors are given back")
+
+    def test_many_who_do_not_read_their_answers_do_not_hold_up_health(self):
+        world, daemon, admin = self.started()
+        for _ in range(16):
+            deaf = self.connected(admin)
+            deaf.settimeout(0.5)
+            try:
+                for _ in range(3000):
+                    deaf.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+            except OSError:
+                pass
+        began = time.monotonic()
+        self.assertEqual(admin.get("/-/healthy")[0], 200)
+        self.assertLess(time.monotonic() - began, 5)
 
     def test_who_does_not_read_the_answer_holds_up_nobody(self):
         world, daemon, admin = self.started()

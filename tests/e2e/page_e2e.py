@@ -1,5 +1,6 @@
 """The status page and its JSON twin: what people ask is on it, in the words of sync_status, and nothing that must not be."""
 import base64
+import concurrent.futures
 import html
 import html.parser
 import json
@@ -214,6 +215,22 @@ class Page(PageTest):
         world.cluster.thaw()
         wait_until(lambda: "Up, but" in page.get("/")[2], "it is up again")
 
+    def test_who_waits_for_pages_leaves_places_for_health(self):
+        world, _, page, _ = self.populated()
+        world.cluster.freeze()
+        self.addCleanup(world.cluster.thaw)
+        with concurrent.futures.ThreadPoolExecutor(30) as pool:
+            asked = [pool.submit(page.get, "/credentials") for _ in range(24)]
+            time.sleep(0.5)
+            begin = time.monotonic()
+            self.assertEqual(page.get("/-/healthy")[0], 200)
+            self.assertLess(time.monotonic() - begin, 2)
+            answers = [a.result() for a in asked]
+        self.assertEqual({a[0] for a in answers}, {503})
+        refused = [a for a in answers if "Retry-After" in a[1]]
+        self.assertTrue(refused)
+        self.assertIn("others wait for a page", refused[0][2])
+
     def test_a_refused_database_is_told_with_the_reason(self):
         world, _, page, _ = self.populated()
         world.cluster.psql("postgres", f"alter database {world.database} with allow_connections false; "
@@ -343,6 +360,7 @@ class Guarded(PageTest):
         wait_until(lambda: get("/", "operator:correct horse")[0] == 200, "the right one passes again")
         log = "".join(d.log.read_text() for d in world.daemons)
         self.assertNotIn("correct horse", log)
+        self.assertEqual(log.count("wrong passwords for the admin listener from 127.0.0.1"), 1, "once a minute")
         self.assertNotIn("correct horse", get("/", "operator:correct horse")[2])
 
     def test_a_password_file_that_is_open_to_others_is_refused(self):

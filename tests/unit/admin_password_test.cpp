@@ -42,6 +42,7 @@ TEST(admin_password, after_ten_wrong_ones_none_is_looked_at_for_two_seconds) {
   for (int i = 0; i < 10; ++i)
     EXPECT_EQ(status_of(p, wrong), 401);
   EXPECT_EQ(status_of(p, wrong), 429);
+  EXPECT_EQ(p.objection(wrong, begin)->retry_after, 2);
   EXPECT_EQ(status_of(p, right), 429) << "an answer must not tell which one is right";
   EXPECT_EQ(status_of(p, std::nullopt), 401) << "who brings none guesses nothing";
   EXPECT_EQ(status_of(p, right, begin + seconds{2}), 200);

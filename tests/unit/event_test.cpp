@@ -24,7 +24,7 @@ TEST(event, every_kind_has_an_id_of_its_own_a_message_and_what_to_do) {
   }
   EXPECT_EQ(ids.size(), all_events().size());
   EXPECT_EQ(messages.size(), all_events().size());
-  EXPECT_EQ(info_of(event::foreign_host).id, all_events().back().id) << "none is missing";
+  EXPECT_EQ(info_of(event::wrong_passwords).id, all_events().back().id) << "none is missing";
 }
 
 // Who searches a journal of last year for one must find it.
