@@ -28,6 +28,11 @@ void add_daemon(const database_view& database, const daemon_view& daemon, famili
                        "flanks.error_classes.");
   for (const finding& f : daemon.problems) {
     auto all = problem_labels(f.error_class, std::string(who_must_act(f)));
+    // Of its error class that would be what helps as a rule: here it is known which way.
+    if (f.check == "schema") {
+      for (auto& label : all)
+        if (label.name == "hint") label.value = f.hint;
+    }
     all.push_back({"check", f.check});
     problems.add(1, std::move(all));
   }

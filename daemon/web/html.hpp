@@ -49,7 +49,8 @@ template <class... T>
 }
 
 // Account and card numbers inside a text become their last four characters: every IBAN, and every
-// number of ten digits or more, also in groups of four, or with stars in it.
+// number of ten digits or more, also in groups of two to six, or with stars in it. Dates, addresses
+// of machines and trace ids stay.
 [[nodiscard]] std::string masked(std::string_view text);
 
 // As a value of a query: %20 for a blank.

@@ -228,9 +228,8 @@ markup banks(const mirror_overview& o, instant now) {
     const std::string name = b.name.empty() ? b.id : b.name;
     credential_query of_it;
     of_it.bank = b.id;
-    const markup label = b.id.empty()
-                             ? html("not known yet")
-                             : html(R"(<a href="{}"><bdi>{}</bdi></a>)", link_of(of_it), name);
+    const markup label = b.id.empty() ? html("not known yet")
+                                      : html(R"(<a href="{}">{}</a>)", link_of(of_it), words(name));
     // Tenths of a percent, rounded up: one failure of a million is not none.
     const std::int64_t rate = b.windows == 0 ? 0 : (b.failed * 1000 + b.windows - 1) / b.windows;
     const markup errors = b.windows == 0 ? html("\u2013") : html("{}.{} %", rate / 10, rate % 10);

@@ -24,6 +24,10 @@ json::value or_null(const std::optional<chr::seconds>& s) {
   return s ? json::value(s->count()) : json::value(nullptr);
 }
 
+json::value text_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(cleaned(masked(text), " "));
+}
+
 // As `flanks-sync status --json` spells it, with numbers of accounts masked.
 json::object object_of(const status_row& r) {
   json::object line = json_of(r);
@@ -80,15 +84,14 @@ json::array hours_of(const mirror_overview& o, const hourly_counts* requests) {
 json::array banks_of(const mirror_overview& o) {
   json::array all;
   for (const auto& b : o.banks)
-    all.push_back(json::object{
-        {"bank", cleaned(b.id, " ")},
-        {"name", b.name.empty() ? json::value(nullptr) : json::value(cleaned(b.name, " "))},
-        {"credentials", b.credentials},
-        {"problems", b.problems},
-        {"stale", b.stale},
-        {"oldest_refresh_at", or_null(b.oldest_refresh)},
-        {"windows", b.windows},
-        {"windows_failed", b.failed}});
+    all.push_back(json::object{{"bank", cleaned(masked(b.id), " ")},
+                               {"name", text_or_null(b.name)},
+                               {"credentials", b.credentials},
+                               {"problems", b.problems},
+                               {"stale", b.stale},
+                               {"oldest_refresh_at", or_null(b.oldest_refresh)},
+                               {"windows", b.windows},
+                               {"windows_failed", b.failed}});
   return all;
 }
 
@@ -100,10 +103,6 @@ json::object credentials_of(const credential_query& asked, const credential_list
           {"page", asked.page},
           {"per_page", asked.limit},
           {"rows", std::move(rows)}};
-}
-
-json::value text_or_null(const std::string& text) {
-  return text.empty() ? json::value(nullptr) : json::value(cleaned(masked(text), " "));
 }
 
 std::string unread_text(const mirror_view& mirror) {

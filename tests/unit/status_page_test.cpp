@@ -39,6 +39,31 @@ TEST(status_page, account_and_card_numbers_become_their_last_four) {
     EXPECT_EQ(masked(text), text);
 }
 
+TEST(status_page, numbers_in_other_groups_are_masked_as_well) {
+  const std::string dots = "\u2022\u2022\u2022\u2022";
+  for (const char* text :
+       {"4111\u00A01111\u00A01111\u00A01234", "4111_1111_1111_1234", "4111.1111.1111.1234",
+        "4111/1111/1111/1234", "4111%201111%201111%201234", "4111  1111  1111  1234",
+        "41 111111 11111234", "4111-1111 1111 1234", "2100 0418 45 0200051234",
+        "ES91\u202F2100\u202F0418\u202F4502\u202F0005\u202F1234", "2012-12-345678-1234",
+        "ES91-2100-0418-4502-0005-1234"})
+    EXPECT_EQ(masked(text), dots + "1234") << text;
+  EXPECT_EQ(masked("ES91 2100 0418 4502 0005 1332 EUR"), dots + "1332 EUR");
+  EXPECT_EQ(masked("GB29 NWBK 6016 1331 9268 19 IN GBP"), dots + "6819 IN GBP");
+  EXPECT_EQ(masked("de89370400440532013000"), "de" + dots + "3000");
+}
+
+TEST(status_page, dates_times_addresses_and_trace_ids_are_no_numbers_of_accounts) {
+  for (const char* text :
+       {"2026-11-28T22:40", "2026-11-28 22:40 UTC", "2026-11-28 22:40:05.123456",
+        "10:14:05 2026-11-28", "2026-01-01/2026-02-01", "2026-01 2026-02 2026-03",
+        "28.11.2026 22.40", "2026-11-28, 2026-11-29", "from 2026-11-28 to 2026-11-30.",
+        "the server at \"192.168.100.200\", port 5432", "1 234 567 of 9 876 543",
+        "trace_id 0123456789abcdef0123456789012345", "4bf92f3577b34da6a3ce929d0e0e4736",
+        "00f067aa0ba902b71234567890123456", "550e8400-e29b-41d4-a716-446655440000"})
+    EXPECT_EQ(masked(text), text);
+}
+
 TEST(status_page, a_query_is_read_leniently) {
   const credential_query q =
       credential_query_from("q=+user%2D1%20&state=ok&sort=-bank&page=3&x=y&bank=a%26b");
