@@ -219,7 +219,7 @@ std::string credentials_page(const daemon_facts& daemon, const mirror_view& mirr
              asked.bank, link_of(all));
   }
   if (list != nullptr) {
-    const bool beyond = list->rows.empty() && asked.page > 1;
+    const bool beyond = list->rows.empty() && list->total > 0;
     credential_query first = asked;
     first.page = 1;
     markup found = html(R"(<p role="status">{}</p>)", terminal::amount(list->total, "credential"));

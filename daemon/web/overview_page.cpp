@@ -234,7 +234,7 @@ markup banks(const mirror_overview& o, instant now) {
     const std::int64_t rate = b.windows == 0 ? 0 : (b.failed * 1000 + b.windows - 1) / b.windows;
     const markup errors = b.windows == 0 ? html("\u2013") : html("{}.{} %", rate / 10, rate % 10);
     lines += html(
-        R"(<tr><th scope="row">{}</th><td class="num">{}</td><td class="num">{}</td><td class="num {}">{}</td><td class="num side">{} of {}</td><td class="num">{}</td><td>{}</td></tr>)"
+        R"(<tr><th scope="row" class="who">{}</th><td class="num">{}</td><td class="num">{}</td><td class="num {}">{}</td><td class="num side">{} of {}</td><td class="num">{}</td><td>{}</td></tr>)"
         "\n",
         label, number(b.credentials), number(b.problems), b.failed > 0 ? "strong" : "", errors,
         number(b.failed), number(b.windows), number(b.stale),

@@ -57,6 +57,14 @@ function exchange(fresh) {
   }
 }
 
+// Behind the time of what is shown, in place of what was said there before.
+function tellSilence(why) {
+  const shown = document.getElementById("now");
+  if (shown) {
+    shown.textContent = shown.textContent.replace(/ \(.*/, "") + " (" + why + ")";
+  }
+}
+
 async function refresh() {
   if (document.hidden) {
     return;
@@ -66,12 +74,11 @@ async function refresh() {
     const type = answer.headers.get("Content-Type") || "";
     if (type.startsWith("text/html")) {
       exchange(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } else {
+      tellSilence("not read again since then: " + answer.status);
     }
   } catch (error) {
-    const shown = document.getElementById("now");
-    if (shown && !shown.textContent.includes("not answer")) {
-      shown.textContent += " (the daemon does not answer since then)";
-    }
+    tellSilence("the daemon does not answer since then");
   }
 }
 

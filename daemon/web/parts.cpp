@@ -84,7 +84,7 @@ markup credential_line(const status_row& r, instant now) {
   if (r.lag) agreed = to_string(now - *r.lag);
   markup next = r.running ? html("running") : time_or(r.next_run_at, now, "never");
   return html(
-      R"(<tr><th scope="row" class="num">{}</th><td>{}</td><td class="side">{}</td><td>{}</td><td>{}</td><td class="side">{}</td><td class="side">{}</td></tr>)"
+      R"(<tr><th scope="row" class="num">{}</th><td class="who">{}</td><td class="side who">{}</td><td>{}</td><td>{}</td><td class="side">{}</td><td class="side">{}</td></tr>)"
       "\n",
       credential_link(r.id), users_text(r.users, 3), words(r.bank.value_or("\u2013")),
       state_badge(r.state), time_or(agreed, now, "never"), next,

@@ -31,7 +31,7 @@ bool asks_for_standing(const credential_query& asked) {
 }
 
 std::string list_text(const credential_query& asked) {
-  std::string text = "select t.credential_id, count(*) over () from (";
+  std::string text = "with fits as materialized (select t.* from (";
   text +=
       asks_for_standing(asked)
           ? FLANKS_CREDENTIALS_JUDGED
@@ -50,8 +50,11 @@ std::string list_text(const credential_query& asked) {
   text +=
       asked.state == "problem" ? " and t.problem and $3 <> ''" : " and ($3 = '' or t.state = $3)";
   const char* way = asked.descending ? " desc" : "";
-  text += fmt::format(" order by {}{} nulls last, t.credential_id{} limit $4 offset $5",
-                      column_of(asked.by), way, way);
+  text += fmt::format(
+      ") select t.credential_id, n.total from (select count(*) as total from fits) n left join "
+      "(select t.*, row_number() over (order by {}{} nulls last, t.credential_id{}) as place "
+      "from fits t order by place limit $4 offset $5) t on true order by t.place",
+      column_of(asked.by), way, way);
   return text;
 }
 
@@ -65,8 +68,8 @@ credential_list read_list(pg_connection& db, const credential_query& asked) {
   for (const auto& r :
        db.run({"page_credentials", text.c_str()},
               sql_values(asked.text, asked.bank, asked.state, asked.limit, offset))) {
-    ids.push_back(credential_id{r[0].as<std::int64_t>()});
     found.total = r[1].as<std::int64_t>();
+    if (!r[0].is_null()) ids.push_back(credential_id{r[0].as<std::int64_t>()});
   }
   if (!ids.empty()) found.rows = read_status_of(db, ids);
   return found;

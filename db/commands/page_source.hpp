@@ -83,7 +83,7 @@ struct credential_query {
 };
 
 struct credential_list {
-  std::int64_t total = 0;  // that the query finds; 0 also when `page` lies beyond the last one
+  std::int64_t total = 0;  // that the query finds, whatever the page
   std::vector<status_row> rows;
 };
 

@@ -161,6 +161,11 @@ class Page(PageTest):
         self.assertIn("Page 2 of 3", told.text)
         self.assertIn("/credentials?q=crowd&page=3", told.links)
         self.assertIn("There is no page 9", self.read(page, "/credentials?q=crowd&page=9").text)
+        beyond = self.status(page, "?q=crowd&page=9")["credentials"]
+        self.assertEqual((beyond["total"], beyond["page"], beyond["rows"]), (120, 9, []))
+        self.assertIn("No credential fits", self.read(page, "/credentials?q=nobody-at-all&page=2").text)
+        for query in ("?q=nobody-at-all", "?page=900", "?state=removed"):
+            self.assertNotIn("No credential is registered", self.read(page, "/" + query).text)
 
     def test_each_credential_has_a_page_of_its_own(self):
         world, _, page, who = self.populated()
