@@ -32,7 +32,9 @@ namespace {
   throw refusal(
       exit_code::configuration,
       one ? text : fmt::format("the configuration has {} mistakes:\n{}", mistakes.size(), text),
-      "flanks-sync config example prints every key with its meaning");
+      text.find("config example") == std::string::npos
+          ? "flanks-sync config example prints every key with its meaning"
+          : "flanks-sync config check says when all is right");  // a mistake has named the other
 }
 
 db_options observed(db_options options, db_observer& observer) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "daemon/terminal.hpp"
 #include "daemon/web/pages.hpp"
 #include "daemon/web/parts.hpp"
@@ -56,14 +58,15 @@ markup standing(const credential_story& s, instant now) {
   if (r.lag) agreed = to_string(now - *r.lag);
   markup facts = html(R"(<div class="next"><dt>Next</dt><dd>{}</dd></div>)", words(r.what_next));
   facts += detail("Users", users_text(r.users, 20));
-  facts += detail("Who must act", html("{}", whose_turn(r.who_must_act)));
+  facts += detail("Who must act", html("{}", whose_turn(who_must_act_on(r))));
   if (r.error_class) facts += detail("Error class", html("<code>{}</code>", *r.error_class));
   if (s.since) facts += detail("So since", time_in_full(s.since, now));
-  facts += detail("Last agreed with the provider", time_in_full(agreed, now));
-  facts += detail("Last attempt", time_in_full(r.last_attempt_at, now));
-  facts += detail("Last success", time_in_full(r.last_success_at, now));
-  facts += detail("Last new data", time_in_full(r.last_new_data_at, now));
-  facts += detail("Refreshed by the provider", time_in_full(r.provider_updated_at, now));
+  facts += detail("Last agreed with the provider", time_in_full(agreed, now, "never"));
+  facts += detail("Last attempt", time_in_full(r.last_attempt_at, now, "never"));
+  facts += detail("Last success", time_in_full(r.last_success_at, now, "never"));
+  facts += detail("Last new data", time_in_full(r.last_new_data_at, now, "never"));
+  facts += detail("Refreshed by the provider",
+                  time_in_full(r.provider_updated_at, now, "not known yet"));
   facts += detail("Registered", time_in_full(s.registered, now));
   if (r.failures_in_a_row > 0)
     facts += detail("Failures in a row", html("{}", r.failures_in_a_row));
@@ -186,8 +189,15 @@ markup successions(const credential_story& s, instant now) {
   return wide_table("Successions", head, lines);
 }
 
+bool was_read(const credential_story& s) {
+  return s.status.last_success_at || !s.coverage.empty() ||
+         std::any_of(s.lists.begin(), s.lists.end(),
+                     [](const credential_story::listed& l) { return l.last_success.has_value(); });
+}
+
 markup quarantine(const credential_story& s, instant now) {
-  if (s.quarantine.empty()) return none("Every record was stored as it came.");
+  if (s.quarantine.empty())
+    return none(was_read(s) ? "Every record was stored as it came." : "Nothing was read yet.");
   markup lines;
   for (const auto& q : s.quarantine)
     lines += html(

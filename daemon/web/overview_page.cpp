@@ -66,7 +66,7 @@ markup fact(std::string_view name, const markup& value) {
 markup problem(const mirror_overview::problem& p, instant now) {
   const status_row& s = p.status;
   markup facts = html(R"(<div class="next"><dt>Next</dt><dd>{}</dd></div>)", words(s.what_next));
-  facts += fact("Who must act", html("{}", whose_turn(s.who_must_act)));
+  facts += fact("Who must act", html("{}", whose_turn(who_must_act_on(s))));
   if (s.error_class) facts += fact("Error class", html("<code>{}</code>", *s.error_class));
   facts += fact("Since", time_in_full(p.since, now));
   std::optional<std::string> agreed;

@@ -5,11 +5,14 @@
 #include <algorithm>
 
 #include "daemon/terminal.hpp"
+#include "daemon/web/parts.hpp"
 #include "sync/text.hpp"
 
 namespace flanks::web {
 
 namespace {
+
+namespace chr = std::chrono;
 
 std::string grouped(std::int64_t n) {
   return terminal::grouped(n);
@@ -146,7 +149,7 @@ summary summary_of(const daemon_facts& daemon, const mirror_view& mirror) {
   if (daemon.paused_until && *daemon.paused_until > daemon.now) {
     if (s.how == summary::level::well) s.how = summary::level::look;
     s.sentence += fmt::format(" The provider asked us to wait: nothing is asked for before {}.",
-                              to_string(*daemon.paused_until));
+                              clock_text(chr::ceil<chr::minutes>(*daemon.paused_until)));
   }
   return s;
 }
@@ -169,10 +172,14 @@ std::optional<std::chrono::seconds> time_left(const mirror_overview::backfill& b
 }
 
 std::string whose_turn(std::string_view who_must_act) {
-  if (who_must_act == "end_user") return "the end user must act";
-  if (who_must_act == "operator") return "an operator must act";
-  if (who_must_act == "provider") return "the provider must act";
-  return "nobody has to act";
+  if (who_must_act == "end_user") return "the end user";
+  if (who_must_act == "operator") return "an operator";
+  if (who_must_act == "provider") return "the provider";
+  return "nobody";
+}
+
+std::string_view who_must_act_on(const status_row& row) {
+  return row.state == "paused" && !row.problem ? std::string_view("nobody") : row.who_must_act;
 }
 
 }  // namespace flanks::web

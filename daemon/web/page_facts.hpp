@@ -72,7 +72,9 @@ struct summary {
 // ended lately.
 [[nodiscard]] std::optional<std::chrono::seconds> time_left(const mirror_overview::backfill& b);
 
-// Whose turn it is, for people: "nobody has to act", "the end user must act", ...
+// Whose turn it is, for people, behind "Who must act": "nobody", "the end user", ...
 [[nodiscard]] std::string whose_turn(std::string_view who_must_act);
+// What an operator has paused waits for nobody: it is no problem.
+[[nodiscard]] std::string_view who_must_act_on(const status_row& row);
 
 }  // namespace flanks::web

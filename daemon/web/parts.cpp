@@ -88,7 +88,7 @@ markup credential_line(const status_row& r, instant now) {
       "\n",
       credential_link(r.id), users_text(r.users, 3), words(r.bank.value_or("\u2013")),
       state_badge(r.state), time_or(agreed, now, "never"), next,
-      html("{}", r.who_must_act == "nobody" ? "\u2013" : spaced(r.who_must_act)));
+      html("{}", who_must_act_on(r) == "nobody" ? "\u2013" : spaced(r.who_must_act)));
 }
 
 markup option(std::string_view value, std::string_view text, std::string_view chosen) {
@@ -130,9 +130,9 @@ markup time_or(const std::optional<std::string>& at, instant now, std::string_vi
   return t ? time_text(*t, now) : html("{}", missing);
 }
 
-markup time_in_full(const std::optional<std::string>& at, instant now) {
+markup time_in_full(const std::optional<std::string>& at, instant now, std::string_view missing) {
   const auto t = at ? instant_from(*at) : std::nullopt;
-  if (!t) return html("not known");
+  if (!t) return html("{}", missing);
   return html(R"({} <span class="muted">({})</span>)", time_text(*t, now), clock_text(*t));
 }
 
@@ -244,7 +244,12 @@ markup what_is_wrong(const status_row& row) {
         R"(<p class="what">So many rows vanished at once that none was removed ({} to decide).</p><p class="hint"><code>flanks-sync removals list</code></p>)",
         row.reviews);
   }
-  if (row.last_error_hint) said += html(R"(<p class="hint">{}</p>)", words(*row.last_error_hint));
+  if (row.state == "paused")
+    said += html(
+        R"(<p class="what">An operator has paused it. To resume it: <code>flanks-sync credentials resume {}</code></p>)",
+        row.id.value);
+  else if (row.last_error_hint)
+    said += html(R"(<p class="hint">{}</p>)", words(*row.last_error_hint));
   return said;
 }
 

@@ -21,8 +21,9 @@ namespace flanks::web {
 // The same, and `missing` where there is none.
 [[nodiscard]] markup time_or(const std::optional<std::string>& at, instant now,
                              std::string_view missing);
-// "3 h ago (2026-11-28 10:14 UTC)"
-[[nodiscard]] markup time_in_full(const std::optional<std::string>& at, instant now);
+// "3 h ago (2026-11-28 10:14 UTC)", and `missing` where there is none.
+[[nodiscard]] markup time_in_full(const std::optional<std::string>& at, instant now,
+                                  std::string_view missing = "not known");
 
 // A word with a sign and a colour.
 [[nodiscard]] markup state_badge(std::string_view state);

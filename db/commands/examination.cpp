@@ -60,6 +60,11 @@ bool stops_the_mirror(mirror_problem p) {
   return p == mirror_problem::fetching || p == mirror_problem::claiming;
 }
 
+std::string long_time(std::int64_t seconds) {
+  if (seconds < 2 * 3600) return fmt::format("{} min", seconds / 60);
+  return seconds < 2 * 86400 ? counted(seconds / 3600, "hour") : counted(seconds / 86400, "day");
+}
+
 constexpr std::uint64_t gibibyte = 1024ULL * 1024 * 1024;
 
 class examination {
@@ -179,9 +184,9 @@ class examination {
     finding f{"daemon", grade::ok, "nothing that is due waits for a worker", "", ""};
     if (count > 0) {
       f.how = grade::warn;
-      f.says = fmt::format("{} due for up to {} min, and nobody works on {}",
+      f.says = fmt::format("{} due for up to {}, and nobody works on {}",
                            counted(count, "credential is", "credentials are"),
-                           late[0][1].as<std::int64_t>() / 60, count == 1 ? "it" : "them");
+                           long_time(late[0][1].as<std::int64_t>()), count == 1 ? "it" : "them");
       f.hint =
           "does a daemon run, or does it stand still? systemctl status flanks-sync; or it does not "
           "keep "

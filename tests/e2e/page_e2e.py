@@ -76,8 +76,8 @@ class Page(PageTest):
         self.assertEqual([i for i in told.ids if i in order], order)
         self.assertRegex(told.text, r"Up, but 6 of 8 credentials have a problem; the worst lag is 2 d \(credential 3\)\.")
         lines = {int(r["credential_id"]): r for r in world.rows("select * from flanks.sync_status")}
-        turns = {"nobody": "nobody has to act", "end_user": "the end user must act", "operator": "an operator must act",
-                 "provider": "the provider must act"}
+        turns = {"nobody": "Who must act nobody", "end_user": "Who must act the end user", "operator": "Who must act an operator",
+                 "provider": "Who must act the provider"}
         for name in ("blocked", "error", "stale", "sca", "quarantined", "review"):
             line = lines[who[name]]
             for words in (line["last_error"], line["last_error_hint"], line["what_next"], turns[line["who_must_act"]]):
@@ -243,7 +243,7 @@ class Page(PageTest):
         wait_until(lambda: "cannot be asked" in page.get("/")[2], "it is told")
         told = self.read(page, status=503).text
         self.assertIn(f'cannot open database "{world.database}"', told)
-        self.assertIn("an operator must act", told)
+        self.assertIn("Who must act an operator", told)
         base = self.status(page, status=503)["database"]
         self.assertIn(f'cannot open database "{world.database}"', base["trouble"])
         self.assertEqual((base["up"], base["who_must_act"]), (False, "operator"))

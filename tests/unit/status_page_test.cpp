@@ -105,6 +105,9 @@ TEST(status_page, one_sentence_says_how_it_stands) {
   EXPECT_EQ(sentence(overview_of({{"ok", 1, seconds{90}, {1}}, {"new", 2, seconds{9}, {3}}}, 0)),
             "Up: 1 of 3 credentials agree with the provider, 2 wait for the first synchronisation; "
             "the worst lag is 90 s (credential 1).");
+  EXPECT_EQ(sentence(overview_of({{"new", 1, seconds{9}, {3}}}, 0)),
+            "Up: 0 of 1 credential agrees with the provider, 1 waits for the first "
+            "synchronisation; the worst lag is 9 s (credential 3).");
   EXPECT_EQ(sentence(overview_of({}, 0)),
             "Up. No credential is registered yet: flanks-sync credentials add --help says how.");
 }
@@ -121,7 +124,7 @@ TEST(status_page, trouble_comes_before_everything_else) {
   daemon.paused_until = instant{seconds{60}};
   EXPECT_EQ(summary_of(daemon, {&o, "", ""}).how, summary::level::look);
   EXPECT_NE(summary_of(daemon, {&o, "", ""})
-                .sentence.find("nothing is asked for before 1970-01-01T00:01:00Z."),
+                .sentence.find("nothing is asked for before 1970-01-01 00:01 UTC."),
             std::string::npos);
   daemon.now = instant{seconds{61}};
   EXPECT_EQ(summary_of(daemon, {&o, "", ""}).how, summary::level::well);
@@ -202,6 +205,20 @@ TEST(status_page, requests_are_counted_hour_by_hour_for_a_day) {
   counts.add(first + hours{24});
   EXPECT_EQ(counts.in(first + hours{24}), 1);
   EXPECT_EQ(counts.in(first + hours{25}), 0);
+}
+
+TEST(status_page, what_is_paused_waits_for_nobody) {
+  status_row row;
+  row.id = credential_id{7};
+  row.state = "paused";
+  row.who_must_act = "operator";
+  row.last_error_hint = "flanks-sync credentials resume 7";
+  EXPECT_EQ(whose_turn(who_must_act_on(row)), "nobody");
+  EXPECT_EQ(what_is_wrong(row).text,
+            "<p class=\"what\">An operator has paused it. To resume it: <code>flanks-sync "
+            "credentials resume 7</code></p>");
+  row.problem = true;
+  EXPECT_EQ(whose_turn(who_must_act_on(row)), "an operator");
 }
 
 TEST(status_page, times_are_read_back) {
