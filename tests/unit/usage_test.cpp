@@ -130,7 +130,7 @@ TEST(usage, a_run_is_named_by_its_whole_id_in_any_case) {
   EXPECT_EQ(parse({"removals", "confirm", id}).line.asked.review,
             "0b5f9a52-7c11-4f0e-9d55-3c1f6c6b4d10");
   for (const std::string& wrong :
-       {id.substr(1), id + "0", "{" + id.substr(1), std::string(36, '-'), std::string("x")})
+       {id.substr(1), id + "0", "{" + id.substr(1), std::string(36, 'z'), std::string("x")})
     EXPECT_TRUE(refused({"removals", "reject", wrong}).starts_with("error: run: ")) << wrong;
 }
 
