@@ -21,11 +21,12 @@ void add_daemon(const database_view& database, const daemon_view& daemon, famili
   build.add(1, {{"version", FLANKS_SYNC_VERSION}}).into(to);
   told_family ready("flanks_ready", "1 when the daemon can do its work, as /-/ready says.");
   ready.add(daemon.ready ? 1 : 0).into(to);
-  told_family problems("flanks_mirror_problems",
-                       "What keeps this daemon from its work (the reasons of /-/ready), or was "
-                       "refused (a reload), by what is wrong and who must act; always 1. check is "
-                       "that of flanks-sync doctor; meaning and hint are those of "
-                       "flanks.error_classes.");
+  told_family problems(
+      "flanks_mirror_problems",
+      "What keeps this daemon from its work (the reasons of /-/ready), or was "
+      "refused (a reload), by what is wrong and who must act; always 1. check is "
+      "that of flanks-sync doctor; meaning and hint are those of "
+      "flanks.error_classes; of a schema that does not fit, the hint is that of /-/ready.");
   for (const finding& f : daemon.problems) {
     auto all = problem_labels(f.error_class, std::string(who_must_act(f)));
     // Of its error class that would be what helps as a rule: here it is known which way.

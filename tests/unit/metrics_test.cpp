@@ -156,6 +156,16 @@ TEST(metrics, of_a_database_that_is_down_only_that_is_told) {
   EXPECT_THAT(text, HasSubstr("flanks_rows_total"));
 }
 
+TEST(metrics, of_a_schema_that_does_not_fit_the_hint_is_that_of_readiness) {
+  const metrics m;
+  daemon_view daemon;
+  daemon.problems = {{"schema", grade::fail, "the database is newer than this program",
+                      "install the newer version of flanks-sync", "database_schema"}};
+  const std::string text = m.text({}, {}, daemon);
+  EXPECT_THAT(text, HasSubstr("hint=\"install the newer version of flanks-sync\""));
+  EXPECT_THAT(text, Not(HasSubstr("migrate up")));
+}
+
 TEST(metrics, runs_by_trigger_and_rows_by_table) {
   metrics m;
   run_record window = window_of(product::card, outcome::ok, seven());
