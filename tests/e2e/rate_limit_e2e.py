@@ -10,13 +10,16 @@ from world import WorldTest, wait_until
 
 LIMIT = 60  # requests per second: a tenth of what the slowest machine does, so that only the limit holds them back
 BURST = LIMIT // 10  # a tenth of a second's worth
+WINDOW = 5  # seconds
+# A sandbox that gets no processor finds at once what came meanwhile: one request of each connection of a daemon.
+QUEUED = 16
 
 
-def densest_second(times):
-    """The most requests that came within any second."""
+def densest_window(times):
+    """The most requests that came within any WINDOW."""
     most = first = 0
     for last, time_of_last in enumerate(times):
-        while times[first] <= time_of_last - 1:
+        while times[first] <= time_of_last - WINDOW:
             first += 1
         most = max(most, last - first + 1)
     return most
@@ -47,6 +50,9 @@ class RateLimit(WorldTest):
         for daemon in daemons:
             self.assertEqual(daemon.wait(60), 0, daemon.log.read_text())
 
+    def assert_kept_to_the_limit(self, times, daemons, why=None):
+        self.assertLessEqual(densest_window(times), WINDOW * LIMIT + BURST + QUEUED * daemons, why)
+
     def writes(self, world):
         world.sql("select pg_stat_force_next_flush()")
         return int(world.sql("select n_tup_upd from pg_stat_user_tables where relid = 'flanks_internal.rate_limit'::regclass"))
@@ -59,30 +65,29 @@ class RateLimit(WorldTest):
             self.assertIn("credential_id=", daemon.log.read_text(), "both had a share of the work")
         self.ends(*both)
         times = self.arrivals(world)
-        self.assertLessEqual(densest_second(times), LIMIT + BURST)
-        self.assertLessEqual(len(times), LIMIT * (times[-1] - times[0]) + BURST + 1)
+        self.assert_kept_to_the_limit(times, len(both))
+        self.assertLessEqual(len(times), LIMIT * (times[-1] - times[0]) + BURST + 1 + QUEUED * len(both))
 
     def test_one_write_of_the_bucket_is_enough_for_100_requests(self):
         world = self.loaded()
         both = [world.start("run"), world.start("run")]
         self.has_sent(world, 8 * LIMIT)  # grants grow to their size
         before, begun = self.writes(world), time.time()
-        count = len(self.has_sent(world, 15 * LIMIT, since=begun))
-        written = self.writes(world) - before
+        self.has_sent(world, 15 * LIMIT, since=begun)
+        written, elapsed = self.writes(world) - before, time.time() - begun
         self.ends(*both)
-        # Each of the two may have asked for what it has not used yet.
-        self.assertLessEqual(written, count / 100 + 2)
+        # By the time, not by what came: each of the two may have asked for what it has not used yet, or sent what waits to be read.
+        self.assertLessEqual(written, LIMIT * elapsed / 100 + 4)
         self.assertEqual(world.sql("select n_tup_upd - n_tup_hot_upd from pg_stat_user_tables "
                                    "where relid = 'flanks_internal.rate_limit'::regclass"), "0", "all on one page")
 
     def test_a_daemon_alone_reaches_the_limit(self):
         world = self.loaded()
         daemon = world.start("run")
-        begin = self.has_sent(world, LIMIT)[0] + 2
-        wait_until(lambda: self.arrivals(world)[-1] >= begin + 10, "10 s are over")
-        count = sum(begin <= at < begin + 10 for at in self.arrivals(world))
+        # Some window, because in any one the machine may have had something else to do.
+        wait_until(lambda: densest_window(self.arrivals(world)) >= 0.95 * WINDOW * LIMIT, "it does")
         self.ends(daemon)
-        self.assertGreaterEqual(count, 0.95 * 10 * LIMIT)
+        self.assert_kept_to_the_limit(self.arrivals(world), 1)
 
     def test_a_daemon_that_stood_still_does_not_make_up_for_it(self):
         world = self.loaded()
@@ -91,11 +96,11 @@ class RateLimit(WorldTest):
         for daemon in both:
             daemon.send_signal(signal.SIGSTOP)
             stopped = time.time()
-            self.has_sent(world, 2 * LIMIT, since=stopped)  # by the other
+            self.has_sent(world, 4 * LIMIT, since=stopped)  # by the other
             daemon.send_signal(signal.SIGCONT)
-            self.has_sent(world, 2 * LIMIT, since=time.time())
+            self.has_sent(world, (WINDOW + 1) * LIMIT, since=time.time())
         self.ends(*both)
-        self.assertLessEqual(densest_second(self.arrivals(world)), LIMIT + BURST)
+        self.assert_kept_to_the_limit(self.arrivals(world), len(both))
 
     def paused(self, world, seconds):
         """The provider tells one request to come back in so many seconds; gives when it did."""
@@ -111,11 +116,13 @@ class RateLimit(WorldTest):
                 both = [world.start("run"), world.start("run")]
                 for daemon in both:
                     wait_until(lambda: "credential_id=" in daemon.log.read_text(), "it works")
-                told = self.paused(world, 4)
-                self.has_sent(world, 20, since=told + 4)
+                told = self.paused(world, 8)
+                self.has_sent(world, 20, since=told + 8)
+                for daemon in both:
+                    wait_until(lambda: "pause is over" in daemon.log.read_text(), "it says that it goes on")
                 self.ends(*both)
-                silent = [at - told for at in self.arrivals(world, told) if at > told + 1.1]
-                self.assertGreaterEqual(silent[0], 4, "within a second both know, and wait")
+                silent = [at - told for at in self.arrivals(world, told + 3)]
+                self.assertGreaterEqual(silent[0], 8, "within three seconds both know, and wait")
                 asked = []
                 for daemon in both:
                     log = daemon.log.read_text()
@@ -164,19 +171,18 @@ class RateLimit(WorldTest):
         command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", world.cluster.host, "-U", "postgres", "-d", world.database]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
             psql.stdin.write("begin; lock table flanks_internal.rate_limit in access exclusive mode;\n"
-                             "select extract(epoch from next_at - clock_timestamp()) from flanks_internal.rate_limit;\n")
+                             "select extract(epoch from next_at), extract(epoch from clock_timestamp()) from flanks_internal.rate_limit;\n")
             psql.stdin.flush()
-            granted = float(psql.stdout.readline())
-            locked = time.time()
+            granted_until, locked = map(float, psql.stdout.readline().split("|"))
             wait_until(lambda: time.time() > self.arrivals(world)[-1] + 3, "it has stopped sending")
             rest = self.arrivals(world, locked)
             self.assertTrue(rest, "what was granted is used")
-            self.assertLessEqual(rest[-1] - locked, granted + 0.5)
+            self.assertLessEqual(rest[-1], granted_until + 2)
             self.assertIsNone(daemon.poll())
         released = time.time()
-        times = self.has_sent(world, 5 * LIMIT, since=released)
+        times = self.has_sent(world, (WINDOW + 2) * LIMIT, since=released)
         self.ends(daemon)
-        self.assertLessEqual(densest_second(times), LIMIT + BURST, "what was missed is not made up for")
+        self.assert_kept_to_the_limit(times, 1, "what was missed is not made up for")
 
     def test_a_database_that_stands_still_stops_the_requests_and_they_go_on_with_it(self):
         world = self.loaded()
@@ -188,9 +194,9 @@ class RateLimit(WorldTest):
         wait_until(lambda: time.time() > self.arrivals(world)[-1] + 2, "it has stopped sending")
         self.assertLess(self.arrivals(world)[-1], frozen + 6, "no longer than two grants last")
         world.cluster.thaw()
-        self.has_sent(world, 3 * LIMIT, since=time.time())
+        self.has_sent(world, (WINDOW + 2) * LIMIT, since=time.time())
         self.ends(daemon)
-        self.assertLessEqual(densest_second(self.arrivals(world)), LIMIT + BURST)
+        self.assert_kept_to_the_limit(self.arrivals(world), 1)
 
 
 if __name__ == "__main__":

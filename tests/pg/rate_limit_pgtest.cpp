@@ -34,7 +34,7 @@ class rate_limit : public database_test {
 };
 
 // What the way to the database may take here.
-constexpr milliseconds slack{400};
+constexpr milliseconds slack{3000};
 
 TEST_F(rate_limit, after_a_rest_a_grant_begins_now) {
   const rate_grant first = run(mine_->take(10, 100));
