@@ -56,8 +56,8 @@ class States(WorldTest):
         self.assert_mirrors(world, ids)
 
     def test_faults_of_the_provider_are_the_providers_to_mend(self):
-        world = self.world(credentials=1, transactions=20, no_oddities=True, products="account", settings={"sync": {"products": ["account"], "tries": 1},
-                                                                                     "flanks": {"timeouts": {"first_byte": "1s", "idle": "1s"}}})
+        world = self.world(credentials=1, transactions=20, no_oddities=True, products="account",
+                           settings={"sync": {"products": ["account"], "tries": 1}})
         ids = world.register_all()
         faults = [("html", {}), ("error_object", {"message": "no"}), ("empty", {}), ("not_json", {}), ("cut_json", {}),
                   ("invalid_utf8", {}), ("truncate", {}), ("wrong_length", {}), ("status", {"status": 500}),
@@ -65,7 +65,10 @@ class States(WorldTest):
         for kind, parameters in faults:
             with self.subTest(kind):
                 world.sandbox.fault(kind, endpoint="account", times=-1, **parameters)
+                if kind.startswith("stall"):
+                    world.write_config(flanks__timeouts={"first_byte": "1s", "idle": "1s"})
                 self.assertEqual(world.cli("sync").returncode, 3)
+                world.write_config()
                 row = world.rows("select state, who_must_act, last_error from flanks.sync_status")[0]
                 self.assertEqual((row["state"], row["who_must_act"]), ("error", "provider"), row["last_error"])
                 world.sandbox.clear_faults()
@@ -104,7 +107,7 @@ class States(WorldTest):
         self.assert_mirrors(world, ids)
 
     def test_refused_by_all_the_client_backs_off_says_so_and_recovers_by_itself(self):
-        world = self.world(credentials=9, transactions=5, settings={"sync": {"concurrency": 1, "poll": "1s"}})
+        world = self.world(credentials=9, transactions=5, settings={"sync": {"concurrency": 1, "poll": "5s"}})
         world.register_all()
         world.sandbox.fault("status", endpoint="status", status=401, times=-1)
         daemon = world.start("run")
