@@ -101,26 +101,35 @@ class Backfill(WorldTest):
         leases = "select count(*) from flanks_internal.leases where lease_id is not null"
 
         def stopping():
+            """A backfill that has seen a signal, and the time before that was sent."""
             backfill = world.start("backfill")
             wait_until(lambda: world.sql(leases) == "1", "it works on a credential")
+            begun = time.monotonic()
             backfill.send_signal(signal.SIGTERM)
             wait_until(lambda: "stopping" in backfill.log.read_text(), "it has seen the signal")
-            return backfill
+            return backfill, begun
 
-        twice = stopping()
-        twice.send_signal(signal.SIGTERM)
-        self.assertEqual(twice.wait(60), 143)
-        self.assertIn("run the same backfill again", twice.log.read_text())
+        for tries_left in reversed(range(5)):
+            twice, begun = stopping()
+            twice.send_signal(signal.SIGTERM)
+            apart = time.monotonic() - begun
+            self.assertEqual(twice.wait(60), 143)
+            if apart < 0.15 and "run the same backfill again" in twice.log.read_text():
+                break
+            # Two that came further apart than 250 ms are two: the machine was busy, and the lease is left.
+            self.assertTrue(tries_left, f"the last two were {apart:.3f} s apart\n{twice.log.read_text()}")
+            world.sql("update flanks_internal.leases set lease_id = null, holder = null, expires_at = null")
         self.assertEqual(world.sql(leases), "0")
 
-        at_once = stopping()
+        world.sandbox.fault("latency", "*", "account", ms=10000, times=1)  # it cannot end by itself meanwhile
+        at_once, _ = stopping()
         wait_until(lambda: at_once.poll() is not None or at_once.send_signal(signal.SIGTERM), "it ends")
         self.assertEqual(at_once.returncode, 143)
         self.assertNotIn("run the same backfill again", at_once.log.read_text())
         self.assertEqual(world.sql(leases), "1", "the lease runs out by itself")
 
     def test_a_token_that_expires_in_the_middle_costs_one_refresh_and_no_failure(self):
-        world = self.world(credentials=12, transactions=200, latency=40, settings={"sync": {"concurrency": 4}})
+        world = self.world(credentials=12, transactions=200, latency=200, settings={"sync": {"concurrency": 4}})
         ids = world.register_all()
         first = world.start("backfill")
         wait_until(lambda: int(world.sql("select count(*) from flanks.sync_runs")) >= 4, "some windows are stored")
