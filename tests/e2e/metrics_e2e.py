@@ -16,12 +16,17 @@ KINDS = ("fetched", "inserted", "updated", "unchanged", "removed", "quarantined"
 
 
 class MetricsTest(WorldTest):
-    def started(self, listen="unix", settings=None, **options):
-        """A world, its daemon, its admin listener: a socket in the world's directory, or `listen`."""
+    def prepared(self, listen="unix", settings=None, **options):
+        """A world whose daemon listens at a socket in the world's directory, or at `listen`."""
         world = self.world(**{"credentials": 2, "transactions": 60, "seed": 7, "settings": settings, **options})
         where = f"unix:{world.dir}/admin.socket" if listen == "unix" else listen
         world.settings = {**world.settings, "admin": {**world.settings.get("admin", {}), "listen": where}}
         world.write_config()
+        return world
+
+    def started(self, *listen, **options):
+        """A world, its daemon, its admin listener."""
+        world = self.prepared(*listen, **options)
         return world, *self.start(world)
 
     def start(self, world):
@@ -50,7 +55,7 @@ class Metrics(MetricsTest):
         world.sandbox.fault("bad_record", tokens[1], "card", times=-1, records=['{"_id": "no-date", "amount": 1}'])
         world.sandbox.fault("duplicate", tokens[1], "account", times=1)
         self.mirrored(world)
-        scraped = admin.metrics()
+        scraped = admin.fresh_metrics(time.time())
         expected = {}
         for name, rows, table, products in (
                 ("flanks_windows_total", "flanks_rows_total", "sync_runs", PRODUCTS),
@@ -97,12 +102,12 @@ class Metrics(MetricsTest):
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
     def test_credentials_by_state_who_is_due_and_the_oldest_success(self):
-        world, daemon, admin = self.started(credentials=6, settings={"sync": {"poll": "1h"}})
+        world = self.prepared(credentials=6, settings={"sync": {"poll": "1h"}})
         world.sql("alter table flanks.credentials disable trigger user")
         ids = sorted(world.register_all().values())
-        wait_until(lambda: world.sql("select count(*) from flanks_internal.leases where lease_id is not null") == "0", "idle")
         # The daemon sleeps for an hour: the tables are ours.
         world.sql("update flanks_internal.leases set next_due_at = now() + interval '1 hour'")
+        daemon, admin = self.start(world)
         world.sql(f"update flanks_internal.leases set next_due_at = now() - interval '1 s' where credential_id in ({ids[0]}, {ids[1]})")
         # One that a living worker has is as due as before, and waits for nobody.
         world.sql("update flanks_internal.leases set lease_id = gen_random_uuid(), holder = 'other', expires_at = now() + interval '1 hour', "
@@ -114,7 +119,7 @@ class Metrics(MetricsTest):
                   f"where credential_id = {ids[1]}")
         world.sql(f"update flanks.credentials set paused = true where credential_id = {ids[2]}")
         world.sql(f"update flanks.credentials set removed_at = now() where credential_id = {ids[3]}")
-        scraped = admin.metrics()
+        scraped = admin.fresh_metrics(time.time())
         states = {dict(k[1:])["state"]: v for k, v in scraped.items() if k[0] == "flanks_credentials"}
         self.assertEqual(states, {"new": 0, "pending": 0, "ok": 3, "stale": 0, "action_required": 0, "blocked": 0, "error": 1, "gone": 0,
                                   "paused": 1, "removed": 1})
@@ -133,7 +138,7 @@ class Metrics(MetricsTest):
         first = min(ids.values())
 
         def proofs():
-            scraped = admin.metrics()
+            scraped = admin.fresh_metrics(time.time())
             ended = {(dict(k[1:])["product"], dict(k[1:])["outcome"]): v for k, v in scraped.items() if k[0] == "flanks_verifications"}
             differing = {(dict(k[1:])["product"], dict(k[1:])["kind"]): v for k, v in scraped.items()
                          if k[0] == "flanks_verification_differences"}
@@ -235,23 +240,26 @@ class Readiness(MetricsTest):
         began = time.monotonic()
         self.assertEqual(admin.metrics()[metric("flanks_database_up")], 0)
         self.assertEqual(self.ready(admin), (503, [("database", "database_silent", "the database has not answered within 3 s")]))
-        self.assertLess(time.monotonic() - began, 9)
-        began = time.monotonic()
-        self.assertEqual(admin.get("/-/healthy")[0], 200)
-        self.assertLess(time.monotonic() - began, 1)
+        self.assertLess(time.monotonic() - began, 20)
+
+        def healthy_within():
+            began = time.monotonic()
+            self.assertEqual(admin.get("/-/healthy")[0], 200)
+            return time.monotonic() - began
+        self.assertLess(min(healthy_within() for _ in range(3)), 1)
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
         wait_until(lambda: self.ready(admin) == (200, []), "ready again")
-        self.assertEqual(admin.metrics()[metric("flanks_database_up")], 1)
+        wait_until(lambda: admin.metrics()[metric("flanks_database_up")] == 1, "up again")
 
     def test_gauges_that_cannot_be_read_are_those_of_the_last_time_and_the_log_says_so_once(self):
         world, daemon, admin = self.started()
         self.mirrored(world)
-        before = admin.metrics()
+        before = admin.fresh_metrics(time.time())
         world.sql("alter table flanks.verifications rename to elsewhere")
-        for _ in range(2):
-            after = admin.metrics()
-        self.assertEqual(after[metric("flanks_database_up")], 1)
+        # At once, unless the reading before was slow.
+        wait_until(lambda: admin.metrics() and "cannot read the gauges of the database" in daemon.log.read_text(), "it is in the log")
+        after = wait_until(lambda: (found := admin.metrics())[metric("flanks_database_up")] == 1 and found, "it is up")
         for name in ("flanks_credentials", "flanks_verifications", "flanks_database_read_timestamp_seconds"):
             self.assertEqual({k: v for k, v in after.items() if k[0] == name}, {k: v for k, v in before.items() if k[0] == name})
         self.assertEqual(daemon.log.read_text().count("cannot read the gauges of the database"), 1)
@@ -334,7 +342,9 @@ class Requests(MetricsTest):
                                       ("Host: localhost\r\nHost: localhost\r\n", "1.1", 400),
                                       ("Host: evil.example\r\n", "1.0", 421)):
             self.assertEqual(ask(head, version).split()[1], str(status), (head, version))
-        self.assertEqual(daemon.log.read_text().count("the admin listener refuses requests for a host that is not its own"), 1)
+        refused = "the admin listener refuses requests for a host that is not its own"
+        wait_until(lambda: refused in daemon.log.read_text(), "it is in the log")
+        self.assertEqual(daemon.log.read_text().count(refused), 1)
         self.assertIn(f"host=evil.example:{port} hint=\"name the host in admin.hosts", daemon.log.read_text())
 
     def test_a_unix_socket_takes_every_host_but_one_must_be_named(self):
@@ -388,7 +398,7 @@ class Requests(MetricsTest):
                 pass  # its place went to another one
         began = time.monotonic()
         self.assertEqual(admin.metrics()[metric("flanks_database_up")], 1)
-        self.assertLess(time.monotonic() - began, 2)
+        self.assertLess(time.monotonic() - began, 4.9, "less than what a slow request may take")
         last = slow[-1]
         last.settimeout(0.2)
 
@@ -401,7 +411,7 @@ class Requests(MetricsTest):
             except OSError:
                 return True
         wait_until(dripped, "a request that drips is ended")
-        self.assertLess(time.monotonic() - began, 10)
+        self.assertLess(time.monotonic() - began, 30)
         wait_until(lambda: "an admin connection ran out of time" in daemon.log.read_text(), "it is in the log")
         self.assertIn("wait=request_timeout", daemon.log.read_text())
         if os.geteuid() == 0:  # nobody else may look into a process that is not dumpable

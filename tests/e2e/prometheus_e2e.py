@@ -60,7 +60,7 @@ class Eventful:
         self.rest()
         world.sql("analyze flanks.transactions")
         self.asked = world.sandbox.requests()
-        self.scraped, self.scraped_at = self.admin.metrics(), time.time()
+        self.scraped, self.scraped_at = self.admin.fresh_metrics(time.time()), time.time()
         world.cli("verify")
         world.write_config(sync__intervall="1h")
         self.daemon.send_signal(signal.SIGHUP)
@@ -185,8 +185,7 @@ class Told(WorldTest):
             wait_until(lambda: world.sql("select count(*) from pg_locks where mode = 'AccessExclusiveLock' and granted "
                                          "and relation = 'flanks.transaction_revisions'::regclass") == "1", "it is locked")
             before = time.time()
-            scraped = self.it.admin.metrics()
-            self.assertGreaterEqual(scraped[metric("flanks_database_read_timestamp_seconds")], int(before))
+            scraped = self.it.admin.fresh_metrics(before)
             self.assertNotIn(metric("flanks_table_rows", table="flanks.transaction_revisions"), scraped)
         finally:
             lock.stdin.close()
@@ -208,14 +207,16 @@ class Told(WorldTest):
 
     def test_what_works_now_shows(self):
         world, admin = self.it.world, self.it.admin
-        world.sandbox.fault("latency", self.it.tokens[0], "status", ms=3000, times=1)
+        world.sandbox.fault("latency", self.it.tokens[0], "status", ms=10000, times=1)
         world.sql(f"update flanks_internal.leases set next_due_at = now() where credential_id = {self.it.ids[self.it.tokens[0]]}")
-        busy = wait_until(lambda: (m := admin.metrics())[metric("flanks_workers_busy")] and m, "a worker works")
+        # Its lease is known to the daemon before it is to the database: a scrape may fall between the two.
+        busy = wait_until(lambda: (m := admin.metrics())[metric("flanks_workers_busy")] and m[metric("flanks_leases_held")] and m,
+                          "a worker works")
         self.assertEqual(busy[metric("flanks_workers_busy")], 1)
         self.assertEqual(busy[metric("flanks_leases_held")], 1)
         self.assertGreater(busy[metric("flanks_workers")], 1)
         self.it.rest()
-        self.assertEqual(admin.metrics()[metric("flanks_leases_held")], 0)
+        self.assertEqual(admin.fresh_metrics(time.time())[metric("flanks_leases_held")], 0)
 
     # ---- what is written about them
 
@@ -284,10 +285,13 @@ class Told(WorldTest):
         wait_until(lambda: all(rule["health"] == "ok" for group in prometheus.api("rules")["groups"] for rule in group["rules"]),
                    "every alert was evaluated")
         # What is wrong in this world, and nothing else.
-        pending = {a["labels"]["alertname"] for a in prometheus.api("alerts")["alerts"]}
-        self.assertLessEqual({"FlanksSyncCredentialsFail", "FlanksSyncQuarantine"}, pending)
-        self.assertFalse(pending & {"FlanksSyncDown", "FlanksSyncNotReady", "FlanksSyncDatabaseDown", "FlanksSyncStandsStill",
-                                    "FlanksSyncUnrecorded", "FlanksSyncMirrorBehind", "FlanksSyncKeysRefused"}, pending)
+        wrong = {"FlanksSyncDown", "FlanksSyncNotReady", "FlanksSyncDatabaseDown", "FlanksSyncStandsStill", "FlanksSyncUnrecorded",
+                 "FlanksSyncMirrorBehind", "FlanksSyncKeysRefused"}
+
+        def right():
+            pending = {a["labels"]["alertname"] for a in prometheus.api("alerts")["alerts"]}
+            return {"FlanksSyncCredentialsFail", "FlanksSyncQuarantine"} <= pending and not pending & wrong
+        wait_until(right, "these two alerts are pending, and none that is not true")  # a scrape may be missed meanwhile
 
     def promtool(self, *arguments, input=None):
         done = subprocess.run(["promtool", *arguments], input=input, capture_output=True, text=True)

@@ -69,7 +69,7 @@ class Stale(WorldTest):
         world.start("run")
         wait_until((world.dir / "admin.sock").exists, "metrics are served")
         admin = Admin(f"unix:{world.dir}/admin.sock")
-        scraped = admin.metrics()
+        scraped = admin.fresh_metrics(time.time())
         self.assertEqual({dict(k[1:])["bank"]: v for k, v in scraped.items() if k[0] == "flanks_stale_credentials"}, {"bank-0": 1, "bank-1": 2})
         self.assertEqual({dict(k[1:])["state"]: v for k, v in scraped.items() if k[0] == "flanks_credentials" and v}, {"ok": 1, "stale": 3})
         oldest = next(v for k, v in scraped.items() if k[0] == "flanks_oldest_provider_refresh_timestamp_seconds")

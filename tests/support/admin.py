@@ -5,6 +5,8 @@ import re
 import socket
 import time
 
+from world import wait_until
+
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path, timeout):
@@ -76,6 +78,12 @@ class Admin:
             assert key not in found, line
             found[key] = float(value)
         return found
+
+    def fresh_metrics(self, since):
+        """A scrape whose numbers of the database were read at `since` or later: after a slow reading the daemon gives those for a while."""
+        return wait_until(lambda: (found := self.metrics())[metric("flanks_database_up")] == 1 and
+                          found.get(metric("flanks_database_read_timestamp_seconds"), 0) >= int(since) and found,
+                          "the numbers of the database are read")
 
 
 def metric(name, **labels):
