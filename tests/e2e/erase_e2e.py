@@ -152,7 +152,7 @@ class Erase(WorldTest):
         ids = self.register(world)
         token = list(ids)[0]
         person = "person number 0"
-        world.sandbox.fault("drip", token=token, endpoint="account", bytes_per_second=20000)
+        world.sandbox.fault("drip", token=token, endpoint="account", bytes_per_second=2000)
         world.sandbox.fault("drip", token=token, endpoint="account", bytes_per_second=200000)
         daemon = world.start("run")
         wait_until(lambda: world.sandbox.requests()["endpoints"].get("account", 0) >= 1, "it is being fetched")
