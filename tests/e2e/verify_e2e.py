@@ -257,7 +257,8 @@ class Verify(WorldTest):
         self.assertEqual(lines["card"]["quarantined"], 1)
 
     def test_a_daemon_that_holds_the_lease_is_waited_for_and_then_named(self):
-        world, ids = self.mirrored(settings={"sync": {"lease": "1s"}})
+        world, ids = self.mirrored()
+        world.write_config(sync__lease="1s")  # as long as it waits
         world.sql("update flanks_internal.leases set lease_id = gen_random_uuid(), expires_at = now() + interval '1 hour'")
         done = world.cli("verify")
         self.assertEqual(done.returncode, 75, done.stderr)

@@ -238,6 +238,10 @@ class World:
 
     def row_versions(self):
         """Row versions ever written to flanks.transactions: inserted, updated, deleted. Waits for the statistics."""
+        if all(daemon.poll() is not None for daemon in self.daemons):
+            wait_until(lambda: self.sql("select count(*) from pg_stat_activity where datname = current_database() "
+                                        "and application_name like 'flanks-sync%'") == "0",
+                       "the sessions of what has ended have told theirs")
         self.sql("select pg_stat_force_next_flush()")
         return tuple(int(n) for n in self.sql(
             "select n_tup_ins, n_tup_upd, n_tup_del from pg_stat_user_tables "
