@@ -7,11 +7,11 @@ from world import PSQL, WorldTest, wait_until
 
 
 class Activity(WorldTest):
-    def seen(self, world):
-        """application_name -> the last statement of each of its connections."""
+    def seen(self, world, name="flanks-sync%"):
+        """application_name -> the last statement of each connection of ours that has run one; `name`: another one that is ours."""
         found = {}
         for row in world.rows("select application_name, query from pg_stat_activity where datname = current_database() "
-                              "and pid <> pg_backend_pid()"):
+                              f"and pid <> pg_backend_pid() and application_name like '{name}' and query <> ''"):
             found.setdefault(row["application_name"], []).append(row["query"].strip())
         return found
 
@@ -51,7 +51,7 @@ class Activity(WorldTest):
         world = self.world(credentials=1, transactions=4)
         world.write_config(database__dsn=f"host={world.cluster.host} user=postgres dbname={world.database} application_name=mirror-7")
         world.start("run")
-        wait_until(lambda: "mirror-7" in self.seen(world), "it is connected under that name")
+        wait_until(lambda: "mirror-7" in self.seen(world, "mirror-7"), "it is connected under that name")
 
 
 if __name__ == "__main__":
