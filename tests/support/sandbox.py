@@ -215,13 +215,20 @@ class Sandbox:
 
     def answered(self):
         """Lines of the log of every answered request to the provider (sandbox/README.md, --log)."""
+        self.requests()  # what was answered before is counted, and in the log
+        return self._logged()
+
+    def _logged(self):
         with open(self.request_log, encoding="utf-8") as log:
             lines = [json.loads(line) for line in log.read().splitlines(True) if line.endswith("\n")]
         return [line for line in lines if not line["path"].startswith("/_sandbox/")]
 
     def arrivals(self, since=0.0):
-        """(seconds since 1970, status) of every answered request to the provider that came at `since` or later, in order."""
-        found = [(line["arrived_us"] / 1e6, line["status"]) for line in self.answered()]
+        """(seconds since 1970, status) of every request to the provider in the log that came at `since` or later, in order.
+
+        For loops: it asks the sandbox nothing, and the last requests may be missing.
+        """
+        found = [(line["arrived_us"] / 1e6, line["status"]) for line in self._logged()]
         return sorted(one for one in found if one[0] >= since)
 
     def reset_requests(self):
