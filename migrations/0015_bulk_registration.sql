@@ -132,3 +132,13 @@ end $$;
 update flanks.error_classes
 set hint = 'the database''s machine is out of memory, or the server''s table of locks is full (raise max_locks_per_transaction): see the server''s log'
 where error_class = 'database_memory';
+update flanks.error_classes c set meaning = coalesce(n.meaning, c.meaning), hint = n.hint
+from (values
+  ('not_found', null, 'it is asked for again on a later day; if it was deleted there on purpose: flanks-sync credentials remove (its rows stay); else ask the provider'),
+  ('gone', null, 'if it was deleted there on purpose: flanks-sync credentials remove (its rows stay); else ask the provider'),
+  ('redirect', 'The provider answers with a redirect (3xx), which is not followed.',
+    'check flanks.base_url, and put no host there that the provider has not confirmed'),
+  ('database_encoding', null, 'create another one (create database ... encoding ''UTF8'' template template0) and name it in database.dsn'),
+  ('erased_credential', null, 'it stays erased; only when the user has agreed anew: flanks-sync credentials add --even-if-erased')
+) n(error_class, meaning, hint)
+where c.error_class = n.error_class;

@@ -65,9 +65,8 @@ constexpr error_class_info known_classes[] = {
      ask_provider},
     {"no_content", the_provider, false, "The provider answers 204, without a body.", ask_provider},
     {"redirect", the_operator, false,
-     "The provider answers with a redirect (3xx), which is not followed: flanks.base_url is not "
-     "its address.",
-     "check flanks.base_url"},
+     "The provider answers with a redirect (3xx), which is not followed.",
+     "check flanks.base_url, and put no host there that the provider has not confirmed"},
     {"not_modified", the_operator, false,
      "304, which was not asked for: a proxy or cache may have said it.",
      "a proxy or cache in between may answer in the provider's place: find out which"},
@@ -85,7 +84,8 @@ constexpr error_class_info known_classes[] = {
     {"not_found", the_provider, false,
      "The provider answers 404: it does not know the credential; believed when it says so again on "
      "a later day.",
-     "it is asked for again on a later day; if it stays so, flanks-sync credentials remove"},
+     "it is asked for again on a later day; if it was deleted there on purpose: flanks-sync "
+     "credentials remove (its rows stay); else ask the provider"},
     {"too_large", the_provider, true, "The provider answers 413, also for the smallest window.",
      ask_provider},
     {"rate_limited", the_provider, true,
@@ -143,7 +143,8 @@ constexpr error_class_info known_classes[] = {
      "The bank asks before transactions may be read.",
      "the end user must authorise the reading of transactions"},
     {"gone", the_operator, false, "The provider does not know the credential any more.",
-     "flanks-sync credentials remove, if it was deleted there on purpose; else ask the provider"},
+     "if it was deleted there on purpose: flanks-sync credentials remove (its rows stay); else ask "
+     "the provider"},
     {"stale", the_provider, false,
      "The provider has not refreshed it for longer than sync.stale_after.",
      "ask the provider why; if it does not know, the end user may have to connect the bank again"},
@@ -206,7 +207,8 @@ constexpr error_class_info known_classes[] = {
     {"database_dsn", the_operator, false, "database.dsn cannot be read.",
      "as in: host=db port=5432 dbname=mirror user=flanks_sync"},
     {"database_encoding", the_operator, false, "The encoding of the database is not UTF8.",
-     "create it anew: create database ... encoding 'UTF8' template template0"},
+     "create another one (create database ... encoding 'UTF8' template template0) and name it in "
+     "database.dsn"},
     {"database_error", the_operator, false, "Any other error of a statement.",
      "see the server's log"},
     {"database_foreign_function", the_operator, false,
@@ -293,7 +295,8 @@ constexpr error_class_info known_classes[] = {
     {"bad_credential", the_operator, false, "A credentials_token or user_id cannot be registered.",
      "give the token as the provider gave it, and a user_id without control characters"},
     {"erased_credential", the_operator, false, "The credential was erased with its user.",
-     "flanks-sync credentials add --even-if-erased brings it back"},
+     "it stays erased; only when the user has agreed anew: flanks-sync credentials add "
+     "--even-if-erased"},
     {"unknown_credential", the_operator, false, "No such credential is registered.",
      "flanks-sync credentials list shows what is"},
     {"unknown_name", the_operator, false, "A user or credential that was named does not exist.",

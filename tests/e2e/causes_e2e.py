@@ -416,7 +416,7 @@ BASE = [
     Cause("No such database", no_such_database, "cannot open database ... does not exist", "operator", "check the name in database.dsn, or create the database",
           "status refused doctor"),
     Cause("Wrong password of the database", wrong_password, "cannot open database ... password authentication failed", "operator", "check database.password_file", "status refused doctor"),
-    Cause("The encoding is not UTF8", encoding, "has the encoding LATIN1, not UTF8", "operator", "create it anew: create database ... encoding 'UTF8' template template0", "status refused doctor"),
+    Cause("The encoding is not UTF8", encoding, "has the encoding LATIN1, not UTF8", "operator", "create another one (create database ... encoding 'UTF8' template template0) and name it in database.dsn", "status refused doctor"),
     Cause("No migration was applied", None, "the database has no schema of flanks-sync yet", "operator", "run flanks-sync migrate up", "status refused doctor", (), {"migrate": False}),
     Cause("The schema is newer than the program", sql("insert into flanks_internal.schema_migrations (version, name, sha256) select 9999, '9999_later', sha256 from flanks_internal.schema_migrations limit 1"), "the database is newer than this program: it has migration 9999_later",
           "operator", "install the newer version of flanks-sync", "status refused doctor"),
