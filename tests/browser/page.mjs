@@ -37,7 +37,7 @@ async function visit(options = {}) {
 
 // Not waitForFunction: the page's policy forbids the eval that it needs, and its clock may stand still.
 async function until(page, true_in_page) {
-  for (let tries = 0; tries < 200; ++tries) {
+  for (let tries = 0; tries < 1200; ++tries) {
     if (await page.evaluate(true_in_page)) return;
     await new Promise((done) => setTimeout(done, 50));
   }

@@ -107,8 +107,8 @@ class Page(PageTest):
         self.assertIn("No backfill is under way.", told.text)
         answer = self.status(page)
         self.assertEqual((answer["summary"]["level"], answer["summary"]["current"], answer["problems"]), ("ok", 2, []))
-        self.assertEqual(sum(h["daemon_requests"] or 0 for h in answer["activity"]), len(world.sandbox.arrivals()),
-                         "every call to the provider is a request of this daemon")
+        wait_until(lambda: sum(h["daemon_requests"] or 0 for h in self.status(page)["activity"]) == len(world.sandbox.answered()),
+                   "every call to the provider is a request of this daemon")
 
     def test_text_of_others_stays_text(self):
         world, _, page, who = self.populated()
@@ -240,7 +240,8 @@ class Page(PageTest):
         world, _, page, _ = self.populated()
         world.cluster.psql("postgres", f"alter database {world.database} with allow_connections false; "
                            f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{world.database}'")
-        wait_until(lambda: "cannot be asked" in page.get("/")[2], "it is told")
+        # One that was connected is told of its end first.
+        wait_until(lambda: "cannot open database" in page.get("/")[2], "it is told")
         told = self.read(page, status=503).text
         self.assertIn(f'cannot open database "{world.database}"', told)
         self.assertIn("Who must act an operator", told)
@@ -408,7 +409,7 @@ class Browser(PageTest):
         if "FLANKS_SCREENSHOTS" not in os.environ:
             self.addCleanup(shutil.rmtree, shots, True)
         order = {"url": f"http://{page.where}", "chromium": chromium, "shots": str(shots), "who": who, "user": NASTY_USER, "bank": NASTY_BANK}
-        done = subprocess.run(["node", ROOT / "tests/browser/page.mjs", folder, json.dumps(order)], capture_output=True, text=True, timeout=240)
+        done = subprocess.run(["node", ROOT / "tests/browser/page.mjs", folder, json.dumps(order)], capture_output=True, text=True, timeout=900)
         print(done.stdout)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
