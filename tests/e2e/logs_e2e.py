@@ -282,7 +282,7 @@ class Logs(WorldTest):
         world.sandbox.fault("status", endpoint="card", status=400, body=REFUSAL, times=-1)
         done = subprocess.run(journal.inside(BINARY, "--config", world.config, "run", "--once"), capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (3, ""))
-        (failed,) = journal.entries(f"MESSAGE_ID={RUN_FAILED_ID}")
+        (failed,) = wait_until(lambda: journal.entries(f"MESSAGE_ID={RUN_FAILED_ID}"), "the run's line is in the journal")
         run_id = world.sql("select run_id from flanks.sync_runs where outcome = 'failed'")
         expected = {"PRIORITY": "4", "FLANKS_CREDENTIAL_ID": "1", "FLANKS_RUN_ID": run_id, "FLANKS_PRODUCT": "card",
                     "FLANKS_ENDPOINT": "/v0/bank/credentials/card/transaction", "FLANKS_HTTP_STATUS": "400",
@@ -290,8 +290,9 @@ class Logs(WorldTest):
         self.assertEqual({name: failed.get(name) for name in expected}, expected)
         self.assertRegex(failed["FLANKS_OUR_TRACE_ID"], "^[0-9a-f]{32}$")
         self.assertTrue(failed["MESSAGE"].startswith("run failed credential_id=1 product=card "), failed["MESSAGE"])
-        stored = journal.entries("FLANKS_CREDENTIAL_ID=1", "PRIORITY=6", "FLANKS_OUTCOME=ok", "FLANKS_PRODUCT=account")
-        self.assertEqual({e["MESSAGE"].split(" credential_id")[0] for e in stored}, {"window stored", "products stored"})
+        stored = ("FLANKS_CREDENTIAL_ID=1", "PRIORITY=6", "FLANKS_OUTCOME=ok", "FLANKS_PRODUCT=account")
+        wait_until(lambda: {e["MESSAGE"].split(" credential_id")[0] for e in journal.entries(*stored)} == {"window stored", "products stored"},
+                   "both are in the journal, and nothing else")
         explained = journal.text("-x", f"MESSAGE_ID={RUN_FAILED_ID}")
         self.assertIn("Subject: run failed", explained)
         self.assertIn("where error_class = 'bad_request'", " ".join(re.sub("\u2591", "", explained).split()))
@@ -301,7 +302,8 @@ class Logs(WorldTest):
         world = self.small(credentials=0, log={"format": "auto"})
         done = subprocess.run(journal.as_service(BINARY, "--config", world.config, "run", "--once"), capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual([e["MESSAGE"].split(" base_url")[0] for e in journal.entries()][0], "flanks-sync 0.1.0 runs")
+        entries = wait_until(journal.entries, "it is in the journal")
+        self.assertEqual(entries[0]["MESSAGE"].split(" base_url")[0], "flanks-sync 0.1.0 runs")
 
     def test_a_journald_that_stands_still_stops_no_mirror(self):
         journal = self.journal()
