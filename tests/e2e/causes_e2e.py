@@ -29,7 +29,7 @@ from gate import Gate, refusal
 from world import ROOT, WorldTest, wait_until
 
 SHEET = ROOT / "docs/causes.md"
-WAIT = 15  # seconds that a place has to show a cause
+WAIT = 60  # seconds that a place has to show a cause
 
 
 @dataclasses.dataclass

@@ -50,7 +50,7 @@ class Pooler(WorldTest):
             told.append(name)
             # As the hint says, for this database alone.
             world.sql(f"alter role postgres in database {world.database} set {name} = '{SETTINGS[name]}'")
-            world.cluster.psql("postgres", f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{world.database}' and pid <> pg_backend_pid()")
+            world.cluster.psql("postgres", f"select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = '{world.database}' and pid <> pg_backend_pid()")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertTrue({"search_path", "row_security"} <= set(told), told)
         self.assert_mirrors(world, ids)
