@@ -148,7 +148,7 @@ class Erase(WorldTest):
         self.assertGreater(int(world.sql(f"select count(*) from flanks.transactions where credential_id <> {ids[other]}")), 0)
 
     def test_a_fetch_in_flight_cannot_commit(self):
-        world = self.world(credentials=1, transactions=400, settings={"sync": {"products": ["account"]}})
+        world = self.world(credentials=1, transactions=400, settings={"sync": {"products": ["account"], "lease": "5s"}})
         ids = self.register(world)
         token = list(ids)[0]
         person = "person number 0"

@@ -52,7 +52,9 @@ class Json(WorldTest):
         self.assertTrue(self.checked(world, "backfill", "backfill", code=3)["incomplete"])
         self.checked(world, "status", "status", "--problems", "--exit-code", code=3)
         world.sql("update flanks_internal.leases set lease_id = gen_random_uuid(), expires_at = now() + interval '1 hour' where credential_id = 1")
+        world.write_config(sync__lease="1s")  # as long as it waits
         self.assertEqual(self.checked(world, "sync", "sync", "--credential", "1", code=75), [{"credential_id": 1, "outcome": "locked"}])
+        world.write_config()
         world.sql("update flanks_internal.leases set lease_id = null, expires_at = null")
         for change, extra in (("pause", ("--reason", "why")), ("resume", ()), ("rotate", ())):
             done = self.checked(world, "credentials-change", "credentials", change, first, *extra, stdin="another-token")

@@ -74,7 +74,7 @@ class Run(WorldTest):
         self.assertLessEqual(max(c["max_concurrent"] for c in requests["credentials"].values()), 1)
 
     def test_the_database_goes_away_and_comes_back(self):
-        world = self.world(credentials=4, transactions=500, latency=100, settings={"sync": {"concurrency": 2, "interval": "60s"}})
+        world = self.world(credentials=4, transactions=500, latency=100, settings={"sync": {"concurrency": 2, "interval": "60s", "lease": "5s"}})
         ids = world.register_all()
         daemon = world.start("run")
         # Before that it has not begun: a database that ends the check of the schema ends the start (and systemd starts again).

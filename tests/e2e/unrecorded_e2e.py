@@ -6,7 +6,7 @@ from admin import Admin, metric, served_at
 from world import WorldTest, wait_until
 
 HEALTHY = 40
-SETTINGS = {"sync": {"products": ["account"], "product_details": [], "concurrency": 8, "interval": "300s"},
+SETTINGS = {"sync": {"products": ["account"], "product_details": [], "concurrency": 8, "interval": "300s", "lease": "5s"},
             "flanks": {"requests_per_second": 0}}
 CRUEL = "https://m\xf6ved.example/\xff\xfe"  # as bytes of latin-1
 

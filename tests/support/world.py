@@ -164,7 +164,7 @@ class World:
             "flanks": {"base_url": self.sandbox.url, "client_id": self.sandbox.client_id,
                        "client_secret_file": "client_secret", "ca_file": str(self.sandbox.ca_file)},
             "database": {"dsn": f"host={self.cluster.host} user=postgres dbname={self.database}"},
-            "sync": {"lease": "5s", "poll": "1s"},
+            "sync": {"lease": "30s", "poll": "1s"},
             "admin": {"listen": "none"},  # tests run side by side; None: the key is left out
             "log": {"format": "text"},
         }
