@@ -90,6 +90,7 @@ class Ready(WorldTest):
         daemon = world.start("run")
         wait_until(lambda: served_at(daemon.log.read_text()), "it listens")
         self.addCleanup(world.cluster.start_again)
+        world.cluster.psql("postgres", "checkpoint")  # the cluster commits without waiting: a crash would take the schema along
         world.cluster.kill()
         wait_until(lambda: "cannot claim due credentials" in daemon.log.read_text(), "a look has failed")
         world.cluster.start_again()
